@@ -1,0 +1,7 @@
+//! Configuration: embedded defaults, then a file, then the environment.
+
+mod settings;
+
+pub use settings::{
+    FeatureSettings, ForecastSettings, HttpSettings, Settings, StreamDefaults, StreamSettings,
+};

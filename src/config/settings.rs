@@ -1,0 +1,113 @@
+//! The whole configuration as types. Every key is documented in `config/default.toml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::detect::AlertParams;
+use crate::forecast::NonNegative;
+use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
+use crate::model::ModelParams;
+use crate::record::{Fraction, Millis, Positive, Step};
+use crate::window::{Aggregate, WindowParams};
+
+/// Everything, after defaults, file and environment were laid over each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// Root of every random number.
+    pub seed: u64,
+    /// The broker.
+    pub kafka: KafkaParams,
+    /// Output topics.
+    pub topics: TopicNames,
+    /// The HTTP server.
+    pub http: HttpSettings,
+    /// Values that a `[[stream]]` does not set itself.
+    pub stream_defaults: StreamDefaults,
+    /// Input streams.
+    pub stream: Vec<StreamSettings>,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// `address:port`; port 0 picks a free one.
+    pub listen: String,
+}
+
+/// One input stream, complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSettings {
+    /// Name in outputs, metrics and ids.
+    pub name: String,
+    /// Input topics, each with its own partitions.
+    pub topics: Vec<String>,
+    /// Channels.
+    pub channel: Vec<ChannelParams>,
+    /// Where the event time is.
+    pub timestamp: TimestampSource,
+    /// What names the series.
+    pub entity: EntitySource,
+    /// Event-time grid: a duration, or `event`.
+    pub step: Step,
+    /// How far the watermark stays behind.
+    pub max_out_of_order: Millis,
+    /// How far a record may lie ahead of its Kafka time.
+    pub ahead_max: Millis,
+    /// Wall-clock silence after which a caught-up partition closes its rows.
+    pub idle_timeout: Millis,
+    /// Aggregator of channels that do not name one.
+    pub aggregate: Aggregate,
+    /// Open rows that one series may hold.
+    pub open_rows_max: usize,
+    /// Most series of a partition.
+    pub series_max: usize,
+    /// Windows.
+    pub window: WindowParams,
+    /// Network and training.
+    pub model: ModelParams,
+    /// Alerts.
+    pub alert: AlertParams,
+    /// Latent features.
+    pub features: FeatureSettings,
+    /// Forecasts.
+    pub forecast: ForecastSettings,
+}
+
+/// The keys of [`StreamSettings`] that have a default. Kept as a raw table: its content is laid
+/// under each stream before the streams are read, and is checked there.
+pub type StreamDefaults = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// Latent features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSettings {
+    /// Windows between two feature records of a series; 0 emits none.
+    pub every: u32,
+}
+
+/// Forecasts; off while `targets` is empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForecastSettings {
+    /// Channel names to forecast.
+    pub targets: Vec<String>,
+    /// Horizons: durations, whole multiples of `step`.
+    pub horizons: Vec<Millis>,
+    /// Seasons: durations, whole multiples of `step`, ascending.
+    pub seasons: Vec<Millis>,
+    /// Rows between two forecasts of a series.
+    pub every: u32,
+    /// Ridge penalty.
+    pub ridge: Positive,
+    /// Rows after which an old observation counts half.
+    pub memory: Positive,
+    /// Coverage levels.
+    pub levels: Vec<Fraction>,
+    /// When forecasts are kept at or above zero.
+    pub non_negative: NonNegative,
+}

@@ -1,0 +1,40 @@
+//! Everything a shard needs to know about its stream.
+
+use std::sync::Arc;
+
+use crate::detect::AlertParams;
+use crate::forecast::ForecastParams;
+use crate::model::ModelParams;
+use crate::window::{RowParams, WindowParams};
+
+/// The checked description of one stream. Built by `config`, shared by all shards of the stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamSpec {
+    /// Name, part of every id and seed.
+    pub name: Arc<str>,
+    /// Channel names, in the order of the values of a record; at least one.
+    pub channels: Vec<Arc<str>>,
+    /// Event-time order.
+    pub rows: RowParams,
+    /// Windows.
+    pub window: WindowParams,
+    /// Network and training.
+    pub model: ModelParams,
+    /// Thresholds and alert life.
+    pub alert: AlertParams,
+    /// Windows between two feature records of a series; 0 emits none.
+    pub features_every: u32,
+    /// Forecasts, if wanted.
+    pub forecast: Option<ForecastParams>,
+    /// Most series a shard may hold.
+    pub series_max: usize,
+    /// Root of every random number.
+    pub seed: u64,
+}
+
+impl StreamSpec {
+    /// Inputs of the network: channels x rows of a window.
+    pub fn input_width(&self) -> usize {
+        self.channels.len() * self.window.length
+    }
+}

@@ -1,0 +1,59 @@
+//! What happened, as counts: the engine adds, telemetry turns them into metrics.
+
+/// What became of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// It is part of an open row.
+    Placed,
+    /// Its row was open and already had a value from the same instant: the new one won.
+    Replaced,
+    /// Same series and instant as a row already closed: ignored.
+    Duplicate,
+    /// Behind the watermark: ignored.
+    Late,
+    /// Ahead of the allowed clock: ignored, the watermark did not move.
+    Ahead,
+    /// A new series over `series_max`: ignored.
+    SeriesLimit,
+}
+
+/// Counts since the outbox was last cleared.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Facts {
+    /// Records pushed.
+    pub records: u64,
+    /// Records behind the watermark.
+    pub late: u64,
+    /// Records of an instant that was already closed or replaced.
+    pub duplicates: u64,
+    /// Records ahead of the allowed clock.
+    pub ahead: u64,
+    /// Records of new series over the limit.
+    pub series_refused: u64,
+    /// Rows closed with at least one observed channel.
+    pub rows: u64,
+    /// Rows inserted for gaps, with nothing observed.
+    pub gap_rows: u64,
+    /// Windows scored.
+    pub windows_scored: u64,
+    /// Windows not learned from because their series was firing.
+    pub windows_quarantined: u64,
+    /// Training steps (minibatches).
+    pub train_steps: u64,
+    /// Training steps refused because a gradient or weight was not finite.
+    pub train_diverged: u64,
+    /// Sum of the training loss over `train_steps`, for the mean.
+    pub train_loss_sum: f64,
+    /// Alerts opened, by severity (warning, critical).
+    pub alerts_opened: [u64; 2],
+    /// Alerts closed.
+    pub alerts_closed: u64,
+    /// Features emitted.
+    pub features: u64,
+    /// Forecast records emitted.
+    pub forecasts: u64,
+    /// Anomaly score of each scored window, for a histogram (one entry a window).
+    pub anomaly_scores: Vec<f32>,
+    /// Observed share of each scored window, for a histogram.
+    pub completeness: Vec<f32>,
+}

@@ -1,0 +1,255 @@
+//! What the engine says to the outside: values with deterministic ids, no wire format.
+
+use std::sync::Arc;
+
+use super::{EventTime, Facts, Millis, SeriesKey};
+
+/// Everything one call into the engine produced, in order.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Outbox {
+    /// Alert state changes.
+    pub alerts: Vec<AlertRecord>,
+    /// Latent features.
+    pub features: Vec<FeatureRecord>,
+    /// Demand forecasts.
+    pub forecasts: Vec<ForecastRecord>,
+    /// One entry per scored or warming row; filled only when `keep_rows` is set.
+    pub rows: Vec<RowScore>,
+    /// Whether `rows` is wanted (`replay`, live charts).
+    pub keep_rows: bool,
+    /// Counts for telemetry.
+    pub facts: Facts,
+}
+
+impl Outbox {
+    /// Forgets everything but keeps the memory and the `keep_rows` switch.
+    pub fn clear(&mut self) {
+        self.alerts.clear();
+        self.features.clear();
+        self.forecasts.clear();
+        self.rows.clear();
+        self.facts = Facts::default();
+    }
+}
+
+/// First and last instant of a window and how much of it was observed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WindowSpan {
+    /// Start of the oldest row.
+    pub start: EventTime,
+    /// End of the newest row (its start for `step = "event"`).
+    pub end: EventTime,
+    /// Observed cells over all cells, 0 to 1.
+    pub completeness: f64,
+}
+
+/// The outcome of one closed row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowScore {
+    /// Series of the row.
+    pub entity: SeriesKey,
+    /// Start of the row: the multiple of `step`, or the record's own time for `step = "event"`.
+    pub time: EventTime,
+    /// `-log10` of the p-value, 0 while warming or with nothing observed.
+    pub surprise: f64,
+    /// Surprise over the threshold that the alert budget sets: 1 and above means alarm.
+    pub anomaly_score: f64,
+    /// An alert opened on this row.
+    pub raised: bool,
+    /// An alert was open after this row.
+    pub firing: bool,
+    /// The series is still learning what normal is: no alarm can be raised.
+    pub warming: bool,
+    /// Value and expectation per channel of this row, in channel order; empty while warming.
+    pub channels: Vec<Contribution>,
+}
+
+/// What changed about an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertChange {
+    /// The alert began.
+    Opened,
+    /// Severity rose while firing.
+    Updated,
+    /// The alert ended.
+    Closed,
+}
+
+/// How bad, from the anomaly score at its worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Score from 1.
+    Warning,
+    /// Score from `critical_ratio`.
+    Critical,
+}
+
+/// Which way the top channel left its expectation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Observed above expected.
+    Above,
+    /// Observed below expected.
+    Below,
+}
+
+/// One channel's part in an anomaly score, in the channel's own unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contribution {
+    /// Index of the channel in `[[stream.channel]]`.
+    pub channel: usize,
+    /// Observed value of the newest row; NaN if missing.
+    pub y: f64,
+    /// Reconstruction of the newest row.
+    pub yhat: f64,
+    /// `yhat` minus the usual spread of the residual (about 99 % of calm rows lie inside).
+    pub lower: f64,
+    /// `yhat` plus the usual spread of the residual.
+    pub upper: f64,
+    /// Share of the reconstruction error, 0 to 1, shares of a row sum to 1.
+    pub share: f64,
+}
+
+/// The records an alert was computed from, in the input partition of its shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evidence {
+    /// Input partition.
+    pub partition: i32,
+    /// Offset of the first record of the window.
+    pub from_offset: i64,
+    /// Offset of the last record of the window.
+    pub to_offset: i64,
+}
+
+/// One change in the life of an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRecord {
+    /// `a-` and 12 hex digits, a hash of stream, entity and start: the same on every replay.
+    pub alert_id: String,
+    /// 0 for opened, then counts up.
+    pub sequence: u32,
+    /// What happened.
+    pub change: AlertChange,
+    /// Worst so far.
+    pub severity: Severity,
+    /// Of the top channel, if one stands out.
+    pub direction: Option<Direction>,
+    /// Series.
+    pub entity: SeriesKey,
+    /// End of the window that opened the alert.
+    pub starts_at: EventTime,
+    /// Set on `Closed`.
+    pub ends_at: Option<EventTime>,
+    /// Newest window.
+    pub window: WindowSpan,
+    /// `-log10(p)`.
+    pub surprise: f64,
+    /// Chance of a calm window being at least this unusual.
+    pub p_value: f64,
+    /// Surprise over threshold.
+    pub anomaly_score: f64,
+    /// Surprise that opens an alert, from the budget.
+    pub threshold: f64,
+    /// Largest contributions first, at most `top`.
+    pub top: Vec<Contribution>,
+    /// Number of training steps behind the weights that scored the window.
+    pub model_version: u64,
+    /// Where the records are.
+    pub evidence: Evidence,
+}
+
+/// Latent features of one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureRecord {
+    /// Series.
+    pub entity: SeriesKey,
+    /// Window.
+    pub window: WindowSpan,
+    /// Latent code, `(k,)`.
+    pub z: Vec<f32>,
+    /// Surprise of the window; 0 while warming.
+    pub surprise: f64,
+    /// Surprise over threshold; 0 while warming.
+    pub anomaly_score: f64,
+    /// Mean squared reconstruction error over observed cells, in squared standard deviations.
+    pub reconstruction_error: f64,
+    /// Whether the series is still warming up.
+    pub warming: bool,
+    /// Number of training steps behind the weights.
+    pub model_version: u64,
+    /// Names the coordinate system of `z`: features of one id can be compared.
+    pub latent_space_id: Arc<str>,
+    /// Offset of the last record in the window.
+    pub offset: i64,
+}
+
+/// Lower and upper bound at one coverage level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Nominal coverage, for example 0.8.
+    pub level: f64,
+    /// Lower bound.
+    pub lower: f64,
+    /// Upper bound.
+    pub upper: f64,
+}
+
+/// Where a point forecast came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ForecastSource {
+    /// Ridge regression on latent features and seasonal lags.
+    LatentRidge,
+    /// The value one season ago.
+    SeasonalNaive,
+    /// The last value.
+    LastValue,
+}
+
+/// One horizon of a forecast.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForecastPoint {
+    /// Rows ahead, from 1.
+    pub horizon: u32,
+    /// Start of the row that is forecast.
+    pub target_at: EventTime,
+    /// Point forecast in the channel's unit.
+    pub yhat: f64,
+    /// By rising level; intervals of higher levels contain those of lower ones.
+    pub intervals: Vec<Interval>,
+    /// Which model is published at this horizon.
+    pub source: ForecastSource,
+}
+
+/// Live skill: 1 minus the model's mean absolute error over the baseline's; above 0 is better.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Skill {
+    /// Against the last value.
+    pub last_value: f64,
+    /// Against the best seasonal naive; equal to `last_value` without seasons.
+    pub seasonal_naive: f64,
+    /// Scored forecasts behind the figures.
+    pub windows: u64,
+}
+
+/// A forecast of one channel of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForecastRecord {
+    /// Series.
+    pub entity: SeriesKey,
+    /// Index of the target channel.
+    pub channel: usize,
+    /// End of the newest row known when the forecast was made (its start for `step = "event"`).
+    pub issued_at: EventTime,
+    /// Grid step.
+    pub step: Millis,
+    /// One entry per horizon, ascending.
+    pub points: Vec<ForecastPoint>,
+    /// Of the ridge, over all horizons; `None` until any forecast could be checked.
+    pub skill: Option<Skill>,
+    /// Realised coverage per interval level, in the order of `intervals`; empty until checked.
+    pub coverage: Vec<(f64, f64)>,
+    /// Number of training steps behind the encoder.
+    pub model_version: u64,
+    /// Offset of the last record behind the forecast.
+    pub offset: i64,
+}

@@ -1,0 +1,3 @@
+mod params;
+
+pub use params::{Aggregate, RowParams, WindowParams};
