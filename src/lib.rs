@@ -2,11 +2,11 @@
 
 #![warn(missing_debug_implementations)]
 
+pub mod config;
+pub mod detect;
+pub mod engine;
+pub mod forecast;
+pub mod io;
+pub mod model;
 pub mod record;
 pub mod window;
-pub mod model;
-pub mod detect;
-pub mod forecast;
-pub mod engine;
-pub mod io;
-pub mod config;

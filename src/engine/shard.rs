@@ -49,7 +49,12 @@ impl Shard {
     /// # Panics
     ///
     /// If `record.values` does not have one value per channel: decoders guarantee it.
-    pub fn push(&mut self, _record: RecordRef<'_>, _log_time: EventTime, _out: &mut Outbox) -> Placement {
+    pub fn push(
+        &mut self,
+        _record: RecordRef<'_>,
+        _log_time: EventTime,
+        _out: &mut Outbox,
+    ) -> Placement {
         Placement::Placed
     }
 

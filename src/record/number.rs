@@ -14,7 +14,9 @@ pub enum NumberError {
 }
 
 /// A finite number above zero.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "f64", into = "f64")]
 #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
 pub struct Positive(f64);
@@ -45,7 +47,9 @@ impl From<Positive> for f64 {
 }
 
 /// A number strictly between zero and one.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "f64", into = "f64")]
 #[schemars(with = "f64", extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
 pub struct Fraction(f64);

@@ -90,8 +90,9 @@ impl FromStr for Millis {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span = humantime::parse_duration(text)
-            .map_err(|e| format!("expected a duration such as 30s, 5m or 2w, got `{text}` ({e})"))?;
+        let span = humantime::parse_duration(text).map_err(|e| {
+            format!("expected a duration such as 30s, 5m or 2w, got `{text}` ({e})")
+        })?;
         i64::try_from(span.as_millis())
             .map(Self)
             .map_err(|_| format!("duration `{text}` is too long"))
@@ -106,9 +107,7 @@ impl fmt::Display for Millis {
 
 impl<'de> Deserialize<'de> for Millis {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -32,8 +32,7 @@ impl Cell {
     }
 
     fn fold(&mut self, how: Aggregate, value: f64) {
-        self.folded =
-            if self.folded_count == 0 { value } else { combine(how, self.folded, value) };
+        self.folded = if self.folded_count == 0 { value } else { combine(how, self.folded, value) };
         self.folded_count += 1;
     }
 

@@ -1,0 +1,85 @@
+//! One fully connected layer: `y = f(x · w + b)`.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+use rand::Rng;
+use rand_distr::{Distribution, Normal};
+
+use super::Activation;
+
+/// Weights `(n_in, n_out)`, biases `(n_out,)` and the activation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    pub(super) weights: Array2<f32>,
+    pub(super) biases: Array1<f32>,
+    pub(super) activation: Activation,
+}
+
+impl Dense {
+    /// Weights from N(0, gain² / n_in), biases zero (LeCun et al., "Efficient BackProp", 1998).
+    pub(super) fn new(
+        inputs: usize,
+        outputs: usize,
+        activation: Activation,
+        gain: f32,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let deviation = gain / (inputs as f32).sqrt();
+        let normal = Normal::new(0.0, deviation)
+            .expect("a gain over the root of a count of inputs is finite and positive");
+        Self {
+            weights: Array2::from_shape_simple_fn((inputs, outputs), || normal.sample(rng)),
+            biases: Array1::zeros(outputs),
+            activation,
+        }
+    }
+
+    /// Writes `f(x · w + b)` into `y`; `x` is `(b, n_in)`, `y` is `(b, n_out)`.
+    pub(super) fn forward(&self, x: ArrayView2<'_, f32>, mut y: ArrayViewMut2<'_, f32>) {
+        y.assign(&self.biases.broadcast(y.raw_dim()).expect("biases are as wide as the output"));
+        general_mat_mul(1.0, &x, &self.weights, 1.0, &mut y);
+        self.activation.apply(y);
+    }
+
+    /// From the gradient `dy` at the layer's output (changed in place to the one before the
+    /// activation) to those of the weights, the biases and, if wanted, the input.
+    pub(super) fn backward(
+        &self,
+        x: ArrayView2<'_, f32>,
+        y: ArrayView2<'_, f32>,
+        mut dy: ArrayViewMut2<'_, f32>,
+        gradient: &mut DenseGradient,
+        dx: Option<ArrayViewMut2<'_, f32>>,
+    ) {
+        self.activation.scale_by_derivative(y, dy.view_mut());
+        general_mat_mul(1.0, &x.t(), &dy, 0.0, &mut gradient.weights);
+        sum_rows(dy.view(), gradient.biases.view_mut());
+        if let Some(mut dx) = dx {
+            general_mat_mul(1.0, &dy, &self.weights.t(), 0.0, &mut dx);
+        }
+    }
+}
+
+/// Gradients of one layer, shaped as its weights and biases.
+#[derive(Debug, Clone)]
+pub(super) struct DenseGradient {
+    pub(super) weights: Array2<f32>,
+    pub(super) biases: Array1<f32>,
+}
+
+impl DenseGradient {
+    pub(super) fn zeros_like(layer: &Dense) -> Self {
+        Self {
+            weights: Array2::zeros(layer.weights.raw_dim()),
+            biases: Array1::zeros(layer.biases.raw_dim()),
+        }
+    }
+}
+
+/// Adds up the rows without allocating.
+fn sum_rows(rows: ArrayView2<'_, f32>, mut sum: ArrayViewMut1<'_, f32>) {
+    sum.fill(0.0);
+    for row in rows.axis_iter(Axis(0)) {
+        sum += &row;
+    }
+}

@@ -1,0 +1,44 @@
+//! Past windows kept for replay, so that training on the newest ones does not forget the rest.
+
+use ndarray::{ArrayView1, ArrayViewMut1};
+use rand::Rng;
+
+/// At most `capacity` windows of `d` cells; once full, each new window replaces a random one.
+///
+/// Ages then follow a geometric distribution with mean `capacity` windows: recent behaviour
+/// weighs more, old behaviour never vanishes at once (compare Vitter, "Random Sampling with a
+/// Reservoir", 1985, which keeps all ages alike and would never let go of the past).
+#[derive(Debug, Clone)]
+pub(super) struct Reservoir {
+    capacity: usize,
+    width: usize,
+    cells: Vec<f32>,
+}
+
+impl Reservoir {
+    pub(super) fn new(capacity: usize, width: usize) -> Self {
+        Self { capacity, width, cells: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len() / self.width
+    }
+
+    pub(super) fn insert(&mut self, window: ArrayView1<'_, f32>, rng: &mut impl Rng) {
+        if self.len() < self.capacity {
+            self.cells.extend(window);
+            return;
+        }
+        let slot = rng.gen_range(0..self.capacity) * self.width;
+        self.cells[slot..][..self.width].iter_mut().zip(window).for_each(|(cell, v)| *cell = *v);
+    }
+
+    /// Copies a random window into `out`; does nothing while empty.
+    pub(super) fn sample(&self, mut out: ArrayViewMut1<'_, f32>, rng: &mut impl Rng) {
+        if self.cells.is_empty() {
+            return;
+        }
+        let slot = rng.gen_range(0..self.len()) * self.width;
+        out.iter_mut().zip(&self.cells[slot..]).for_each(|(cell, v)| *cell = *v);
+    }
+}
