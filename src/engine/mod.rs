@@ -1,5 +1,20 @@
 //! The shard: all state of one input partition. Records in, outputs and facts out, as values.
+//!
+//! [`Shard::push`] puts a record into an open row (`shard`). A row that the watermark passes is
+//! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
+//! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`),
+//! learning, latent features, forecast.
+//!
+//! # Invariants
+//!
+//! - A window is scored before anything learns from it.
+//! - While the alert of a series fires, nothing that says what calm is learns from the series.
+//! - Batch boundaries and calls of [`Shard::settle`] change no output and no weight.
 
+mod explain;
+mod ids;
+mod score;
+mod series;
 mod shard;
 mod spec;
 

@@ -1,9 +1,20 @@
 //! One input partition: its series, their rows and windows, the networks that learn from them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::StreamSpec;
-use crate::record::{EventTime, Outbox, Placement, RecordRef};
+use rustc_hash::FxHashMap;
+
+use super::series::Series;
+use super::{StreamSpec, ids};
+use crate::model::{Learner, Network, Scope, Workspace};
+use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Severity};
+use crate::window::{ClosedRow, Watermark};
+
+/// Most windows that share one pass through the network; more gain nothing.
+const BATCH_MAX: usize = 256;
+/// Most closed rows that wait for a result.
+const PENDING_MAX: usize = 4_096;
 
 /// The engine of one partition.
 ///
@@ -11,8 +22,28 @@ use crate::record::{EventTime, Outbox, Placement, RecordRef};
 /// how the records are cut into batches and when [`Shard::settle`] is called changes no output.
 #[derive(Debug)]
 pub struct Shard {
-    _spec: Arc<StreamSpec>,
-    _partition: i32,
+    pub(super) spec: Arc<StreamSpec>,
+    pub(super) partition: i32,
+    watermark: Watermark,
+    index: FxHashMap<SeriesKey, usize>,
+    pub(super) series: Vec<Series>,
+    /// Series with a row that ends at a time, in the order in which the rows were opened.
+    due: BTreeMap<EventTime, Vec<usize>>,
+    /// The network of all series, in `scope = "shard"`.
+    pub(super) shared: Option<Learner>,
+    pub(super) space: Workspace,
+    pub(super) pending: Vec<Pending>,
+    pub(super) pending_windows: usize,
+    pub(super) loss: Option<f64>,
+}
+
+/// A closed row that waits for its result.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) series: usize,
+    pub(super) row: ClosedRow,
+    /// Row of the workspace that holds its window; `None` if there is nothing to score.
+    pub(super) slot: Option<usize>,
 }
 
 /// A picture of a shard for the API and gauges.
@@ -32,14 +63,28 @@ pub struct ShardStatus {
     pub open_rows: usize,
     /// Training steps so far, over all networks.
     pub model_version: u64,
-    /// Exponentially weighted mean of the reconstruction error of scored windows.
+    /// Exponentially weighted mean of the squared reconstruction error of scored windows.
     pub reconstruction_loss: Option<f64>,
 }
 
 impl Shard {
     /// An empty shard.
     pub fn new(spec: Arc<StreamSpec>, partition: i32) -> Self {
-        Self { _spec: spec, _partition: partition }
+        let learner = new_learner(&spec, &format!("partition {partition}"));
+        let space = workspace(&spec, learner.network());
+        Self {
+            watermark: Watermark::new(spec.rows.max_out_of_order),
+            shared: (spec.model.scope == Scope::Shard).then_some(learner),
+            spec,
+            partition,
+            index: FxHashMap::default(),
+            series: Vec::new(),
+            due: BTreeMap::new(),
+            space,
+            pending: Vec::new(),
+            pending_windows: 0,
+            loss: None,
+        }
     }
 
     /// Takes one record. `log_time` is the record's Kafka time, the bound of `ahead_max`.
@@ -51,22 +96,158 @@ impl Shard {
     /// If `record.values` does not have one value per channel: decoders guarantee it.
     pub fn push(
         &mut self,
-        _record: RecordRef<'_>,
-        _log_time: EventTime,
-        _out: &mut Outbox,
+        record: RecordRef<'_>,
+        log_time: EventTime,
+        out: &mut Outbox,
     ) -> Placement {
-        Placement::Placed
+        assert_eq!(record.values.len(), self.spec.channels.len(), "one value per channel");
+        out.facts.records += 1;
+        if record.time > log_time + self.spec.rows.ahead_max {
+            out.facts.ahead += 1;
+            return Placement::Ahead;
+        }
+        let Some(index) = self.find_or_add(record.key) else {
+            out.facts.series_refused += 1;
+            return Placement::SeriesLimit;
+        };
+        let placement = self.place(index, &record, out);
+        match placement {
+            Placement::Late => out.facts.late += 1,
+            Placement::Duplicate | Placement::Replaced => out.facts.duplicates += 1,
+            Placement::Placed | Placement::Ahead | Placement::SeriesLimit => {}
+        }
+        placement
     }
 
     /// Puts the results of all rows closed so far into `out`. Call at the end of each batch.
-    pub fn settle(&mut self, _out: &mut Outbox) {}
+    pub fn settle(&mut self, out: &mut Outbox) {
+        self.score_pending(out);
+    }
 
     /// Closes every row that ends at or before `time`, as if the watermark had reached it:
     /// quiet partitions, end of a file (`EventTime::from_millis(i64::MAX)`).
-    pub fn close_until(&mut self, _time: EventTime, _out: &mut Outbox) {}
+    pub fn close_until(&mut self, time: EventTime, out: &mut Outbox) {
+        if self.watermark.advance_to(time) {
+            self.close_due(out);
+        }
+        self.score_pending(out);
+    }
 
     /// A picture for the API and gauges.
     pub fn status(&self) -> ShardStatus {
-        ShardStatus::default()
+        let firing = |severity| {
+            let of = |s: &&Series| s.alert.firing().is_some_and(|f| f.severity == severity);
+            self.series.iter().filter(of).count()
+        };
+        let learners = self.series.iter().filter_map(|s| s.learner.as_deref());
+        ShardStatus {
+            partition: self.partition,
+            series: self.series.len(),
+            warming: self.series.iter().filter(|s| self.is_warming(s)).count(),
+            firing: [firing(Severity::Warning), firing(Severity::Critical)],
+            watermark: self.watermark.current(),
+            open_rows: self.series.iter().map(|s| s.open.len()).sum(),
+            model_version: learners.chain(&self.shared).map(Learner::version).sum(),
+            reconstruction_loss: self.loss,
+        }
     }
+
+    pub(super) fn is_warming(&self, series: &Series) -> bool {
+        series.windows <= u64::from(self.spec.model.warmup)
+    }
+
+    fn find_or_add(&mut self, key: &str) -> Option<usize> {
+        if let Some(index) = self.index.get(key) {
+            return Some(*index);
+        }
+        if self.series.len() >= self.spec.series_max {
+            return None;
+        }
+        let own = self.shared.is_none().then(|| Box::new(new_learner(&self.spec, key)));
+        let key: SeriesKey = Arc::from(key);
+        self.series.push(Series::new(&self.spec, Arc::clone(&key), own));
+        self.index.insert(key, self.series.len() - 1);
+        Some(self.series.len() - 1)
+    }
+
+    fn place(&mut self, index: usize, record: &RecordRef<'_>, out: &mut Outbox) -> Placement {
+        let spec = Arc::clone(&self.spec);
+        let series = &mut self.series[index];
+        let (placement, end) = series.open.insert(&spec.rows, record, self.watermark.current());
+        if let Some(end) = end {
+            self.due.entry(end).or_default().push(index);
+            if series.open.len() > spec.rows.open_rows_max
+                && let Some(row) = series.open.close_oldest(&spec.rows.aggregates)
+            {
+                self.close_row(index, row, out);
+            }
+        }
+        if matches!(placement, Placement::Placed | Placement::Replaced) {
+            let moved = self.watermark.observe(record.time);
+            if moved || end.is_some() {
+                self.close_due(out);
+            }
+        }
+        placement
+    }
+
+    fn close_due(&mut self, out: &mut Outbox) {
+        let Some(watermark) = self.watermark.current() else { return };
+        let spec = Arc::clone(&self.spec);
+        while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= watermark) {
+            let (end, indexes) = entry.remove_entry();
+            for index in indexes {
+                while let Some(row) = self.series[index].open.close_before(&spec.rows, end) {
+                    self.close_row(index, row, out);
+                }
+            }
+        }
+    }
+
+    /// Puts a closed row in line for its result. At most one row of a series waits: whether the
+    /// next row is learned from depends on the verdict on this one.
+    fn close_row(&mut self, index: usize, row: ClosedRow, out: &mut Outbox) {
+        if self.series[index].pending || self.pending.len() >= PENDING_MAX {
+            self.score_pending(out);
+        }
+        let Self { spec, series, space, .. } = self;
+        let series = &mut series[index];
+        let gap = series.gap(spec.rows.step, row.start);
+        series.push_gap(spec, gap, row.start);
+        series.push_row(&row);
+        series.pending = true;
+        out.facts.gap_rows += gap;
+        out.facts.rows += 1;
+        let at_stride = series.rows.is_multiple_of(spec.window.stride as u64);
+        let observed = row.values.iter().any(|value| !value.is_nan());
+        let complete = series.ring.completeness() >= spec.window.min_completeness;
+        let slot = (series.ring.is_full() && at_stride && observed && complete).then(|| {
+            series.ring.copy_window(space.window_mut(self.pending_windows));
+            self.pending_windows += 1;
+            self.pending_windows - 1
+        });
+        self.pending.push(Pending { series: index, row, slot });
+        if self.pending_windows >= self.windows_before_scoring() {
+            self.score_pending(out);
+        }
+    }
+
+    /// Windows that can share one pass: as many as have the same weights.
+    fn windows_before_scoring(&self) -> usize {
+        match &self.shared {
+            Some(learner) => learner.windows_until_step().min(BATCH_MAX),
+            None => 1,
+        }
+    }
+}
+
+fn new_learner(spec: &StreamSpec, owner: &str) -> Learner {
+    let parts = [&*spec.name, owner];
+    let seed = ids::seed(spec.seed, &parts);
+    Learner::new(&spec.model, spec.input_width(), seed, ids::latent_space_id(spec.seed, &parts))
+}
+
+fn workspace(spec: &StreamSpec, network: &Network) -> Workspace {
+    let scored = if spec.model.scope == Scope::Shard { BATCH_MAX } else { 1 };
+    Workspace::new(network, scored.max(spec.model.batch))
 }

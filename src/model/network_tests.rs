@@ -45,7 +45,7 @@ fn gradients_equal_finite_differences() {
         space.window_mut(1)[3] = f32::NAN;
         network.loss_and_gradients(&mut space, 4);
         let gradients = space.gradients.clone();
-        for layer in 0..network.layers.len() {
+        for (layer, gradient) in gradients.iter().enumerate() {
             for cell in 0..network.layers[layer].weights.len() {
                 let at = (
                     cell / network.layers[layer].weights.ncols(),
@@ -53,7 +53,7 @@ fn gradients_equal_finite_differences() {
                 );
                 let expected =
                     difference(&mut network, &mut space, |n| &mut n.layers[layer].weights[at]);
-                let got = f64::from(gradients[layer].weights[at]);
+                let got = f64::from(gradient.weights[at]);
                 assert!(
                     (got - expected).abs() < 2e-4,
                     "{activation:?} {layer} {at:?}: {got} {expected}"
@@ -62,7 +62,7 @@ fn gradients_equal_finite_differences() {
             for at in 0..network.layers[layer].biases.len() {
                 let expected =
                     difference(&mut network, &mut space, |n| &mut n.layers[layer].biases[at]);
-                let got = f64::from(gradients[layer].biases[at]);
+                let got = f64::from(gradient.biases[at]);
                 assert!(
                     (got - expected).abs() < 2e-4,
                     "{activation:?} {layer} bias {at}: {got} {expected}"

@@ -1,0 +1,332 @@
+//! From a closed row to its results: score, alert, learn, latent features, forecast.
+
+use ndarray::ArrayView1;
+
+use super::explain::{alert_record, contributions, is_eligible};
+use super::series::Series;
+use super::shard::{Pending, Shard};
+use super::spec::StreamSpec;
+use crate::detect::{Firing, Observation, Transition};
+use crate::model::{Learner, Workspace};
+use crate::record::{
+    Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord, Millis,
+    Outbox, RowScore, Severity, Step, WindowSpan,
+};
+use crate::window::ClosedRow;
+
+/// Rate of the exponentially weighted reconstruction loss.
+const LOSS_RATE: f64 = 0.01;
+
+/// How unusual a window is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Verdict {
+    pub(super) warming: bool,
+    /// Root mean squared residual of the window; largest relative residual of its newest row.
+    pub(super) errors: [f64; 2],
+    pub(super) surprise: f64,
+    pub(super) p_value: f64,
+    pub(super) threshold: f64,
+    pub(super) anomaly_score: f64,
+}
+
+/// A window with its reconstruction and code.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scored<'a> {
+    pub(super) x: ArrayView1<'a, f32>,
+    pub(super) xhat: ArrayView1<'a, f32>,
+    pub(super) z: ArrayView1<'a, f32>,
+}
+
+/// What all results of one row have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) spec: &'a StreamSpec,
+    pub(super) row: &'a ClosedRow,
+    pub(super) span: WindowSpan,
+    pub(super) evidence: Evidence,
+    pub(super) model_version: u64,
+}
+
+impl Shard {
+    /// Scores all waiting windows in one pass, then finishes the waiting rows in order.
+    pub(super) fn score_pending(&mut self, out: &mut Outbox) {
+        let windows = std::mem::take(&mut self.pending_windows);
+        if let Some(learner) = &self.shared {
+            learner.network().reconstruct(&mut self.space, windows);
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        for row in pending.drain(..) {
+            self.finish_row(&row, windows, out);
+        }
+        self.pending = pending;
+    }
+
+    fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
+        let Self { spec, series, shared, space, loss, partition, .. } = self;
+        let series = &mut series[pending.series];
+        series.pending = false;
+        let mut own = series.learner.take();
+        if let (Some(learner), Some(_)) = (&own, pending.slot) {
+            learner.network().reconstruct(space, windows);
+        }
+        if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
+            let context = context(spec, series, learner, &pending.row, *partition);
+            match pending.slot {
+                Some(slot) => {
+                    let scored = Scored {
+                        x: space.windows(windows).slice_move(ndarray::s![slot, ..]),
+                        xhat: space.reconstructions(windows).slice_move(ndarray::s![slot, ..]),
+                        z: space.codes(windows).slice_move(ndarray::s![slot, ..]),
+                    };
+                    let error = finish_window(&context, series, learner, scored, out);
+                    *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
+                    count_and_train(learner, space, &mut out.facts);
+                }
+                None => finish_unscored(&context, series, out),
+            }
+        }
+        series.learner = own;
+    }
+}
+
+fn context<'a>(
+    spec: &'a StreamSpec,
+    series: &Series,
+    learner: &Learner,
+    row: &'a ClosedRow,
+    partition: i32,
+) -> Context<'a> {
+    let start = series.ring.oldest().map_or(row.start, |mark| mark.start);
+    let (from_offset, to_offset) =
+        series.ring.offsets().unwrap_or((row.first_offset, row.last_offset));
+    Context {
+        spec,
+        row,
+        span: WindowSpan {
+            start,
+            end: row.start + row_length(spec),
+            completeness: series.ring.completeness(),
+        },
+        evidence: Evidence { partition, from_offset, to_offset },
+        model_version: learner.version(),
+    }
+}
+
+fn row_length(spec: &StreamSpec) -> Millis {
+    match spec.rows.step {
+        Step::Grid(step) => step,
+        Step::Event => Millis::ZERO,
+    }
+}
+
+/// Everything about a row whose window was scored. Returns the mean squared error.
+fn finish_window(
+    context: &Context<'_>,
+    series: &mut Series,
+    learner: &mut Learner,
+    scored: Scored<'_>,
+    out: &mut Outbox,
+) -> f64 {
+    series.windows += 1;
+    let verdict = judge(context.spec, series, scored);
+    out.facts.windows_scored += 1;
+    out.facts.anomaly_scores.push(verdict.anomaly_score as f32);
+    out.facts.completeness.push(context.span.completeness as f32);
+    let was_firing = series.alert.firing().is_some();
+    let explained = verdict.anomaly_score >= 1.0 || was_firing || out.keep_rows;
+    let channels = if explained { contributions(series, context.row, scored) } else { Vec::new() };
+    let transition = step_alert(context, series, &verdict, &channels, out);
+    if series.alert.firing().is_none() {
+        learn(series, learner, context, scored, &verdict);
+    } else {
+        out.facts.windows_quarantined += 1;
+    }
+    if transition == Transition::Accepted {
+        series.accept_new_normal(context.spec);
+    }
+    emit_features(context, series, learner, scored, &verdict, out);
+    forecast(context, series, scored.z.as_slice(), out);
+    if out.keep_rows {
+        out.rows.push(RowScore {
+            entity: series.key.clone(),
+            time: context.row.start,
+            surprise: verdict.surprise,
+            anomaly_score: verdict.anomaly_score,
+            raised: transition == Transition::Opened,
+            firing: series.alert.firing().is_some(),
+            warming: verdict.warming,
+            channels,
+        });
+    }
+    verdict.errors[0].powi(2)
+}
+
+/// A row without a window: the series is younger than one, or too little was observed.
+fn finish_unscored(context: &Context<'_>, series: &mut Series, out: &mut Outbox) {
+    if series.alert.firing().is_none() {
+        series.scaler.learn(&context.row.values);
+    }
+    forecast(context, series, None, out);
+    if out.keep_rows {
+        out.rows.push(RowScore {
+            entity: series.key.clone(),
+            time: context.row.start,
+            surprise: 0.0,
+            anomaly_score: 0.0,
+            raised: false,
+            firing: series.alert.firing().is_some(),
+            warming: series.windows <= u64::from(context.spec.model.warmup),
+            channels: Vec::new(),
+        });
+    }
+}
+
+/// Judges a window by what was known before it.
+fn judge(spec: &StreamSpec, series: &Series, scored: Scored<'_>) -> Verdict {
+    let errors = series.residuals.errors(scored.x, scored.xhat);
+    let threshold = series.threshold.level(&spec.alert.budget);
+    if series.windows <= u64::from(spec.model.warmup) {
+        return Verdict { warming: true, errors, p_value: 1.0, threshold, ..Verdict::default() };
+    }
+    let p = errors.iter().zip(&series.tails).map(|(e, tail)| tail.p_value(*e)).fold(1.0, f64::min);
+    // Two looks at one window: Bonferroni.
+    let p_value = (2.0 * p).min(1.0);
+    let surprise = -p_value.log10();
+    Verdict {
+        warming: false,
+        errors,
+        surprise,
+        p_value,
+        threshold,
+        anomaly_score: surprise / threshold,
+    }
+}
+
+fn step_alert(
+    context: &Context<'_>,
+    series: &mut Series,
+    verdict: &Verdict,
+    channels: &[Contribution],
+    out: &mut Outbox,
+) -> Transition {
+    if verdict.warming {
+        return Transition::None;
+    }
+    let observation = Observation {
+        anomaly_score: verdict.anomaly_score,
+        eligible: is_eligible(&context.spec.alert, channels),
+        time: context.span.end,
+    };
+    let (transition, alert) = series.alert.step(&context.spec.alert, observation);
+    if let (true, Some(alert)) = (transition != Transition::None, alert) {
+        count_alert(&mut out.facts, transition, &alert);
+        out.alerts.push(alert_record(context, &series.key, verdict, channels, transition, &alert));
+    }
+    transition
+}
+
+fn count_alert(facts: &mut Facts, transition: Transition, alert: &Firing) {
+    match transition {
+        Transition::Opened => {
+            facts.alerts_opened[usize::from(alert.severity == Severity::Critical)] += 1;
+        }
+        Transition::Closed | Transition::Accepted => facts.alerts_closed += 1,
+        Transition::Escalated | Transition::None => {}
+    }
+}
+
+/// Takes a calm row into everything that says what calm is.
+fn learn(
+    series: &mut Series,
+    learner: &mut Learner,
+    context: &Context<'_>,
+    scored: Scored<'_>,
+    verdict: &Verdict,
+) {
+    // Errors of an untrained network say nothing about the trained one.
+    if 2 * series.windows > u64::from(context.spec.model.warmup) {
+        series.tails.iter_mut().zip(verdict.errors).for_each(|(tail, e)| tail.learn(e));
+    }
+    series.residuals.learn(scored.x, scored.xhat);
+    series.scaler.learn(&context.row.values);
+    learner.offer(scored.x);
+}
+
+fn count_and_train(learner: &mut Learner, space: &mut Workspace, facts: &mut Facts) {
+    if !learner.count_window() {
+        return;
+    }
+    match learner.step(space) {
+        Ok(Some(loss)) => {
+            facts.train_steps += 1;
+            facts.train_loss_sum += loss;
+        }
+        Ok(None) => {}
+        Err(_) => facts.train_diverged += 1,
+    }
+}
+
+fn emit_features(
+    context: &Context<'_>,
+    series: &Series,
+    learner: &Learner,
+    scored: Scored<'_>,
+    verdict: &Verdict,
+    out: &mut Outbox,
+) {
+    let every = u64::from(context.spec.features_every);
+    if every == 0 || !series.windows.is_multiple_of(every) {
+        return;
+    }
+    out.facts.features += 1;
+    out.features.push(FeatureRecord {
+        entity: series.key.clone(),
+        window: context.span,
+        z: scored.z.to_vec(),
+        surprise: verdict.surprise,
+        anomaly_score: verdict.anomaly_score,
+        reconstruction_error: verdict.errors[0].powi(2),
+        warming: verdict.warming,
+        model_version: context.model_version,
+        latent_space_id: learner.latent_space_id().clone(),
+        offset: context.evidence.to_offset,
+    });
+}
+
+fn forecast(context: &Context<'_>, series: &mut Series, z: Option<&[f32]>, out: &mut Outbox) {
+    let (Some(params), Step::Grid(step)) = (&context.spec.forecast, context.spec.rows.step) else {
+        return;
+    };
+    for (channel, forecaster) in params.targets.iter().zip(&mut series.forecasters) {
+        forecaster.observe(context.row.values[*channel], z);
+        if !series.rows.is_multiple_of(u64::from(params.every)) {
+            continue;
+        }
+        let Some(set) = forecaster.forecast() else { continue };
+        let target_at = |horizon: u32| {
+            EventTime::from_millis(context.row.start.as_millis() + i64::from(horizon) * step.get())
+        };
+        out.facts.forecasts += 1;
+        out.forecasts.push(ForecastRecord {
+            entity: series.key.clone(),
+            channel: *channel,
+            issued_at: context.span.end,
+            step,
+            points: set
+                .points
+                .into_iter()
+                .map(|p| ForecastPoint {
+                    horizon: p.horizon,
+                    target_at: target_at(p.horizon),
+                    yhat: p.yhat,
+                    intervals: p.intervals,
+                    source: p.source,
+                })
+                .collect(),
+            skill: set.skill,
+            coverage: set.coverage,
+            model_version: context.model_version,
+            offset: context.evidence.to_offset,
+        });
+    }
+}

@@ -1,0 +1,132 @@
+//! The state of one series.
+
+use super::StreamSpec;
+use crate::detect::{AlertState, Residuals, Tail, Threshold};
+use crate::forecast::Forecaster;
+use crate::model::{Learner, Scaler};
+use crate::record::{EventTime, SeriesKey, Step};
+use crate::window::{ClosedRow, OpenRows, RowMark, WindowRing};
+
+/// Everything that belongs to one series and to no other.
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) key: SeriesKey,
+    pub(super) open: OpenRows,
+    pub(super) ring: WindowRing,
+    pub(super) scaler: Scaler,
+    pub(super) residuals: Residuals,
+    /// Of the window error and of the newest row's error.
+    pub(super) tails: [Tail; 2],
+    pub(super) threshold: Threshold,
+    pub(super) alert: AlertState,
+    pub(super) forecasters: Vec<Forecaster>,
+    /// Its own network, in `scope = "series"`.
+    pub(super) learner: Option<Box<Learner>>,
+    /// A closed row waits for its result; the next row must wait for it.
+    pub(super) pending: bool,
+    /// Rows since the series began, gaps included.
+    pub(super) rows: u64,
+    /// Scored windows since the series began or was restarted.
+    pub(super) windows: u64,
+    last_row: Option<EventTime>,
+}
+
+impl Series {
+    pub(super) fn new(spec: &StreamSpec, key: SeriesKey, learner: Option<Box<Learner>>) -> Self {
+        let channels = spec.channels.len();
+        let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());
+        let forecasters = spec.forecast.as_ref().map_or(Vec::new(), |params| {
+            params.targets.iter().map(|_| Forecaster::new(params, spec.model.latent)).collect()
+        });
+        Self {
+            key,
+            open: OpenRows::default(),
+            ring: WindowRing::new(spec.window.length, channels),
+            scaler: Scaler::new(channels),
+            residuals: Residuals::new(channels),
+            tails: [tail.clone(), tail],
+            threshold: Threshold::new(spec.rows.step),
+            alert: AlertState::default(),
+            forecasters,
+            learner,
+            pending: false,
+            rows: 0,
+            windows: 0,
+            last_row: None,
+        }
+    }
+
+    /// Rows missing between the last closed row and `start`; 0 without a grid.
+    pub(super) fn gap(&self, step: Step, start: EventTime) -> u64 {
+        match (step, self.last_row) {
+            (Step::Grid(step), Some(last)) => {
+                let rows = (start - last).get() / step.get() - 1;
+                u64::try_from(rows).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Takes `rows` rows in which nothing was observed, ending before `start`.
+    ///
+    /// The window takes at most its own length of them: it is empty then. Forecasters take them
+    /// all, up to a bound that keeps the phase of their seasons.
+    pub(super) fn push_gap(&mut self, spec: &StreamSpec, rows: u64, start: EventTime) {
+        let Step::Grid(step) = spec.rows.step else { return };
+        let windows = rows.min(spec.window.length as u64);
+        for back in (1..=windows).rev() {
+            let row_start = EventTime::from_millis(start.as_millis() - back as i64 * step.get());
+            let mark = RowMark { start: row_start, first_offset: None, last_offset: None };
+            self.ring.push(spec.channels.iter().map(|_| f32::NAN), mark);
+        }
+        let season = spec.forecast.as_ref().and_then(|f| f.seasons.last().copied());
+        let observed = bounded_gap(rows, u64::from(season.unwrap_or(1)));
+        for forecaster in &mut self.forecasters {
+            (0..observed).for_each(|_| forecaster.observe(f64::NAN, None));
+        }
+        self.rows += rows;
+    }
+
+    /// Takes a closed row into the window, scaled by what is known of the past.
+    pub(super) fn push_row(&mut self, row: &ClosedRow) {
+        let Self { ring, scaler, .. } = self;
+        let scaled = row.values.iter().enumerate().map(|(c, value)| scaler.scale(c, *value));
+        let mark = RowMark {
+            start: row.start,
+            first_offset: Some(row.first_offset),
+            last_offset: Some(row.last_offset),
+        };
+        ring.push(scaled, mark);
+        self.threshold.observe(row.start);
+        self.last_row = Some(row.start);
+        self.rows += 1;
+    }
+
+    /// What lasted is normal from now on: learn it from the start, raising nothing meanwhile.
+    pub(super) fn accept_new_normal(&mut self, spec: &StreamSpec) {
+        self.scaler.restart();
+        self.residuals.restart();
+        let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());
+        self.tails = [tail.clone(), tail];
+        self.windows = 0;
+    }
+}
+
+/// `rows` cut to a few seasons, the same modulo the season.
+fn bounded_gap(rows: u64, season: u64) -> u64 {
+    let most = 3 * season.max(64);
+    if rows <= most { rows } else { most - most % season + rows % season }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_gap_keeps_the_phase_of_the_season() {
+        for rows in [0, 1, 500, 505, 1_000_003] {
+            let bounded = bounded_gap(rows, 168);
+            assert!(bounded <= 4 * 168 && bounded % 168 == rows % 168, "{rows} -> {bounded}");
+        }
+    }
+}

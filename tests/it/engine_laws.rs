@@ -1,0 +1,153 @@
+//! Laws that hold for every stream of records.
+
+use std::sync::Arc;
+
+use latentd::engine::Shard;
+use latentd::model::Scope;
+use latentd::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::support::{Owned, bits, run, spec};
+
+/// Records of three series, mostly in order, some late, repeated, missing or far off.
+fn record_stream(channels: usize) -> impl Strategy<Value = Vec<Owned>> {
+    let value = prop_oneof![8 => -3.0_f64..3.0, 1 => Just(f64::NAN), 1 => Just(60.0)];
+    let record = (0..3_u8, -4_000_i64..400, prop::collection::vec(value, channels));
+    prop::collection::vec(record, 1..400).prop_map(|records| {
+        let owned = records.into_iter().enumerate().map(|(i, (key, jitter, values))| Owned {
+            key: format!("s{key}"),
+            time: 1_700_000_000_000 + 400 * i as i64 + jitter,
+            values,
+        });
+        owned.collect()
+    })
+}
+
+fn split_at_each<'a>(records: &'a [Owned], cuts: &[Index]) -> Vec<&'a [Owned]> {
+    let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(records.len())).collect();
+    at.extend([0, records.len()]);
+    at.sort_unstable();
+    at.windows(2).map(|pair| &records[pair[0]..pair[1]]).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Where the broker happens to cut the stream into batches must not change one output bit.
+    ///
+    /// Guards the rule that all state changes follow from records and watermarks, never from
+    /// calls. A failure here usually means work was moved from "row closed" to "settle".
+    #[test]
+    fn outputs_do_not_depend_on_batch_boundaries(
+        records in record_stream(2),
+        cuts in prop::collection::vec(any::<Index>(), 0..12),
+        seed in any::<u64>(),
+        shared in any::<bool>(),
+    ) {
+        let spec = spec(if shared { Scope::Shard } else { Scope::Series }, 2, seed);
+        let uncut = run(&spec, [records.as_slice()]);
+        let chopped = run(&spec, split_at_each(&records, &cuts));
+        prop_assert_eq!(bits(&uncut), bits(&chopped));
+    }
+
+    /// Every record is placed, late, a duplicate or refused, and the counts say so.
+    #[test]
+    fn no_record_is_lost_from_the_counts(records in record_stream(1)) {
+        let mut shard = Shard::new(Arc::new(spec(Scope::Shard, 1, 1)), 0);
+        let mut out = Outbox::default();
+        let mut seen = [0_u64; 3];
+        for (offset, record) in records.iter().enumerate() {
+            let time = EventTime::from_millis(record.time);
+            let record = RecordRef { key: &record.key, time, values: &record.values, offset: offset as i64 };
+            match shard.push(record, time, &mut out) {
+                Placement::Placed => seen[0] += 1,
+                Placement::Late => seen[1] += 1,
+                Placement::Duplicate | Placement::Replaced => seen[2] += 1,
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        prop_assert_eq!(out.facts.records, records.len() as u64);
+        prop_assert_eq!([out.facts.late, out.facts.duplicates], [seen[1], seen[2]]);
+    }
+}
+
+/// A plant-like wave with a small fast ripple, one series.
+fn wave(rows: usize) -> Vec<Owned> {
+    let record = |i: usize| {
+        let phase = i as f64 / 24.0 * std::f64::consts::TAU;
+        let ripple = ((i * 7919) % 101) as f64 / 101.0 - 0.5;
+        Owned {
+            key: "wave".into(),
+            time: 1_000 * i as i64,
+            values: vec![phase.sin() + 0.1 * ripple, phase.cos() - 0.1 * ripple],
+        }
+    };
+    (0..rows).map(record).collect()
+}
+
+#[test]
+fn other_seeds_give_other_weights_and_equal_seeds_equal_bits() {
+    let records = wave(300);
+    let of = |seed| bits(&run(&spec(Scope::Series, 2, seed), [records.as_slice()]));
+    assert_eq!(of(1), of(1));
+    assert_ne!(of(1), of(2));
+}
+
+#[test]
+fn a_stuck_sensor_opens_one_alert_that_names_it_and_is_not_learned() {
+    let mut records = wave(1_500);
+    for record in &mut records[1_000..1_030] {
+        record.values[1] = 4.0;
+    }
+    let out = run(&spec(Scope::Series, 2, 1), [records.as_slice()]);
+    let near = |time: EventTime| (1_000_000..1_040_000).contains(&time.as_millis());
+    let opened: Vec<_> = out.alerts.iter().filter(|a| a.change == AlertChange::Opened).collect();
+    let found = opened.iter().find(|a| near(a.starts_at)).expect("the fault is found");
+    assert_eq!(found.top[0].channel, 1);
+    assert!(found.top[0].y > found.top[0].upper, "{:?}", found.top[0]);
+    let closed = out.alerts.iter().filter(|a| a.change == AlertChange::Closed);
+    assert!(closed.clone().any(|a| a.alert_id == found.alert_id && a.ends_at.is_some()));
+    assert!(out.facts.windows_quarantined >= 30, "{}", out.facts.windows_quarantined);
+    let false_alarms = opened.len() - opened.iter().filter(|a| near(a.starts_at)).count();
+    // The budget promises 2 per 1,000 rows.
+    assert!(false_alarms <= 4, "{false_alarms}");
+}
+
+#[test]
+fn a_constant_series_never_raises() {
+    let records: Vec<Owned> = (0..3_000)
+        .map(|i| Owned { key: "flat".into(), time: 1_000 * i, values: vec![21.5] })
+        .collect();
+    for scope in [Scope::Series, Scope::Shard] {
+        let out = run(&spec(scope, 1, 1), [records.as_slice()]);
+        assert_eq!(out.alerts, []);
+        assert!(out.facts.windows_scored > 2_900);
+    }
+}
+
+#[test]
+fn a_record_ahead_of_the_allowed_clock_does_not_drag_the_watermark() {
+    let mut spec = spec(Scope::Shard, 1, 1);
+    spec.rows.ahead_max = latentd::record::Millis::new(60_000);
+    let mut shard = Shard::new(Arc::new(spec), 0);
+    let mut out = Outbox::default();
+    let mut push = |time: i64, log: i64| {
+        let record =
+            RecordRef { key: "a", time: EventTime::from_millis(time), values: &[1.0], offset: 0 };
+        shard.push(record, EventTime::from_millis(log), &mut out)
+    };
+    assert_eq!(push(10_000, 10_000), Placement::Placed);
+    assert_eq!(push(900_000, 11_000), Placement::Ahead);
+    assert_eq!(push(11_000, 11_000), Placement::Placed);
+}
+
+#[test]
+fn a_new_series_over_the_limit_is_refused_and_counted() {
+    let mut spec = spec(Scope::Shard, 1, 1);
+    spec.series_max = 2;
+    let records: Vec<Owned> = (0..9)
+        .map(|i| Owned { key: format!("s{}", i % 3), time: 1_000 * i, values: vec![1.0] })
+        .collect();
+    assert_eq!(run(&spec, [records.as_slice()]).facts.series_refused, 3);
+}

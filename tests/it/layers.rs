@@ -1,0 +1,147 @@
+//! The layer rule of the tree and what its files may hold, checked on the sources themselves.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room may name rooms of a strictly lower layer only.
+#[rustfmt::skip]
+const LAYERS: &[(&str, u8)] = &[
+    ("record", 0),
+    ("window", 1), ("model", 1), ("detect", 1), ("forecast", 1),
+    ("engine", 2), ("telemetry", 2), ("sim", 2),
+    ("io", 3), ("web", 3),
+    ("config", 4),
+    ("daemon", 5), ("replay", 5),
+    ("demo", 6),
+    ("cli", 7),
+];
+
+/// The core does no I/O, reads no clock, spawns nothing, and takes its random numbers.
+const CORE: &[&str] = &["record", "window", "model", "detect", "forecast", "engine", "sim"];
+#[rustfmt::skip]
+const BANNED_IN_CORE: &[&str] = &[
+    "tokio", "rdkafka", "prometheus", "tracing", "std::fs", "std::net", "std::thread",
+    "SystemTime", "Instant", "thread_rng", "Timestamp::now", "println!", "eprintln!",
+];
+const BANNED_EVERYWHERE: &[&str] = &[".unwrap()", "todo!", "unimplemented!", "dbg!"];
+const LINES_MAX: usize = 400;
+
+fn layer(room: &str) -> Option<u8> {
+    LAYERS.iter().find(|(name, _)| *name == room).map(|(_, layer)| *layer)
+}
+
+/// The part of a file before its unit tests.
+fn without_tests(source: &str) -> &str {
+    source.find("#[cfg(test)]").map_or(source, |at| &source[..at])
+}
+
+/// Faults of one source file, each `path:line: what`.
+fn faults(path: &str, source: &str) -> Vec<String> {
+    let room = path.trim_start_matches("src/").split('/').next().unwrap_or_default();
+    let mut found = Vec::new();
+    if source.lines().count() > LINES_MAX {
+        found.push(format!("{path}: {} lines, at most {LINES_MAX}", source.lines().count()));
+    }
+    if path.ends_with("_tests.rs") {
+        return found;
+    }
+    for (i, line) in without_tests(source).lines().enumerate() {
+        let code = line.split("//").next().unwrap_or_default();
+        let at = format!("{path}:{}", i + 1);
+        found.extend(layer_fault(room, code).map(|fault| format!("{at}: {fault}")));
+        let core = if CORE.contains(&room) { BANNED_IN_CORE } else { &[] };
+        for word in BANNED_EVERYWHERE.iter().chain(core).filter(|word| has_word(code, word)) {
+            found.push(format!("{at}: `{word}` may not be named here"));
+        }
+    }
+    found
+}
+
+fn layer_fault(room: &str, code: &str) -> Option<String> {
+    let own = layer(room)?;
+    for (at, _) in code.match_indices("crate::") {
+        let named: String =
+            code[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let other = layer(&named)?;
+        if named != room && other >= own {
+            return Some(format!("{room} (layer {own}) may not import {named} (layer {other})"));
+        }
+    }
+    None
+}
+
+/// Whether `word` stands in `code` and is not part of a longer name.
+fn has_word(code: &str, word: &str) -> bool {
+    let joined = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    code.match_indices(word).any(|(at, _)| {
+        let starts_name = word.starts_with(|c: char| c.is_alphanumeric());
+        let ends_name = word.ends_with(|c: char| c.is_alphanumeric());
+        let before = starts_name && joined(code[..at].chars().next_back());
+        let after = ends_name && joined(code[at + word.len()..].chars().next());
+        !before && !after
+    })
+}
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_tree_keeps_its_rules() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    assert!(files.len() > 30, "only {} sources found", files.len());
+    let mut found = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(root).expect("below the root").display().to_string();
+        found.extend(faults(&path, &fs::read_to_string(&file).expect("a readable file")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_room_has_a_layer() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for entry in fs::read_dir(src).expect("a readable folder") {
+        let entry = entry.expect("a readable entry");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(!entry.path().is_dir() || layer(&name).is_some(), "`{name}` has no layer");
+    }
+}
+
+#[test]
+fn broken_rules_are_told_with_their_place() {
+    #[rustfmt::skip]
+    let cases = [
+        ("src/model/adam.rs", "\nuse crate::io::Log;\n",
+         "src/model/adam.rs:2: model (layer 1) may not import io (layer 3)"),
+        ("src/window/ring.rs", "use crate::model::Scaler;",
+         "src/window/ring.rs:1: window (layer 1) may not import model (layer 1)"),
+        ("src/engine/shard.rs", "let t = std::time::Instant::now();",
+         "src/engine/shard.rs:1: `Instant` may not be named here"),
+        ("src/io/kafka.rs", "x.unwrap();",
+         "src/io/kafka.rs:1: `.unwrap()` may not be named here"),
+        ("src/cli/mod.rs", "todo!()",
+         "src/cli/mod.rs:1: `todo!` may not be named here"),
+    ];
+    for (path, source, expected) in cases {
+        assert_eq!(faults(path, source), [expected]);
+    }
+    let long = "\n".repeat(LINES_MAX + 1);
+    assert_eq!(faults("src/io/x.rs", &long), ["src/io/x.rs: 401 lines, at most 400"]);
+}
+
+#[test]
+fn tests_comments_and_longer_names_are_free() {
+    let source =
+        "// Instant\nlet instant_of = InstantLike;\n#[cfg(test)]\nmod tests { x.unwrap(); }";
+    assert_eq!(faults("src/model/x.rs", source), [""; 0]);
+}

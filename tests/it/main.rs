@@ -1,0 +1,5 @@
+//! One integration binary: laws of the engine, the rules of the tree, and runs on a real broker.
+
+mod engine_laws;
+mod layers;
+mod support;
