@@ -1,7 +1,7 @@
 //! The autoencoder: standardise, encode, decode, score, learn.
 //!
 //! A row meets the parts in this order: [`Scaler`] → [`Network`] (made of dense layers) →
-//! [`Learner`], which keeps a [`Reservoir`](reservoir) of past windows and takes Adam steps.
+//! [`Learner`], which keeps a reservoir of past windows and takes Adam steps.
 //!
 //! # Symbols
 //!
