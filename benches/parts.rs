@@ -1,0 +1,77 @@
+//! The parts a record passes, one by one: `cargo bench --bench parts`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use latentd::detect::Tail;
+use latentd::model::{Activation, Learner, ModelParams, Scope, Variant, Workspace};
+use latentd::record::Positive;
+
+/// The net of the targets: 64-32-8-32-64.
+fn params(batch: usize) -> ModelParams {
+    ModelParams {
+        variant: Variant::Undercomplete,
+        scope: Scope::Shard,
+        hidden: vec![32],
+        latent: 8,
+        activation: Activation::Tanh,
+        learning_rate: Positive::try_from(0.002).expect("above 0"),
+        batch,
+        train_every: 1,
+        warmup_train_every: 1,
+        reservoir: 4_096,
+        warmup: 1,
+    }
+}
+
+fn ready(batch: usize) -> (Learner, Workspace) {
+    let mut learner = Learner::new(&params(batch), 64, 1, Arc::from("bench"));
+    let mut space = Workspace::new(learner.network(), batch.max(256));
+    for i in 0..256 {
+        let wave = |j: usize| ((i * 13 + j) as f32 * 0.37).sin();
+        space.window_mut(i).iter_mut().enumerate().for_each(|(j, cell)| *cell = wave(j));
+        let window = space.windows(256).row(i).to_owned();
+        learner.offer(window.view());
+    }
+    (learner, space)
+}
+
+fn network(c: &mut Criterion) {
+    let mut group = c.benchmark_group("reconstruct 64-32-8-32-64, per window");
+    for rows in [1_usize, 8, 32, 256] {
+        let (learner, mut space) = ready(32);
+        group.throughput(Throughput::Elements(rows as u64));
+        group.bench_function(BenchmarkId::from_parameter(rows), |b| {
+            b.iter(|| learner.network().reconstruct(black_box(&mut space), rows));
+        });
+    }
+    group.finish();
+    let mut group = c.benchmark_group("forward + backward + Adam, per window");
+    for batch in [8_usize, 32] {
+        let (mut learner, mut space) = ready(batch);
+        group.throughput(Throughput::Elements(batch as u64));
+        group.bench_function(BenchmarkId::from_parameter(batch), |b| {
+            b.iter(|| learner.step(black_box(&mut space)));
+        });
+    }
+    group.finish();
+}
+
+fn calibration(c: &mut Criterion) {
+    let mut tail = Tail::new(0.05, 5_000.0);
+    let error = |i: u32| 0.2 + f64::from(i % 977) / 977.0;
+    (0..5_000).for_each(|i| tail.learn(error(i)));
+    let mut i = 0;
+    c.bench_function("p-value and learning of one error", |b| {
+        b.iter(|| {
+            i += 1;
+            let p = tail.p_value(black_box(error(i)));
+            tail.learn(error(i));
+            p
+        });
+    });
+}
+
+criterion_group!(benches, network, calibration);
+criterion_main!(benches);
