@@ -1,6 +1,25 @@
-//! latentd: online autoencoders on Kafka streams.
-
-#![warn(missing_debug_implementations)]
+//! `latentd`: a daemon that learns autoencoders online on Kafka streams and emits alerts, latent
+//! features and demand forecasts.
+//!
+//! # Rooms, in reading order
+//!
+//! A room imports rooms of a strictly lower layer only; `tests/it/layers.rs` checks it.
+//!
+//! | layer | room | holds |
+//! |---|---|---|
+//! | 0 | [`record`] | the vocabulary: event time, records in, outputs and facts out |
+//! | 1 | [`window`] | event-time order: watermark, rows, windows |
+//! | 1 | [`model`] | scaler, network, Adam, reservoir |
+//! | 1 | [`detect`] | calibration, threshold, life of an alert, attribution |
+//! | 1 | [`forecast`] | ridge heads, intervals, live skill |
+//! | 2 | [`engine`] | the shard: all state of one input partition |
+//! | 3 | [`io`] | bytes in and out: Kafka, codecs, payloads |
+//! | 4 | [`config`] | settings: defaults, file, environment, checks |
+//!
+//! # What is absent
+//!
+//! Everything up to `engine` does no I/O, reads no clock, spawns nothing, logs nothing, and takes
+//! its random numbers from a configured seed: equal records give equal bits.
 
 pub mod config;
 pub mod detect;

@@ -1,1 +1,3 @@
+//! The `latentd` command.
+
 fn main() {}

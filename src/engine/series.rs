@@ -76,8 +76,7 @@ impl Series {
         let windows = rows.min(spec.window.length as u64);
         for back in (1..=windows).rev() {
             let row_start = EventTime::from_millis(start.as_millis() - back as i64 * step.get());
-            let mark = RowMark { start: row_start, first_offset: None, last_offset: None };
-            self.ring.push(spec.channels.iter().map(|_| f32::NAN), mark);
+            self.ring.push(spec.channels.iter().map(|_| f32::NAN), RowMark::gap(row_start));
         }
         let season = spec.forecast.as_ref().and_then(|f| f.seasons.last().copied());
         let observed = bounded_gap(rows, u64::from(season.unwrap_or(1)));
@@ -93,8 +92,8 @@ impl Series {
         let scaled = row.values.iter().enumerate().map(|(c, value)| scaler.scale(c, *value));
         let mark = RowMark {
             start: row.start,
-            first_offset: Some(row.first_offset),
-            last_offset: Some(row.last_offset),
+            first_offset: row.first_offset,
+            last_offset: row.last_offset,
         };
         ring.push(scaled, mark);
         self.threshold.observe(row.start);

@@ -9,10 +9,17 @@ use crate::record::EventTime;
 pub struct RowMark {
     /// Start of the row.
     pub start: EventTime,
-    /// Smallest offset of its records; `None` for a gap.
-    pub first_offset: Option<i64>,
-    /// Largest offset of its records; `None` for a gap.
-    pub last_offset: Option<i64>,
+    /// Smallest offset of its records; `i64::MAX` for a gap.
+    pub first_offset: i64,
+    /// Largest offset of its records; `i64::MIN` for a gap.
+    pub last_offset: i64,
+}
+
+impl RowMark {
+    /// The mark of a row without records: neutral for the minimum and maximum of offsets.
+    pub fn gap(start: EventTime) -> Self {
+        Self { start, first_offset: i64::MAX, last_offset: i64::MIN }
+    }
 }
 
 /// The newest `length` rows of `channels` values each; NaN where nothing was observed.
@@ -80,9 +87,9 @@ impl WindowRing {
 
     /// Smallest and largest offset of the records in the window.
     pub fn offsets(&self) -> Option<(i64, i64)> {
-        let first = self.marks.iter().filter_map(|mark| mark.first_offset).min()?;
-        let last = self.marks.iter().filter_map(|mark| mark.last_offset).max()?;
-        Some((first, last))
+        let first = self.marks.iter().map(|mark| mark.first_offset).min()?;
+        let last = self.marks.iter().map(|mark| mark.last_offset).max()?;
+        (first <= last).then_some((first, last))
     }
 }
 
@@ -96,11 +103,7 @@ mod tests {
     use ndarray::Array1;
 
     fn mark(i: i64) -> RowMark {
-        RowMark {
-            start: EventTime::from_millis(i),
-            first_offset: Some(i * 10),
-            last_offset: Some(i * 10 + 1),
-        }
+        RowMark { start: EventTime::from_millis(i), first_offset: i * 10, last_offset: i * 10 + 1 }
     }
 
     #[test]
@@ -118,5 +121,9 @@ mod tests {
         assert_eq!(ring.oldest(), Some(&mark(2)));
         assert_eq!(ring.newest(), Some(&mark(4)));
         assert_eq!(ring.offsets(), Some((20, 41)));
+        for i in 5..8 {
+            ring.push([f32::NAN; 2].into_iter(), RowMark::gap(EventTime::from_millis(i)));
+        }
+        assert_eq!(ring.offsets(), None, "no record is behind a window of gaps");
     }
 }
