@@ -1,4 +1,5 @@
 //! The parts a record passes, one by one: `cargo bench --bench parts`.
+#![allow(missing_docs)] // criterion_group! makes an undocumented function
 
 use std::hint::black_box;
 use std::sync::Arc;
