@@ -218,6 +218,9 @@ fn step_alert(
         time: context.span.end,
     };
     let (transition, alert) = series.alert.step(&context.spec.alert, observation);
+    if transition == Transition::Opened {
+        series.threshold.spend();
+    }
     if let (true, Some(alert)) = (transition != Transition::None, alert) {
         count_alert(&mut out.facts, transition, &alert);
         out.alerts.push(alert_record(context, &series.key, verdict, channels, transition, &alert));

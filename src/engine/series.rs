@@ -1,7 +1,7 @@
 //! The state of one series.
 
 use super::StreamSpec;
-use crate::detect::{AlertState, Residuals, Tail, Threshold};
+use crate::detect::{AlertState, Budget, Residuals, Tail, Threshold};
 use crate::forecast::Forecaster;
 use crate::model::{Learner, Scaler};
 use crate::record::{EventTime, SeriesKey, Step};
@@ -87,7 +87,7 @@ impl Series {
     }
 
     /// Takes a closed row into the window, scaled by what is known of the past.
-    pub(super) fn push_row(&mut self, row: &ClosedRow) {
+    pub(super) fn push_row(&mut self, budget: &Budget, row: &ClosedRow) {
         let Self { ring, scaler, .. } = self;
         let scaled = row.values.iter().enumerate().map(|(c, value)| scaler.scale(c, *value));
         let mark = RowMark {
@@ -96,7 +96,7 @@ impl Series {
             last_offset: row.last_offset,
         };
         ring.push(scaled, mark);
-        self.threshold.observe(row.start);
+        self.threshold.observe(budget, row.start);
         self.last_row = Some(row.start);
         self.rows += 1;
     }

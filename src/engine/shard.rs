@@ -214,7 +214,7 @@ impl Shard {
         let series = &mut series[index];
         let gap = series.gap(spec.rows.step, row.start);
         series.push_gap(spec, gap, row.start);
-        series.push_row(&row);
+        series.push_row(&spec.alert.budget, &row);
         series.pending = true;
         out.facts.gap_rows += gap;
         out.facts.rows += 1;
