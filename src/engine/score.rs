@@ -252,7 +252,7 @@ fn learn(
     }
     series.residuals.learn(scored.x, scored.xhat);
     series.scaler.learn(&context.row.values);
-    learner.offer(scored.x);
+    learner.offer(scored.x, verdict.errors[0].powi(2));
 }
 
 fn count_and_train(learner: &mut Learner, space: &mut Workspace, facts: &mut Facts) {

@@ -65,6 +65,8 @@ pub struct ShardStatus {
     pub model_version: u64,
     /// Exponentially weighted mean of the squared reconstruction error of scored windows.
     pub reconstruction_loss: Option<f64>,
+    /// Reconstruction error over that of PCA, mean over networks; above 1 PCA would do.
+    pub linear_control_ratio: Option<f64>,
 }
 
 impl Shard {
@@ -139,7 +141,9 @@ impl Shard {
             let of = |s: &&Series| s.alert.firing().is_some_and(|f| f.severity == severity);
             self.series.iter().filter(of).count()
         };
-        let learners = self.series.iter().filter_map(|s| s.learner.as_deref());
+        let learners =
+            || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);
+        let ratios: Vec<f64> = learners().filter_map(Learner::linear_control_ratio).collect();
         ShardStatus {
             partition: self.partition,
             series: self.series.len(),
@@ -147,8 +151,10 @@ impl Shard {
             firing: [firing(Severity::Warning), firing(Severity::Critical)],
             watermark: self.watermark.current(),
             open_rows: self.series.iter().map(|s| s.open.len()).sum(),
-            model_version: learners.chain(&self.shared).map(Learner::version).sum(),
+            model_version: learners().map(Learner::version).sum(),
             reconstruction_loss: self.loss,
+            linear_control_ratio: (!ratios.is_empty())
+                .then(|| ratios.iter().sum::<f64>() / ratios.len() as f64),
         }
     }
 

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::adam::Adam;
+use super::control::LinearControl;
 use super::reservoir::Reservoir;
 use super::{ModelError, ModelParams, Network, Workspace};
 
@@ -19,6 +20,7 @@ pub struct Learner {
     network: Network,
     adam: Adam,
     reservoir: Reservoir,
+    control: LinearControl,
     /// Learnable windows since the last step, newest last, at most half a batch of them.
     fresh: Vec<f32>,
     rng: Xoshiro256PlusPlus,
@@ -41,6 +43,7 @@ impl Learner {
             adam: Adam::new(params.learning_rate.get() as f32, network.layers()),
             network,
             reservoir: Reservoir::new(params.reservoir, width),
+            control: LinearControl::new(params.latent),
             fresh: Vec::new(),
             rng,
             latent_space_id,
@@ -82,8 +85,15 @@ impl Learner {
         due
     }
 
-    /// Keeps a window of `(d,)` cells (NaN where not observed) for training.
-    pub fn offer(&mut self, window: ArrayView1<'_, f32>) {
+    /// Reconstruction error over that of a PCA of the same width on the same windows; above 1 the
+    /// autoencoder is not worth having. `None` until both are known.
+    pub fn linear_control_ratio(&self) -> Option<f64> {
+        self.control.ratio()
+    }
+
+    /// Keeps a window of `(d,)` cells (NaN where not observed) for training. `error` is its mean
+    /// squared reconstruction error, for the linear control.
+    pub fn offer(&mut self, window: ArrayView1<'_, f32>, error: f64) {
         debug_assert_eq!(window.len(), self.width);
         let fresh_max = (self.batch / 2).max(1) * self.width;
         if self.fresh.len() >= fresh_max {
@@ -91,6 +101,10 @@ impl Learner {
         }
         self.fresh.extend(window);
         self.reservoir.insert(window, &mut self.rng);
+        self.control.compare(window, error);
+        if self.control.is_due() {
+            self.control.fit(self.reservoir.cells(), self.width);
+        }
     }
 
     /// Takes one Adam step on the fresh windows, filled up to a batch from the reservoir.

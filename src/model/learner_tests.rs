@@ -34,7 +34,7 @@ fn a_linear_network_reaches_the_error_of_pca() {
     let mut learner = learner(&params, 8, 1);
     let mut space = Workspace::new(learner.network(), 500);
     for row in rows.rows().into_iter().cycle().take(6_000) {
-        learner.offer(row);
+        learner.offer(row, 0.0);
         learner.step(&mut space).expect("finite");
     }
     for (i, row) in rows.rows().into_iter().enumerate() {
@@ -57,7 +57,7 @@ fn equal_seeds_give_equal_bits_and_other_seeds_do_not() {
         let mut learner = learner(&params(&[6], 3, Activation::Tanh), 8, seed);
         let mut space = Workspace::new(learner.network(), 8);
         for row in rows.rows() {
-            learner.offer(row);
+            learner.offer(row, 0.0);
             learner.step(&mut space).expect("finite");
         }
         learner.network().clone()
@@ -71,7 +71,7 @@ fn a_step_that_diverges_changes_no_weight() {
     let mut learner = learner(&params(&[6], 3, Activation::Relu), 8, 5);
     let mut space = Workspace::new(learner.network(), 8);
     let before = learner.network().clone();
-    learner.offer(Array1::from_elem(8, f32::INFINITY).view());
+    learner.offer(Array1::from_elem(8, f32::INFINITY).view(), 0.0);
     assert_eq!(learner.step(&mut space), Err(ModelError::Diverged { step: 0 }));
     assert_eq!(learner.network(), &before);
 }

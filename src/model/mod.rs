@@ -21,6 +21,7 @@
 
 mod activation;
 mod adam;
+mod control;
 mod dense;
 mod error;
 mod learner;

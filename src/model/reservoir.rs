@@ -24,6 +24,11 @@ impl Reservoir {
         self.cells.len() / self.width
     }
 
+    /// All windows, one after the other.
+    pub(super) fn cells(&self) -> &[f32] {
+        &self.cells
+    }
+
     pub(super) fn insert(&mut self, window: ArrayView1<'_, f32>, rng: &mut impl Rng) {
         if self.len() < self.capacity {
             self.cells.extend(window);

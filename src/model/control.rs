@@ -1,0 +1,142 @@
+//! The linear control: is the autoencoder better than PCA of the same width on the same windows?
+
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use linfa_reduction::Pca;
+use ndarray::{Array1, Array2, ArrayView1};
+
+/// Windows between two fits of the PCA.
+const FIT_EVERY: u64 = 4_096;
+/// The first fit, so that short series get an answer too.
+const FIT_FIRST: u64 = 512;
+/// Most windows behind a fit.
+const SAMPLE_MAX: usize = 512;
+/// One window in this many is compared: the control must stay cheap.
+const COMPARE_EVERY: u64 = 8;
+/// Compared windows over which the errors are averaged.
+const MEMORY: f64 = 500.0;
+
+/// A principal component analysis of recent windows, and both reconstruction errors.
+///
+/// An autoencoder that is not clearly below 1 is not worth its cost (Bourlard and Kamp,
+/// "Auto-association by multilayer perceptrons and singular value decomposition", 1988).
+#[derive(Debug, Clone)]
+pub(super) struct LinearControl {
+    latent: usize,
+    fitted: Option<Fitted>,
+    windows: u64,
+    compared: u64,
+    errors: [f64; 2],
+}
+
+#[derive(Debug, Clone)]
+struct Fitted {
+    mean: Array1<f64>,
+    components: Array2<f64>,
+}
+
+impl LinearControl {
+    pub(super) fn new(latent: usize) -> Self {
+        Self { latent, fitted: None, windows: 0, compared: 0, errors: [0.0; 2] }
+    }
+
+    /// Takes a calm window `(d,)` and the autoencoder's mean squared error on it. Windows with
+    /// missing cells are passed over: PCA has no mask.
+    pub(super) fn compare(&mut self, window: ArrayView1<'_, f32>, autoencoder: f64) {
+        self.windows += 1;
+        let Some(fitted) = &self.fitted else { return };
+        if !self.windows.is_multiple_of(COMPARE_EVERY) || window.iter().any(|x| x.is_nan()) {
+            return;
+        }
+        self.compared += 1;
+        let rate = (1.0 / self.compared as f64).max(1.0 / MEMORY);
+        for (mean, error) in self.errors.iter_mut().zip([autoencoder, fitted.error(window)]) {
+            *mean += rate * (error - *mean);
+        }
+    }
+
+    /// Whether a fit is due now.
+    pub(super) fn is_due(&self) -> bool {
+        self.windows == FIT_FIRST || self.windows.is_multiple_of(FIT_EVERY) && self.windows > 0
+    }
+
+    /// Fits the PCA to windows of `width` cells, laid one after the other. A fit that fails, for
+    /// example on windows without variance, keeps the one before.
+    pub(super) fn fit(&mut self, cells: &[f32], width: usize) {
+        let complete = cells.chunks_exact(width).filter(|w| w.iter().all(|x| x.is_finite()));
+        let sample: Vec<f64> = complete.take(SAMPLE_MAX).flatten().map(|x| f64::from(*x)).collect();
+        let rows = sample.len() / width;
+        if rows < 4 * self.latent.max(8) {
+            return;
+        }
+        let Ok(sample) = Array2::from_shape_vec((rows, width), sample) else { return };
+        let spread = sample.var_axis(ndarray::Axis(0), 0.0).sum();
+        // Windows that are all alike have no principal components.
+        if spread < 1e-6 {
+            return;
+        }
+        let Ok(pca) = Pca::params(self.latent).fit(&DatasetBase::from(sample)) else { return };
+        let fitted = Fitted { mean: pca.mean().clone(), components: pca.components().clone() };
+        if fitted.components.iter().all(|c| c.is_finite()) {
+            self.fitted = Some(fitted);
+        }
+    }
+
+    /// Error of the autoencoder over that of PCA; `None` until both are known.
+    pub(super) fn ratio(&self) -> Option<f64> {
+        let [autoencoder, pca] = self.errors;
+        (self.compared >= 32 && pca > 0.0).then(|| autoencoder / pca)
+    }
+}
+
+impl Fitted {
+    /// Mean squared reconstruction error of a window without missing cells.
+    fn error(&self, window: ArrayView1<'_, f32>) -> f64 {
+        let centred = window.mapv(f64::from) - &self.mean;
+        let code = self.components.dot(&centred);
+        // The components are orthonormal: what the code does not hold is lost.
+        (centred.dot(&centred) - code.dot(&code)).max(0.0) / centred.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    fn windows(rows: usize, rank: usize, noise: f32) -> Vec<f32> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
+        let basis = Array2::from_shape_simple_fn((rank, 12), || rng.gen_range(-1.0_f32..1.0));
+        let codes = Array2::from_shape_simple_fn((rows, rank), || rng.gen_range(-1.0_f32..1.0));
+        let cells = codes.dot(&basis);
+        cells.iter().map(|c| c + noise * rng.gen_range(-1.0_f32..1.0)).collect()
+    }
+
+    #[test]
+    fn its_error_is_what_the_components_leave() {
+        let cells = windows(300, 3, 0.01);
+        let mut control = LinearControl::new(3);
+        control.fit(&cells, 12);
+        let fitted = control.fitted.as_ref().expect("fitted");
+        let gram = fitted.components.dot(&fitted.components.t());
+        assert!((gram - Array2::<f64>::eye(3)).iter().all(|c| c.abs() < 1e-6), "orthonormal");
+        for window in cells.chunks_exact(12) {
+            // Uniform noise of half-width 0.01 has variance 3.3e-5, of which 9 / 12 is lost.
+            assert!(fitted.error(window.into()) < 1.5e-4);
+        }
+        for _ in 0..FIT_EVERY {
+            control.compare((&cells[..12]).into(), 1.0);
+        }
+        assert!(control.ratio().expect("known") > 1e3, "a bad autoencoder is told");
+    }
+
+    #[test]
+    fn windows_without_variance_or_with_fewer_dimensions_than_codes_do_no_harm() {
+        for cells in [vec![0.5; 12 * 100], windows(100, 1, 0.0), vec![f32::NAN; 1_200]] {
+            let mut control = LinearControl::new(3);
+            control.fit(&cells, 12);
+            assert!(control.ratio().is_none());
+        }
+    }
+}
