@@ -13,19 +13,31 @@
 //! | 1 | [`detect`] | calibration, threshold, life of an alert, attribution |
 //! | 1 | [`forecast`] | ridge heads, intervals, live skill |
 //! | 2 | [`engine`] | the shard: all state of one input partition |
+//! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
+//! | 2 | [`sim`] | a plant and shops with faults whose truth is known |
 //! | 3 | [`io`] | bytes in and out: Kafka, codecs, payloads |
+//! | 3 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 4 | [`config`] | settings: defaults, file, environment, checks |
+//! | 5 | [`daemon`] | the loop: read, score, publish, commit; shutdown |
+//! | 6 | [`demo`] | everything on one machine with no set-up |
+//! | 7 | [`cli`] | arguments in, an exit code out |
 //!
 //! # What is absent
 //!
 //! Everything up to `engine` does no I/O, reads no clock, spawns nothing, logs nothing, and takes
 //! its random numbers from a configured seed: equal records give equal bits.
 
+pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod demo;
 pub mod detect;
 pub mod engine;
 pub mod forecast;
 pub mod io;
 pub mod model;
 pub mod record;
+pub mod sim;
+pub mod telemetry;
+pub mod web;
 pub mod window;

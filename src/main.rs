@@ -1,3 +1,5 @@
-//! The `latentd` command.
+//! The `latentd` command; `src/cli` has its arguments.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    latentd::cli::main()
+}

@@ -1,7 +1,43 @@
 //! Configuration: embedded defaults, then a file, then the environment.
+//!
+//! `config/default.toml` is the only place of defaults and the reference of all keys. Start with
+//! [`Settings::load`]; the files in the order in which a configuration meets them:
+//!
+//! | file | job |
+//! |---|---|
+//! | `layers` | collects the layers as raw values and turns them into [`Settings`] |
+//! | `environment` | `LATENTD__KAFKA__GROUP_ID` as a layer |
+//! | `client` | `[kafka.rdkafka]`: one spelling, no secrets in files, keys that are ours |
+//! | `merge` | one rule for all layers, and `[stream_defaults]` under every stream |
+//! | `schema` | the JSON Schema, generated from the types |
+//! | `shape`, `suggest` | unknown keys and wrong kinds, all at once, with "did you mean" |
+//! | `settings` | the types |
+//! | `rules`, `rules_stream`, `rules_forecast` | the rules between keys |
+//! | `spec` | durations to rows: what the engine and the decoders take |
+//!
+//! # Invariants
+//!
+//! - [`Settings`] that come out of [`Layers::settings`] have passed [`Settings::check`].
+//! - Nothing here reads the process environment or a file that was not named.
+//! - No fault text shows a value of `[kafka.rdkafka]`.
 
+mod client;
+mod environment;
+mod fault;
+mod layers;
+mod merge;
+mod rules;
+mod rules_forecast;
+mod rules_stream;
+mod schema;
 mod settings;
+mod shape;
+mod spec;
+mod suggest;
 
+pub use fault::{ConfigError, Fault, Faults};
+pub use layers::Layers;
+pub use schema::json_schema;
 pub use settings::{
     FeatureSettings, ForecastSettings, HttpSettings, Settings, StreamDefaults, StreamSettings,
 };

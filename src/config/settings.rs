@@ -63,8 +63,10 @@ pub struct StreamSettings {
     /// Aggregator of channels that do not name one.
     pub aggregate: Aggregate,
     /// Open rows that one series may hold.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub open_rows_max: usize,
     /// Most series of a partition.
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub series_max: usize,
     /// Windows.
     pub window: WindowParams,
@@ -101,6 +103,7 @@ pub struct ForecastSettings {
     /// Seasons: durations, whole multiples of `step`, ascending.
     pub seasons: Vec<Millis>,
     /// Rows between two forecasts of a series.
+    #[schemars(range(min = 1))]
     pub every: u32,
     /// Ridge penalty.
     pub ridge: Positive,

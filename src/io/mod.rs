@@ -1,12 +1,27 @@
 //! The edge to Kafka and files: bytes in, records out; outputs in, bytes out.
 
+mod block;
+pub mod decode;
+mod dlq;
+pub mod encode;
 mod error;
+pub mod kafka;
+#[cfg(test)]
+mod laws;
 mod log;
+pub mod memory;
 mod params;
+pub mod topics;
 
+pub use decode::{DecodeError, Decoder, InputError};
+pub use dlq::dead_letter;
+pub use encode::{Encoder, Origin};
 pub use error::IoError;
+pub use kafka::{KafkaLog, version_text};
 pub use log::{Log, LogEvent, MessageRef, OutMessage, Position};
+pub use memory::{DeliverFault, MemoryBroker, MemoryLog, StoredRecord};
 pub use params::{
     ChannelParams, EntitySource, InputParams, KafkaParams, OffsetReset, TimestampFormat,
     TimestampSource, TopicNames,
 };
+pub use topics::{TopicInfo, TopicOutcome, TopicSpec, ensure_topics, list_topics};

@@ -1,0 +1,22 @@
+//! Metrics and log lines: what the daemon tells operators about itself.
+//!
+//! [`Metrics`] owns every family that `/metrics` shows. Labels are bounded by the configuration:
+//! stream, topic, partition, and closed lists of outcomes and reasons. The name of a series is
+//! never a label. Counters of a stream exist from the start at 0, so that `rate()` sees the first
+//! increase; gauges of a partition vanish when the partition moves away.
+//!
+//! Files: `family` makes families, `ingest`, `shards` and `delivery` hold them in the order in
+//! which a batch passes, `metrics` joins them, `logging` sets up the log lines.
+
+mod delivery;
+mod family;
+mod ingest;
+mod logging;
+mod metrics;
+mod shards;
+
+pub use delivery::DeliveryMetrics;
+pub use ingest::{IngestMetrics, PartitionLabels};
+pub use logging::{LogFormat, LogSetupError, init_logging};
+pub use metrics::{Build, Metrics};
+pub use shards::{ShardMetrics, StreamGauges};

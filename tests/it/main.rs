@@ -4,4 +4,5 @@ mod broker;
 mod engine_laws;
 mod layers;
 mod real_broker;
+mod settings;
 mod support;

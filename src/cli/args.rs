@@ -1,0 +1,124 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::demo::DemoArgs;
+use crate::io::version_text;
+use crate::telemetry::LogFormat;
+
+/// Online autoencoders on Kafka streams: alerts, latent features and demand forecasts.
+#[derive(Debug, Parser)]
+#[command(name = "latentd", version = version(), max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 fine, 1 failed, 64 usage, 78 configuration.")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How log lines on standard error look.
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormatArg,
+
+    /// Level (error, warn, info, debug, trace) or a list such as info,latentd::io=debug
+    /// [default: $RUST_LOG, else info].
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+fn version() -> String {
+    format!("{} ({})", env!("CARGO_PKG_VERSION"), version_text())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormatArg {
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+impl From<LogFormatArg> for LogFormat {
+    fn from(format: LogFormatArg) -> Self {
+        match format {
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Consume, learn and emit until SIGTERM or SIGINT.
+    Run(ConfigArgs),
+    /// Check a configuration, all of it at once, without touching the network.
+    Check(ConfigArgs),
+    /// Make or list the topics that a configuration names.
+    Topics(TopicsArgs),
+    /// Simulate a plant and shops and watch latentd work on them; needs no set-up.
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// Settings over the built-in defaults: .toml, .yaml or .json. LATENTD__… variables win.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TopicsArgs {
+    #[command(subcommand)]
+    pub action: TopicsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopicsAction {
+    /// Make the topics that do not exist; leave the others as they are.
+    Create(CreateArgs),
+    /// Show which of the topics exist, with their partitions.
+    List(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Make the input topics, too.
+    #[arg(long)]
+    pub inputs: bool,
+
+    /// Partitions of a new topic.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub partitions: i32,
+
+    /// Copies of each partition; -1 lets the broker decide.
+    #[arg(long, default_value_t = -1, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i32).range(-1..=100))]
+    pub replication: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [
+            "latentd --log-format json check --config a.toml",
+            "latentd check --config a.toml --log-format json",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.log_format, LogFormatArg::Json, "{line}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `latentd run` and `latentd check`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+
+use super::args::ConfigArgs;
+use super::exit::Failure;
+use crate::config::Settings;
+use crate::daemon::{self, DaemonError, Options, Shutdown};
+
+/// Consumes, learns and emits until a signal.
+pub(super) fn run(args: &ConfigArgs) -> Result<(), Failure> {
+    let settings = load(args)?;
+    let options = Options { signals: true, ..Options::default() };
+    let report = daemon::run_on_kafka(&settings, options, &Shutdown::new()).map_err(failure)?;
+    tracing::info!("stopped: {report}");
+    Ok(())
+}
+
+/// Tells whether the settings can be used, and what they are.
+pub(super) fn check(args: &ConfigArgs) -> Result<(), Failure> {
+    let settings = load(args)?;
+    let text = serde_json::to_string_pretty(&settings.redacted()).map_err(Failure::failed)?;
+    eprintln!("{} is usable; with all defaults it reads:", args.config.display());
+    // A reader that has closed the pipe has seen enough.
+    let _ = writeln!(io::stdout(), "{text}");
+    Ok(())
+}
+
+/// The settings of the arguments, of defaults and of the environment.
+pub(super) fn load(args: &ConfigArgs) -> Result<Settings, Failure> {
+    // Names and values that are not UTF-8 cannot be ours.
+    let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let env: BTreeMap<String, String> = std::env::vars_os().filter_map(utf8).collect();
+    Settings::load(Some(&args.config), &env).map_err(Failure::config)
+}
+
+/// Settings that only their use shows to be wrong are a fault of the configuration, too.
+fn failure(error: DaemonError) -> Failure {
+    match error {
+        DaemonError::Input { .. } | DaemonError::TopicTwice { .. } | DaemonError::Connect(_) => {
+            Failure::config(error)
+        }
+        _ => Failure::failed(error),
+    }
+}

@@ -1,0 +1,75 @@
+//! `latentd topics create` and `latentd topics list`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
+
+use super::args::{CreateArgs, TopicsAction, TopicsArgs};
+use super::exit::Failure;
+use super::run::load;
+use crate::config::Settings;
+use crate::io::{TopicOutcome, TopicSpec, ensure_topics, list_topics};
+
+/// Does what the action says.
+pub(super) fn run(args: &TopicsArgs) -> Result<(), Failure> {
+    match &args.action {
+        TopicsAction::Create(args) => create(args),
+        TopicsAction::List(args) => list(&load(args)?),
+    }
+}
+
+fn create(args: &CreateArgs) -> Result<(), Failure> {
+    let settings = load(&args.config)?;
+    let inputs = if args.inputs { settings.input_topics() } else { Vec::new() };
+    let specs: Vec<TopicSpec> = inputs
+        .into_iter()
+        .chain(output_topics(&settings))
+        .map(|name| TopicSpec {
+            name: name.to_owned(),
+            partitions: args.partitions,
+            replication: args.replication,
+            config: BTreeMap::new(),
+        })
+        .collect();
+    let outcomes = ensure_topics(&settings.kafka, &specs).map_err(Failure::failed)?;
+    let mut refused = Vec::new();
+    for (name, outcome) in outcomes {
+        match outcome {
+            TopicOutcome::Created => say(&format!("{name}: created")),
+            TopicOutcome::Existed { partitions } => {
+                say(&format!("{name}: exists, {partitions} partitions"));
+            }
+            TopicOutcome::Failed { detail } => refused.push(format!("{name}: {detail}")),
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("the cluster refused {}", refused.join(", "))))
+}
+
+fn list(settings: &Settings) -> Result<(), Failure> {
+    let topics = list_topics(&settings.kafka).map_err(Failure::failed)?;
+    let present: BTreeMap<&str, usize> =
+        topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
+    for name in settings.input_topics().into_iter().chain(output_topics(settings)) {
+        match present.get(name) {
+            Some(partitions) => say(&format!("{name}: {partitions} partitions")),
+            None => say(&format!("{name}: missing")),
+        }
+    }
+    Ok(())
+}
+
+/// Each output topic once: several kinds of output may share one.
+fn output_topics(settings: &Settings) -> BTreeSet<&str> {
+    let topics = &settings.topics;
+    [&topics.alerts, &topics.features, &topics.forecasts, &topics.dlq]
+        .into_iter()
+        .map(String::as_str)
+        .collect()
+}
+
+/// Prints a line. A reader that has closed the pipe has seen enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -1,0 +1,186 @@
+//! Rules of one `[[stream]]`: names, time, windows, network, alerts.
+
+use super::StreamSettings;
+use super::fault::Fault;
+use super::rules::{quoted, unique};
+use crate::io::{EntitySource, TimestampSource};
+use crate::record::{Millis, Step};
+
+/// The name is part of topic names, metric labels and ids.
+const NAME_BYTES_MAX: usize = 100;
+const CHANNEL_NAME_BYTES_MAX: usize = 128;
+const CHANNELS_MAX: usize = 1024;
+
+// Bounds of one network, in numbers of four bytes each.
+const INPUTS_MAX: usize = 65_536;
+const LAYERS_MAX: usize = 8;
+const WEIGHTS_MAX: usize = 1 << 24;
+const RESERVOIR_VALUES_MAX: usize = 1 << 26;
+
+/// Checks the rules of one stream; `at` is its path, for example `stream[0]`.
+pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    names(stream, at, faults);
+    sources(stream, at, faults);
+    times(stream, at, faults);
+    windows(stream, at, faults);
+    network(stream, at, faults);
+    alerts(stream, at, faults);
+}
+
+fn names(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let name = &stream.name;
+    if name.is_empty() || NAME_BYTES_MAX < name.len() || !name.bytes().all(fine) {
+        let why = format!("expected 1 to {NAME_BYTES_MAX} letters, digits, dots, `_` and `-`");
+        faults.push(Fault::rule(format!("{at}.name"), quoted(name), why));
+    }
+    if stream.topics.is_empty() {
+        faults.push(Fault::new(format!("{at}.topics"), "at least one topic is needed"));
+    }
+    let channels = &stream.channel;
+    if channels.is_empty() || CHANNELS_MAX < channels.len() {
+        let why = format!("expected 1 to {CHANNELS_MAX} channels, got {}", channels.len());
+        faults.push(Fault::new(format!("{at}.channel"), why));
+    }
+    let path = |i| format!("{at}.channel[{i}].name");
+    for (i, name) in channels.iter().map(|c| &c.name).enumerate() {
+        let short = (1..=CHANNEL_NAME_BYTES_MAX).contains(&name.len());
+        if !short || name.chars().any(char::is_control) {
+            let why = format!("expected 1 to {CHANNEL_NAME_BYTES_MAX} bytes of printable text");
+            faults.push(Fault::rule(path(i), quoted(name), why));
+        }
+    }
+    unique(channels.iter().enumerate().map(|(i, c)| (path(i), c.name.as_str())), faults);
+}
+
+fn sources(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    if let TimestampSource::Field { field, .. } = &stream.timestamp {
+        pointer(field, format!("{at}.timestamp.field"), faults);
+    }
+    match &stream.entity {
+        EntitySource::Field { field } => pointer(field, format!("{at}.entity.field"), faults),
+        EntitySource::Constant { name } if name.is_empty() => {
+            let path = format!("{at}.entity.name");
+            faults.push(Fault::rule(path, quoted(name), "must not be empty"));
+        }
+        EntitySource::Constant { .. } | EntitySource::KafkaKey => {}
+    }
+    for (i, channel) in stream.channel.iter().enumerate() {
+        if let Some(field) = &channel.field {
+            pointer(field, format!("{at}.channel[{i}].field"), faults);
+        }
+    }
+}
+
+/// RFC 6901: `/` before each part; in a part `~0` stands for `~` and `~1` for `/`.
+fn pointer(text: &str, path: String, faults: &mut Vec<Fault>) {
+    let escaped = |part: &str| part.starts_with(['0', '1']);
+    let why = if !text.starts_with('/') {
+        "a JSON pointer begins with `/`, for example `/oil/temp`"
+    } else if !text.split('~').skip(1).all(escaped) {
+        "in a JSON pointer `~` is written `~0` and `/` inside a name `~1`"
+    } else {
+        return;
+    };
+    faults.push(Fault::rule(path, quoted(text), why));
+}
+
+fn times(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    if stream.idle_timeout < Millis::new(1) {
+        let why = "must be longer than nothing, or rows close before their records arrive";
+        faults.push(Fault::rule(format!("{at}.idle_timeout"), stream.idle_timeout, why));
+    }
+    let Step::Grid(step) = stream.step else { return };
+    // The newest row, and every row that ends after the watermark.
+    let open = (stream.max_out_of_order.get() as u64).div_ceil(step.get() as u64).saturating_add(1);
+    if (stream.open_rows_max as u64) < open {
+        let why = format!(
+            "{open} rows are open while max_out_of_order = {} keeps rows of step = {step} waiting",
+            stream.max_out_of_order
+        );
+        faults.push(Fault::rule(format!("{at}.open_rows_max"), stream.open_rows_max, why));
+    }
+}
+
+fn windows(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let window = &stream.window;
+    if window.length < window.stride {
+        let why =
+            format!("is longer than window.length = {}: records would be skipped", window.length);
+        faults.push(Fault::rule(format!("{at}.window.stride"), window.stride, why));
+    }
+    if window.min_completeness <= 0.0 {
+        let why = "expected a number above 0: an empty window cannot be scored";
+        let path = format!("{at}.window.min_completeness");
+        faults.push(Fault::rule(path, window.min_completeness, why));
+    }
+}
+
+fn network(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let model = &stream.model;
+    let (channels, length) = (stream.channel.len(), stream.window.length);
+    let inputs = channels.saturating_mul(length);
+    let size = format!("{inputs} inputs ({channels} channels x {length} rows)");
+    if inputs <= model.latent {
+        let path = format!("{at}.model.latent");
+        let why = format!("is not smaller than the {size}");
+        faults.push(Fault::rule(path, model.latent, why));
+    }
+    if INPUTS_MAX < inputs {
+        let why = format!("makes {size}, at most {INPUTS_MAX} are possible");
+        faults.push(Fault::rule(format!("{at}.window.length"), length, why));
+    }
+    for (i, width) in model.hidden.iter().enumerate().filter(|(_, width)| **width == 0) {
+        let path = format!("{at}.model.hidden[{i}]");
+        faults.push(Fault::rule(path, width, "a layer needs at least one neuron"));
+    }
+    let path = format!("{at}.model.hidden");
+    if LAYERS_MAX < model.hidden.len() {
+        let why = format!("expected at most {LAYERS_MAX} layers, got {}", model.hidden.len());
+        return faults.push(Fault::new(path, why));
+    }
+    let weights = weights(inputs, &model.hidden, model.latent);
+    if WEIGHTS_MAX < weights {
+        let why =
+            format!("makes {weights} weights with the {size}, at most {WEIGHTS_MAX} are possible");
+        faults.push(Fault::rule(path, format!("{:?}", model.hidden), why));
+    }
+    if RESERVOIR_VALUES_MAX < model.reservoir.saturating_mul(inputs) {
+        let why = format!("windows of {size}, at most {RESERVOIR_VALUES_MAX} values are kept");
+        faults.push(Fault::rule(format!("{at}.model.reservoir"), model.reservoir, why));
+    }
+}
+
+/// Weights and biases of encoder and decoder.
+fn weights(inputs: usize, hidden: &[usize], latent: usize) -> usize {
+    let widths: Vec<_> =
+        std::iter::once(inputs).chain(hidden.iter().copied()).chain([latent]).collect();
+    widths.windows(2).fold(0, |sum: usize, pair| {
+        let both_ways = pair[0].saturating_mul(pair[1]).saturating_mul(2);
+        sum.saturating_add(both_ways).saturating_add(pair[0]).saturating_add(pair[1])
+    })
+}
+
+fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let alert = &stream.alert;
+    let shortest = match stream.step {
+        Step::Grid(step) => step,
+        Step::Event => Millis::new(1),
+    };
+    if alert.budget.per < shortest {
+        let why = format!("is shorter than one row, {shortest}");
+        faults.push(Fault::rule(format!("{at}.alert.budget.per"), alert.budget.per, why));
+    }
+    if alert.critical_ratio.get() < 1.0 {
+        let why = "is below 1: alerts would be critical before they open";
+        let path = format!("{at}.alert.critical_ratio");
+        faults.push(Fault::rule(path, alert.critical_ratio.get(), why));
+    }
+    if alert.accept_after <= alert.for_rows {
+        let why = format!(
+            "is not above alert.for = {}: faults would be learned before they are told",
+            alert.for_rows
+        );
+        faults.push(Fault::rule(format!("{at}.alert.accept_after"), alert.accept_after, why));
+    }
+}

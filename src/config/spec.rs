@@ -1,0 +1,90 @@
+//! From settings to what the engine and the decoders take: durations become rows, names indexes.
+
+use std::sync::Arc;
+
+use super::{Settings, StreamSettings};
+use crate::engine::StreamSpec;
+use crate::forecast::ForecastParams;
+use crate::io::{ChannelParams, InputParams};
+use crate::record::{Millis, Step};
+use crate::window::RowParams;
+
+impl Settings {
+    /// The topics of all streams.
+    pub fn input_topics(&self) -> Vec<&str> {
+        self.stream.iter().flat_map(|stream| &stream.topics).map(String::as_str).collect()
+    }
+}
+
+impl StreamSettings {
+    /// What a shard needs to know; `seed` is the root of every random number.
+    ///
+    /// Meant for settings that were checked: of others, horizons and seasons are rounded down to
+    /// whole rows and targets that are no channel are left out.
+    pub fn spec(&self, seed: u64) -> StreamSpec {
+        StreamSpec {
+            name: Arc::from(self.name.as_str()),
+            channels: self.channel.iter().map(|c| Arc::from(c.name.as_str())).collect(),
+            rows: RowParams {
+                step: self.step,
+                max_out_of_order: self.max_out_of_order,
+                ahead_max: self.ahead_max,
+                aggregates: self
+                    .channel
+                    .iter()
+                    .map(|c| c.aggregate.unwrap_or(self.aggregate))
+                    .collect(),
+                open_rows_max: self.open_rows_max,
+            },
+            window: self.window.clone(),
+            model: self.model.clone(),
+            alert: self.alert.clone(),
+            features_every: self.features.every,
+            forecast: self.forecast_params(),
+            series_max: self.series_max,
+            seed,
+        }
+    }
+
+    /// How messages become records; `message_bytes_max` is that of `[kafka]`.
+    pub fn input(&self, message_bytes_max: usize) -> InputParams {
+        InputParams {
+            stream: self.name.clone(),
+            timestamp: self.timestamp.clone(),
+            entity: self.entity.clone(),
+            fields: self.channel.iter().map(field).collect(),
+            channels: self.channel.iter().map(|c| c.name.clone()).collect(),
+            message_bytes_max,
+            ahead_max: self.ahead_max,
+        }
+    }
+
+    /// `None` if nothing is to be forecast, and without a grid.
+    fn forecast_params(&self) -> Option<ForecastParams> {
+        let Step::Grid(step) = self.step else { return None };
+        let forecast = &self.forecast;
+        let index = |target: &String| self.channel.iter().position(|c| c.name == *target);
+        let targets: Vec<_> = forecast.targets.iter().filter_map(index).collect();
+        (!targets.is_empty()).then(|| ForecastParams {
+            targets,
+            horizons: rows(&forecast.horizons, step),
+            seasons: rows(&forecast.seasons, step),
+            every: forecast.every,
+            ridge: forecast.ridge,
+            memory: forecast.memory,
+            levels: forecast.levels.clone(),
+            non_negative: forecast.non_negative,
+        })
+    }
+}
+
+/// Durations counted in rows.
+fn rows(spans: &[Millis], step: Millis) -> Vec<u32> {
+    spans.iter().map(|span| u32::try_from(span.get() / step.get()).unwrap_or(u32::MAX)).collect()
+}
+
+/// JSON pointer of a channel: its `field`, else the name as one part of a pointer.
+fn field(channel: &ChannelParams) -> String {
+    let by_name = || format!("/{}", channel.name.replace('~', "~0").replace('/', "~1"));
+    channel.field.clone().unwrap_or_else(by_name)
+}

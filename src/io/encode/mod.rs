@@ -1,0 +1,114 @@
+//! From results to messages: JSON bodies under binary-mode CloudEvents headers.
+//!
+//! `wire` has the shape of the bodies, `event` the headers and ids. The shapes are promised by
+//! the JSON Schemas in `config/schemas`, which the tests hold against encoded samples.
+
+mod event;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::Origin;
+
+use serde::Serialize;
+
+use self::event::{Event, Kind, TimeText};
+use self::wire::{AlertBody, FeatureBody, ForecastBody};
+use super::{OutMessage, TopicNames};
+use crate::record::{AlertRecord, FeatureRecord, ForecastRecord};
+
+/// Encodes the results of one stream.
+#[derive(Debug)]
+pub struct Encoder {
+    stream: String,
+    channels: Vec<String>,
+    topics: TopicNames,
+    build: String,
+    source: String,
+    body: Vec<u8>,
+    start: TimeText,
+    end: TimeText,
+}
+
+impl Encoder {
+    /// An encoder for `stream`, whose channels have these names in the order of a record's
+    /// values. `build` is the version that alerts name as their maker.
+    pub fn new(
+        stream: &str,
+        channels: &[impl AsRef<str>],
+        topics: TopicNames,
+        build: &str,
+    ) -> Self {
+        Self {
+            stream: stream.into(),
+            channels: channels.iter().map(|name| name.as_ref().into()).collect(),
+            topics,
+            build: build.into(),
+            source: format!("/latentd/{stream}"),
+            body: Vec::with_capacity(1024),
+            start: TimeText::default(),
+            end: TimeText::default(),
+        }
+    }
+
+    /// One change of an alert, keyed by alert id, so that a compacted topic keeps the last state.
+    pub fn alert(&mut self, record: &AlertRecord, origin: Origin<'_>) -> OutMessage {
+        let body = AlertBody::new(record, &self.stream, &self.channels, origin, &self.build);
+        write(&mut self.body, &body);
+        let id = format_args!("{}/{}", record.alert_id, record.sequence);
+        let event = Event {
+            source: &self.source,
+            kind: Kind::Alert(record.change),
+            id: event::id(origin, record.evidence.to_offset, "alert", id),
+            time: self.end.of(record.window.end),
+            entity: &record.entity,
+        };
+        message(&self.topics.alerts, record.alert_id.as_bytes(), &self.body, event)
+    }
+
+    /// The latent features of one window, keyed by entity.
+    pub fn features(&mut self, record: &FeatureRecord, origin: Origin<'_>) -> OutMessage {
+        let span = (self.start.of(record.window.start), self.end.of(record.window.end));
+        write(&mut self.body, &FeatureBody::new(record, &self.stream, span));
+        let id = format_args!("{}/{}", record.entity, record.window.end.as_millis());
+        let event = Event {
+            source: &self.source,
+            kind: Kind::Features,
+            id: event::id(origin, record.offset, "features", id),
+            time: span.1,
+            entity: &record.entity,
+        };
+        message(&self.topics.features, record.entity.as_bytes(), &self.body, event)
+    }
+
+    /// The forecast of one channel, keyed by entity.
+    pub fn forecast(&mut self, record: &ForecastRecord, origin: Origin<'_>) -> OutMessage {
+        let target = wire::channel_name(&self.channels, record.channel);
+        write(&mut self.body, &ForecastBody::new(record, &self.stream, target));
+        let id = format_args!("{target}/{}/{}", record.entity, record.issued_at.as_millis());
+        let event = Event {
+            source: &self.source,
+            kind: Kind::Forecast,
+            id: event::id(origin, record.offset, "forecast", id),
+            time: self.end.of(record.issued_at),
+            entity: &record.entity,
+        };
+        message(&self.topics.forecasts, record.entity.as_bytes(), &self.body, event)
+    }
+}
+
+fn message(topic: &str, key: &[u8], body: &[u8], event: Event<'_>) -> OutMessage {
+    OutMessage {
+        topic: topic.into(),
+        partition: None,
+        key: Some(key.into()),
+        payload: Some(body.into()),
+        headers: event.headers(),
+    }
+}
+
+fn write(body: &mut Vec<u8>, value: &impl Serialize) {
+    body.clear();
+    serde_json::to_writer(body, value).expect("a Vec takes every byte and all keys are strings");
+}

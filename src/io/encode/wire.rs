@@ -1,0 +1,330 @@
+//! The bodies as they go over the wire. Field names are a promise: they follow
+//! `config/schemas/*.v1.json`. A number that is not finite becomes null.
+
+use jiff::SignedDuration;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::Origin;
+use crate::record::{
+    AlertChange, AlertRecord, Contribution, Direction, EventTime, FeatureRecord, ForecastPoint,
+    ForecastRecord, ForecastSource, Interval, Severity, Skill, WindowSpan,
+};
+
+/// An event time as RFC 3339.
+struct At(EventTime);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// A count as a string, so that a version may become a name one day.
+struct Version(u64);
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(itoa::Buffer::new().format(self.0))
+    }
+}
+
+/// The name of a channel; records only carry indexes that exist.
+pub(super) fn channel_name(channels: &[String], index: usize) -> &str {
+    channels.get(index).map_or("", String::as_str)
+}
+
+#[derive(Serialize)]
+pub(super) struct AlertBody<'a> {
+    alert_id: &'a str,
+    sequence: u32,
+    change: &'static str,
+    state: &'static str,
+    severity: &'static str,
+    stream: &'a str,
+    entity: &'a str,
+    starts_at: At,
+    ends_at: Option<At>,
+    window: Window,
+    anomaly_score: f64,
+    surprise: f64,
+    p_value: f64,
+    threshold: f64,
+    direction: Option<&'static str>,
+    explanation: Explanation<'a>,
+    model: Model,
+    evidence: Evidence<'a>,
+}
+
+#[derive(Serialize)]
+struct Window {
+    start: At,
+    end: At,
+    completeness: f64,
+}
+
+#[derive(Serialize)]
+struct Explanation<'a> {
+    top: Vec<Sensor<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sensor<'a> {
+    sensor: &'a str,
+    y: f64,
+    yhat: f64,
+    yhat_lower: f64,
+    yhat_upper: f64,
+    share: f64,
+}
+
+#[derive(Serialize)]
+struct Model {
+    version: Version,
+}
+
+#[derive(Serialize)]
+struct Evidence<'a> {
+    topic: &'a str,
+    partition: i32,
+    from_offset: i64,
+    to_offset: i64,
+    build: &'a str,
+}
+
+impl<'a> AlertBody<'a> {
+    pub(super) fn new(
+        record: &'a AlertRecord,
+        stream: &'a str,
+        channels: &'a [String],
+        origin: Origin<'a>,
+        build: &'a str,
+    ) -> Self {
+        let (change, state) = change_words(record.change);
+        Self {
+            alert_id: &record.alert_id,
+            sequence: record.sequence,
+            change,
+            state,
+            severity: severity_word(record.severity),
+            stream,
+            entity: &record.entity,
+            starts_at: At(record.starts_at),
+            ends_at: record.ends_at.map(At),
+            window: Window::from(record.window),
+            anomaly_score: record.anomaly_score,
+            surprise: record.surprise,
+            p_value: record.p_value,
+            threshold: record.threshold,
+            direction: record.direction.map(direction_word),
+            explanation: Explanation {
+                top: record.top.iter().map(|part| Sensor::new(part, channels)).collect(),
+            },
+            model: Model { version: Version(record.model_version) },
+            evidence: Evidence {
+                topic: origin.topic,
+                partition: record.evidence.partition,
+                from_offset: record.evidence.from_offset,
+                to_offset: record.evidence.to_offset,
+                build,
+            },
+        }
+    }
+}
+
+impl From<WindowSpan> for Window {
+    fn from(span: WindowSpan) -> Self {
+        Self { start: At(span.start), end: At(span.end), completeness: span.completeness }
+    }
+}
+
+impl<'a> Sensor<'a> {
+    fn new(part: &Contribution, channels: &'a [String]) -> Self {
+        Self {
+            sensor: channel_name(channels, part.channel),
+            y: part.y,
+            yhat: part.yhat,
+            yhat_lower: part.lower,
+            yhat_upper: part.upper,
+            share: part.share,
+        }
+    }
+}
+
+const fn change_words(change: AlertChange) -> (&'static str, &'static str) {
+    match change {
+        AlertChange::Opened => ("opened", "firing"),
+        AlertChange::Updated => ("updated", "firing"),
+        AlertChange::Closed => ("closed", "resolved"),
+    }
+}
+
+const fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
+}
+
+const fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Above => "above_expected",
+        Direction::Below => "below_expected",
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct FeatureBody<'a> {
+    stream: &'a str,
+    entity: &'a str,
+    window_start: &'a str,
+    window_end: &'a str,
+    latent_space_id: &'a str,
+    model_version: Version,
+    z: &'a [f32],
+    observed_ratio: f64,
+    anomaly_score: f64,
+    surprise: f64,
+    reconstruction_error: f64,
+    warming: bool,
+}
+
+impl<'a> FeatureBody<'a> {
+    /// `span` is start and end of the window, as RFC 3339.
+    pub(super) fn new(
+        record: &'a FeatureRecord,
+        stream: &'a str,
+        span: (&'a str, &'a str),
+    ) -> Self {
+        Self {
+            stream,
+            entity: &record.entity,
+            window_start: span.0,
+            window_end: span.1,
+            latent_space_id: &record.latent_space_id,
+            model_version: Version(record.model_version),
+            z: &record.z,
+            observed_ratio: record.window.completeness,
+            anomaly_score: record.anomaly_score,
+            surprise: record.surprise,
+            reconstruction_error: record.reconstruction_error,
+            warming: record.warming,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ForecastBody<'a> {
+    stream: &'a str,
+    entity: &'a str,
+    target: &'a str,
+    issued_at: At,
+    points: Points<'a>,
+    skill: Option<SkillBody>,
+    coverage: Coverage<'a>,
+    model_version: Version,
+}
+
+impl<'a> ForecastBody<'a> {
+    pub(super) fn new(record: &'a ForecastRecord, stream: &'a str, target: &'a str) -> Self {
+        Self {
+            stream,
+            entity: &record.entity,
+            target,
+            issued_at: At(record.issued_at),
+            points: Points(record),
+            skill: record.skill.map(SkillBody::from),
+            coverage: Coverage(&record.coverage),
+            model_version: Version(record.model_version),
+        }
+    }
+}
+
+/// The points of a forecast, written without a list in between.
+struct Points<'a>(&'a ForecastRecord);
+
+impl Serialize for Points<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let step = self.0.step.get();
+        serializer.collect_seq(self.0.points.iter().map(|point| Point::new(point, step)))
+    }
+}
+
+#[derive(Serialize)]
+struct Point<'a> {
+    horizon: Span,
+    at: At,
+    yhat: f64,
+    intervals: Intervals<'a>,
+    source: &'static str,
+}
+
+impl<'a> Point<'a> {
+    fn new(point: &'a ForecastPoint, step_ms: i64) -> Self {
+        Self {
+            horizon: Span(step_ms.saturating_mul(point.horizon.into())),
+            at: At(point.target_at),
+            yhat: point.yhat,
+            intervals: Intervals(&point.intervals),
+            source: match point.source {
+                ForecastSource::LatentRidge => "latent_ridge",
+                ForecastSource::SeasonalNaive => "seasonal_naive",
+                ForecastSource::LastValue => "last_value",
+            },
+        }
+    }
+}
+
+/// Milliseconds as an ISO 8601 duration: `PT1H`.
+struct Span(i64);
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&SignedDuration::from_millis(self.0))
+    }
+}
+
+struct Intervals<'a>(&'a [Interval]);
+
+impl Serialize for Intervals<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Bounds {
+            level: f64,
+            lower: f64,
+            upper: f64,
+        }
+        serializer.collect_seq(self.0.iter().map(|&Interval { level, lower, upper }| Bounds {
+            level,
+            lower,
+            upper,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct SkillBody {
+    last_value: f64,
+    seasonal_naive: f64,
+    windows: u64,
+}
+
+impl From<Skill> for SkillBody {
+    fn from(skill: Skill) -> Self {
+        let Skill { last_value, seasonal_naive, windows } = skill;
+        Self { last_value, seasonal_naive, windows }
+    }
+}
+
+/// Realised coverage by level: `{"0.8": 0.79}`.
+struct Coverage<'a>(&'a [(f64, f64)]);
+
+impl Serialize for Coverage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (level, realised) in self.0 {
+            map.serialize_entry(&level.to_string(), realised)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,146 @@
+//! What came in: records, refusals, lag, partitions, event time.
+
+use prometheus::{Error, GaugeVec, IntCounterVec};
+
+use super::family::Families;
+
+/// Names one input partition.
+#[derive(Debug, Clone, Copy)]
+pub struct PartitionLabels<'a> {
+    /// Stream.
+    pub stream: &'a str,
+    /// Topic.
+    pub topic: &'a str,
+    /// Partition.
+    pub partition: i32,
+}
+
+impl PartitionLabels<'_> {
+    fn with<R>(&self, use_labels: impl FnOnce(&[&str]) -> R) -> R {
+        use_labels(&[self.stream, self.topic, &self.partition.to_string()])
+    }
+}
+
+/// Families of the input side.
+#[derive(Debug, Clone)]
+pub struct IngestMetrics {
+    pub(super) consumed: IntCounterVec,
+    pub(super) consumed_bytes: IntCounterVec,
+    pub(super) rejected: IntCounterVec,
+    pub(super) dead_letters: IntCounterVec,
+    pub(super) late: IntCounterVec,
+    pub(super) duplicates: IntCounterVec,
+    lag: GaugeVec,
+    pub(super) assigned: GaugeVec,
+    pub(super) rebalances: IntCounterVec,
+    watermark: GaugeVec,
+    idle: GaugeVec,
+}
+
+impl IngestMetrics {
+    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+        let partition = ["stream", "topic", "partition"];
+        Ok(Self {
+            consumed: to.counter(
+                "latentd_records_consumed_total",
+                "Records read, good and bad.",
+                &partition,
+            )?,
+            consumed_bytes: to.counter(
+                "latentd_records_consumed_bytes_total",
+                "Bytes of keys and values read.",
+                &["stream"],
+            )?,
+            rejected: to.counter(
+                "latentd_records_rejected_total",
+                "Records that could not be used, by reason.",
+                &["stream", "reason"],
+            )?,
+            dead_letters: to.counter(
+                "latentd_dlq_records_total",
+                "Records acknowledged by the dead-letter topic, by reason.",
+                &["stream", "reason"],
+            )?,
+            late: to.counter(
+                "latentd_late_records_total",
+                "Records behind the watermark.",
+                &["stream", "outcome"],
+            )?,
+            duplicates: to.counter(
+                "latentd_duplicate_records_total",
+                "Records of a series and instant that had a value already.",
+                &["stream"],
+            )?,
+            lag: to.gauge(
+                "latentd_consumer_lag_records",
+                "Records between the position and the end of the partition.",
+                &partition,
+            )?,
+            assigned: to.gauge(
+                "latentd_partitions_assigned",
+                "Input partitions that this process owns.",
+                &["stream"],
+            )?,
+            rebalances: to.counter(
+                "latentd_rebalances_total",
+                "Partitions that came or went.",
+                &["stream", "outcome"],
+            )?,
+            watermark: to.gauge(
+                "latentd_watermark_timestamp_seconds",
+                "Event time up to which the rows of the partition are closed.",
+                &partition,
+            )?,
+            idle: to.gauge(
+                "latentd_partition_idle",
+                "1 while silence, not records, moves the watermark of the partition.",
+                &partition,
+            )?,
+        })
+    }
+
+    /// Counts records read from one partition.
+    pub fn count_consumed(&self, of: PartitionLabels<'_>, records: u64, bytes: u64) {
+        of.with(|labels| self.consumed.with_label_values(labels).inc_by(records));
+        self.consumed_bytes.with_label_values(&[of.stream]).inc_by(bytes);
+    }
+
+    /// Counts one refused record.
+    pub fn count_rejected(&self, stream: &str, reason: &str) {
+        self.rejected.with_label_values(&[stream, reason]).inc();
+    }
+
+    /// Counts one record that the dead-letter topic has acknowledged.
+    pub fn count_dead_letter(&self, stream: &str, reason: &str) {
+        self.dead_letters.with_label_values(&[stream, reason]).inc();
+    }
+
+    /// A partition came.
+    pub fn partition_assigned(&self, of: PartitionLabels<'_>) {
+        self.assigned.with_label_values(&[of.stream]).inc();
+        self.rebalances.with_label_values(&[of.stream, "assigned"]).inc();
+    }
+
+    /// A partition went: what was known of it now is another process's to tell.
+    pub fn partition_revoked(&self, of: PartitionLabels<'_>) {
+        self.assigned.with_label_values(&[of.stream]).dec();
+        self.rebalances.with_label_values(&[of.stream, "revoked"]).inc();
+        for family in [&self.lag, &self.watermark, &self.idle] {
+            // The gauge of a partition that never reported does not exist.
+            let _ = of.with(|labels| family.remove_label_values(labels));
+        }
+    }
+
+    /// Sets the records between the position and the end.
+    pub fn set_lag(&self, of: PartitionLabels<'_>, records: i64) {
+        of.with(|labels| self.lag.with_label_values(labels).set(records as f64));
+    }
+
+    /// Sets the event time up to which rows are closed, and whether silence moves it.
+    pub fn set_watermark(&self, of: PartitionLabels<'_>, seconds: f64, idle: bool) {
+        of.with(|labels| {
+            self.watermark.with_label_values(labels).set(seconds);
+            self.idle.with_label_values(labels).set(f64::from(u8::from(idle)));
+        });
+    }
+}

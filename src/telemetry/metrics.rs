@@ -1,0 +1,101 @@
+//! All families together, and the doors through which several are moved at once.
+
+use prometheus::{Error, Gauge, GaugeVec, Registry};
+
+use super::delivery::outcome;
+use super::family::Families;
+use super::shards::SEVERITIES;
+use super::{DeliveryMetrics, IngestMetrics, ShardMetrics};
+use crate::record::Facts;
+
+/// What was built.
+#[derive(Debug, Clone, Copy)]
+pub struct Build<'a> {
+    /// Version of the daemon.
+    pub version: &'a str,
+    /// Version of the Kafka client library.
+    pub kafka_client: &'a str,
+}
+
+/// Every metric of the daemon. Clones share the same values.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    build: GaugeVec,
+    ready: Gauge,
+    /// Input side.
+    pub ingest: IngestMetrics,
+    /// Shards.
+    pub shards: ShardMetrics,
+    /// Output side.
+    pub delivery: DeliveryMetrics,
+}
+
+impl Metrics {
+    /// Registers every family, and on Linux the `process_*` families.
+    ///
+    /// # Errors
+    ///
+    /// If `registry` holds a family of one of these names already.
+    pub fn register(registry: &Registry) -> Result<Self, Error> {
+        let to = Families(registry);
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self {
+            build: to.gauge(
+                "latentd_build_info",
+                "Always 1; the labels say what was built.",
+                &["version", "kafka_client"],
+            )?,
+            ready: to.single_gauge(
+                "latentd_ready",
+                "1 while partitions are assigned and outputs are acknowledged.",
+            )?,
+            ingest: IngestMetrics::register(to)?,
+            shards: ShardMetrics::register(to)?,
+            delivery: DeliveryMetrics::register(to)?,
+        })
+    }
+
+    /// Says what was built.
+    pub fn set_build(&self, build: Build<'_>) {
+        self.build.with_label_values(&[build.version, build.kafka_client]).set(1.0);
+    }
+
+    /// Says whether the daemon is ready.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.set(f64::from(u8::from(ready)));
+    }
+
+    /// Starts the counters of a stream at 0, so that the first increase is seen as one.
+    pub fn add_stream(&self, stream: &str) {
+        let (ingest, shards) = (&self.ingest, &self.shards);
+        ingest.late.with_label_values(&[stream, "dropped"]);
+        ingest.assigned.with_label_values(&[stream]);
+        for moved in ["assigned", "revoked"] {
+            ingest.rebalances.with_label_values(&[stream, moved]);
+        }
+        for family in [&ingest.consumed_bytes, &ingest.duplicates] {
+            family.with_label_values(&[stream]);
+        }
+        let facts = Facts::default();
+        shards.count_facts(stream, &facts);
+        for severity in SEVERITIES {
+            shards.alerts_opened.with_label_values(&[stream, severity]);
+        }
+        for ok in [true, false] {
+            self.delivery.batches.with_label_values(&[outcome(ok)]);
+        }
+        self.delivery.latency.with_label_values(&[stream]);
+    }
+
+    /// Adds the counts of one batch of one shard of `stream`.
+    pub fn count_facts(&self, stream: &str, facts: &Facts) {
+        self.ingest.late.with_label_values(&[stream, "dropped"]).inc_by(facts.late);
+        self.ingest.duplicates.with_label_values(&[stream]).inc_by(facts.duplicates);
+        self.shards.count_facts(stream, facts);
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

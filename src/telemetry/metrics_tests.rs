@@ -1,0 +1,196 @@
+use std::collections::BTreeSet;
+
+use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
+
+use super::*;
+use crate::record::{
+    EventTime, ForecastPoint, ForecastRecord, ForecastSource, Interval, Millis, Skill,
+};
+use crate::telemetry::{PartitionLabels, StreamGauges};
+
+const PARTITION: PartitionLabels<'_> =
+    PartitionLabels { stream: "press", topic: "plant.press", partition: 3 };
+
+/// Name, type, labels and the first words of the help text of each family.
+#[rustfmt::skip]
+const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
+    ("latentd_alerts_active", GAUGE, &["severity", "stream"], "Alerts open now."),
+    ("latentd_alerts_closed_total", COUNTER, &["stream"], "Alerts closed."),
+    ("latentd_alerts_opened_total", COUNTER, &["severity", "stream"], "Alerts opened, by"),
+    ("latentd_anomaly_score", HISTOGRAM, &["stream"], "Anomaly score of each"),
+    ("latentd_batch_duration_seconds", HISTOGRAM, &["stage"], "Time of one batch"),
+    ("latentd_batches_total", COUNTER, &["outcome"], "Attempts to deliver"),
+    ("latentd_build_info", GAUGE, &["kafka_client", "version"], "Always 1"),
+    ("latentd_consumer_lag_records", GAUGE, &["partition", "stream", "topic"], "Records between"),
+    ("latentd_dlq_records_total", COUNTER, &["reason", "stream"], "Records acknowledged by"),
+    ("latentd_duplicate_records_total", COUNTER, &["stream"], "Records of a series and instant"),
+    ("latentd_end_to_end_latency_seconds", HISTOGRAM, &["stream"], "From the Kafka time"),
+    ("latentd_entities", GAUGE, &["state", "stream"], "Series held."),
+    ("latentd_features_emitted_total", COUNTER, &["stream"], "Latent feature records"),
+    ("latentd_forecast_coverage_ratio", GAUGE, &["level", "stream"], "Share of actual values"),
+    ("latentd_forecast_skill_ratio", GAUGE, &["baseline", "stream"], "1 minus the error"),
+    ("latentd_forecasts_total", COUNTER, &["horizon", "source", "stream"], "Forecast points"),
+    ("latentd_late_records_total", COUNTER, &["outcome", "stream"], "Records behind"),
+    ("latentd_linear_control_loss_ratio", GAUGE, &["stream"], "Reconstruction error of recent"),
+    ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
+    ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),
+    ("latentd_partitions_assigned", GAUGE, &["stream"], "Input partitions that"),
+    ("latentd_ready", GAUGE, &[], "1 while partitions are"),
+    ("latentd_rebalances_total", COUNTER, &["outcome", "stream"], "Partitions that came or went."),
+    ("latentd_reconstruction_loss", GAUGE, &["split", "stream"], "Mean squared"),
+    ("latentd_records_consumed_bytes_total", COUNTER, &["stream"], "Bytes of keys and values"),
+    ("latentd_records_consumed_total", COUNTER, &["partition", "stream", "topic"], "Records read"),
+    ("latentd_records_produced_total", COUNTER, &["outcome", "topic"], "Output records handed"),
+    ("latentd_records_rejected_total", COUNTER, &["reason", "stream"], "Records that could not"),
+    ("latentd_rows_closed_total", COUNTER, &["kind", "stream"], "Rows closed: with"),
+    ("latentd_stream_state", GAUGE, &["stream"], "-1 while every series"),
+    ("latentd_train_diverged_total", COUNTER, &["stream"], "Training steps refused"),
+    ("latentd_train_steps_total", COUNTER, &["stream"], "Training steps (minibatches)."),
+    ("latentd_watermark_timestamp_seconds", GAUGE, &["partition", "stream", "topic"], "Event time"),
+    ("latentd_window_completeness_ratio", HISTOGRAM, &["stream"], "Observed share"),
+    ("latentd_windows_quarantined_total", COUNTER, &["stream"], "Windows not learned from"),
+    ("latentd_windows_scored_total", COUNTER, &["stream"], "Windows scored."),
+];
+
+fn forecast() -> ForecastRecord {
+    let hour = EventTime::from_millis(3_600_000);
+    let interval = Interval { level: 0.8, lower: 1.0, upper: 3.0 };
+    let point = ForecastPoint {
+        horizon: 2,
+        target_at: hour,
+        yhat: 2.0,
+        intervals: vec![interval],
+        source: ForecastSource::SeasonalNaive,
+    };
+    ForecastRecord {
+        entity: "shop-1".into(),
+        channel: 0,
+        issued_at: hour,
+        step: Millis::new(1_800_000),
+        points: vec![point],
+        skill: Some(Skill { last_value: 0.25, seasonal_naive: -0.5, windows: 9 }),
+        coverage: vec![(0.8, 0.75)],
+        model_version: 1,
+        offset: 7,
+    }
+}
+
+/// Metrics in which every family has at least one value.
+fn filled(registry: &Registry) -> Metrics {
+    let metrics = Metrics::register(registry).unwrap();
+    metrics.set_build(Build { version: "1.2.3", kafka_client: "4.5.6" });
+    metrics.set_ready(true);
+    metrics.add_stream("press");
+    let ingest = &metrics.ingest;
+    ingest.partition_assigned(PARTITION);
+    ingest.count_consumed(PARTITION, 5, 640);
+    ingest.count_rejected("press", "json");
+    ingest.count_dead_letter("press", "json");
+    ingest.set_lag(PARTITION, 12);
+    ingest.set_watermark(PARTITION, 1.5, true);
+    let facts = Facts {
+        late: 2,
+        train_steps: 4,
+        train_loss_sum: 2.0,
+        alerts_opened: [1, 3],
+        anomaly_scores: vec![0.2, 1.0, 7.0],
+        ..Facts::default()
+    };
+    metrics.count_facts("press", &facts);
+    metrics.shards.count_forecasts("press", &[forecast()]);
+    let now = StreamGauges {
+        partitions: 1,
+        series: 5,
+        warming: 2,
+        linear_control_ratio: Some(0.5),
+        ..StreamGauges::default()
+    };
+    metrics.shards.set_stream("press", &now);
+    metrics.delivery.count_produced("latentd.alerts.v1", true, 2);
+    metrics.delivery.observe_stage("read", 0.01);
+    metrics
+}
+
+fn text(registry: &Registry) -> String {
+    prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
+}
+
+#[test]
+fn each_family_has_its_name_type_labels_and_help() {
+    let registry = Registry::new();
+    let _metrics = filled(&registry);
+    let mut seen = BTreeSet::new();
+    for family in registry.gather().iter().filter(|f| f.name().starts_with("latentd_")) {
+        let (_, kind, labels, help) = *FAMILIES
+            .iter()
+            .find(|(name, ..)| *name == family.name())
+            .unwrap_or_else(|| panic!("`{}` is not in the table", family.name()));
+        assert_eq!(family.get_field_type(), kind, "{}", family.name());
+        assert!(family.help().starts_with(help), "{}: {}", family.name(), family.help());
+        for metric in family.get_metric() {
+            let names: Vec<_> = metric.get_label().iter().map(|pair| pair.name()).collect();
+            assert_eq!(names, labels, "{}", family.name());
+        }
+        seen.insert(family.name().to_owned());
+    }
+    let all: BTreeSet<_> = FAMILIES.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn the_values_are_those_of_the_facts() {
+    let registry = Registry::new();
+    let _metrics = filled(&registry);
+    let text = text(&registry);
+    for line in [
+        r#"latentd_records_consumed_total{partition="3",stream="press",topic="plant.press"} 5"#,
+        r#"latentd_records_consumed_bytes_total{stream="press"} 640"#,
+        r#"latentd_late_records_total{outcome="dropped",stream="press"} 2"#,
+        r#"latentd_alerts_opened_total{severity="critical",stream="press"} 3"#,
+        r#"latentd_reconstruction_loss{split="train",stream="press"} 0.5"#,
+        r#"latentd_anomaly_score_bucket{stream="press",le="1"} 2"#,
+        r#"latentd_forecasts_total{horizon="1h",source="seasonal_naive",stream="press"} 1"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",stream="press"} -0.5"#,
+        r#"latentd_forecast_coverage_ratio{level="0.8",stream="press"} 0.75"#,
+        r#"latentd_entities{state="live",stream="press"} 3"#,
+        r#"latentd_partitions_assigned{stream="press"} 1"#,
+        r#"latentd_stream_state{stream="press"} 0"#,
+        r#"latentd_linear_control_loss_ratio{stream="press"} 0.5"#,
+        "latentd_ready 1",
+    ] {
+        assert!(text.lines().any(|l| l == line), "`{line}` is missing in\n{text}");
+    }
+    #[cfg(target_os = "linux")]
+    assert!(text.contains("process_resident_memory_bytes "), "{text}");
+}
+
+#[test]
+fn a_partition_that_moved_away_leaves_no_gauge_behind() {
+    let registry = Registry::new();
+    let metrics = filled(&registry);
+    metrics.ingest.partition_revoked(PARTITION);
+    metrics.shards.set_stream("press", &StreamGauges::default());
+    let text = text(&registry);
+    for gone in ["latentd_consumer_lag_records{", "latentd_stream_state{", "_partition_idle{"] {
+        assert!(!text.contains(gone), "`{gone}` is still in\n{text}");
+    }
+    assert!(text.contains(r#"latentd_partitions_assigned{stream="press"} 0"#), "{text}");
+    assert!(text.contains(r#"latentd_records_consumed_total{partition="3""#), "{text}");
+}
+
+#[test]
+fn the_stream_state_is_signed() {
+    #[rustfmt::skip]
+    let cases = [
+        // series  warming  firing   state
+        (0,        0,       [0, 0],  -1),
+        (3,        3,       [0, 0],  -1),
+        (3,        2,       [0, 0],   0),
+        (3,        2,       [1, 0],   1),
+        (3,        0,       [0, 1],   1),
+    ];
+    for (series, warming, firing, state) in cases {
+        let now = StreamGauges { series, warming, firing, ..StreamGauges::default() };
+        assert_eq!(now.state(), state, "{now:?}");
+    }
+}

@@ -1,0 +1,212 @@
+//! What the shards did: windows, scores, training, alerts, features, forecasts.
+
+use prometheus::{Error, GaugeVec, HistogramVec, IntCounterVec};
+
+use super::family::Families;
+use crate::record::{Facts, ForecastRecord, ForecastSource, Millis};
+
+/// Around 1, where alarms begin.
+const SCORE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
+const SHARE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
+pub(super) const SEVERITIES: [&str; 2] = ["warning", "critical"];
+
+/// The state of one stream in this process, summed over its partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct StreamGauges {
+    /// Partitions owned.
+    pub partitions: usize,
+    /// Series held.
+    pub series: usize,
+    /// Series still warming up.
+    pub warming: usize,
+    /// Alerts open, by severity (warning, critical).
+    pub firing: [usize; 2],
+    /// Rows not closed yet.
+    pub open_rows: usize,
+    /// Mean over the partitions of the reconstruction error of recent windows.
+    pub recent_loss: Option<f64>,
+    /// Mean over the partitions of that error over the error of a linear model (PCA).
+    pub linear_control_ratio: Option<f64>,
+}
+
+impl StreamGauges {
+    /// 1 with an open alert, -1 while no series has left its warm-up, else 0.
+    pub fn state(&self) -> i8 {
+        if self.firing != [0, 0] {
+            1
+        } else if self.series == self.warming {
+            -1
+        } else {
+            0
+        }
+    }
+}
+
+/// Families of the shards.
+#[derive(Debug, Clone)]
+pub struct ShardMetrics {
+    pub(super) rows: IntCounterVec,
+    pub(super) windows: IntCounterVec,
+    pub(super) completeness: HistogramVec,
+    pub(super) score: HistogramVec,
+    pub(super) quarantined: IntCounterVec,
+    pub(super) train_steps: IntCounterVec,
+    pub(super) train_diverged: IntCounterVec,
+    loss: GaugeVec,
+    control: GaugeVec,
+    state: GaugeVec,
+    entities: GaugeVec,
+    open_rows: GaugeVec,
+    alerts_active: GaugeVec,
+    pub(super) alerts_opened: IntCounterVec,
+    pub(super) alerts_closed: IntCounterVec,
+    pub(super) features: IntCounterVec,
+    forecasts: IntCounterVec,
+    skill: GaugeVec,
+    coverage: GaugeVec,
+}
+
+impl ShardMetrics {
+    #[rustfmt::skip]
+    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+        let stream: &[&str] = &["stream"];
+        Ok(Self {
+            rows: to.counter("latentd_rows_closed_total",
+                "Rows closed: with something observed, or put in for a gap.", &["stream", "kind"])?,
+            windows: to.counter("latentd_windows_scored_total", "Windows scored.", stream)?,
+            completeness: to.histogram("latentd_window_completeness_ratio",
+                "Observed share of each scored window.", stream, SHARE)?,
+            score: to.histogram("latentd_anomaly_score",
+                "Anomaly score of each scored window; 1 and above means alarm.", stream, SCORE)?,
+            quarantined: to.counter("latentd_windows_quarantined_total",
+                "Windows not learned from because their series was firing.", stream)?,
+            train_steps: to.counter("latentd_train_steps_total",
+                "Training steps (minibatches).", stream)?,
+            train_diverged: to.counter("latentd_train_diverged_total",
+                "Training steps refused because a gradient or weight was not finite.", stream)?,
+            loss: to.gauge("latentd_reconstruction_loss",
+                "Mean squared reconstruction error: of the last training steps, of recent windows.",
+                &["stream", "split"])?,
+            control: to.gauge("latentd_linear_control_loss_ratio",
+                "Reconstruction error of recent windows over that of a linear model of as many \
+                 latents (PCA); 1 and above means that the network is not worth its cost.",
+                stream)?,
+            state: to.gauge("latentd_stream_state",
+                "-1 while every series warms up, 0 calm, 1 with an open alert.", stream)?,
+            entities: to.gauge("latentd_entities", "Series held.", &["stream", "state"])?,
+            open_rows: to.gauge("latentd_open_rows", "Rows not closed yet.", stream)?,
+            alerts_active: to.gauge("latentd_alerts_active",
+                "Alerts open now.", &["stream", "severity"])?,
+            alerts_opened: to.counter("latentd_alerts_opened_total",
+                "Alerts opened, by their severity at that moment.", &["stream", "severity"])?,
+            alerts_closed: to.counter("latentd_alerts_closed_total", "Alerts closed.", stream)?,
+            features: to.counter("latentd_features_emitted_total",
+                "Latent feature records emitted.", stream)?,
+            forecasts: to.counter("latentd_forecasts_total",
+                "Forecast points emitted, by horizon and by the model that made them.",
+                &["stream", "horizon", "source"])?,
+            skill: to.gauge("latentd_forecast_skill_ratio",
+                "1 minus the error of the forecasts over that of the baseline, mean over the \
+                 series that last reported.", &["stream", "baseline"])?,
+            coverage: to.gauge("latentd_forecast_coverage_ratio",
+                "Share of actual values inside the interval of a level, mean over the series \
+                 that last reported.", &["stream", "level"])?,
+        })
+    }
+
+    pub(super) fn count_facts(&self, stream: &str, facts: &Facts) {
+        let add = |family: &IntCounterVec, n| family.with_label_values(&[stream]).inc_by(n);
+        self.rows.with_label_values(&[stream, "observed"]).inc_by(facts.rows);
+        self.rows.with_label_values(&[stream, "gap"]).inc_by(facts.gap_rows);
+        add(&self.windows, facts.windows_scored);
+        add(&self.quarantined, facts.windows_quarantined);
+        add(&self.train_steps, facts.train_steps);
+        add(&self.train_diverged, facts.train_diverged);
+        for (severity, opened) in SEVERITIES.into_iter().zip(facts.alerts_opened) {
+            self.alerts_opened.with_label_values(&[stream, severity]).inc_by(opened);
+        }
+        add(&self.alerts_closed, facts.alerts_closed);
+        add(&self.features, facts.features);
+        let scores = self.score.with_label_values(&[stream]);
+        facts.anomaly_scores.iter().for_each(|score| scores.observe(f64::from(*score)));
+        let shares = self.completeness.with_label_values(&[stream]);
+        facts.completeness.iter().for_each(|share| shares.observe(f64::from(*share)));
+        if facts.train_steps > 0 {
+            let mean = facts.train_loss_sum / facts.train_steps as f64;
+            self.loss.with_label_values(&[stream, "train"]).set(mean);
+        }
+    }
+
+    /// Counts forecast points and shows what the records say about their own quality.
+    pub fn count_forecasts(&self, stream: &str, records: &[ForecastRecord]) {
+        for record in records {
+            for point in &record.points {
+                let horizon = horizon_label(point.horizon, record.step);
+                let labels = [stream, horizon.as_str(), source_label(point.source)];
+                self.forecasts.with_label_values(&labels).inc();
+            }
+        }
+        let skills = || records.iter().filter_map(|record| record.skill);
+        let baselines = [
+            ("last_value", mean(skills().map(|skill| skill.last_value))),
+            ("seasonal_naive", mean(skills().map(|skill| skill.seasonal_naive))),
+        ];
+        for (baseline, value) in baselines {
+            set_if_some(&self.skill, &[stream, baseline], value);
+        }
+        let levels = records.iter().find(|record| !record.coverage.is_empty());
+        for (i, (level, _)) in levels.iter().flat_map(|r| r.coverage.iter()).enumerate() {
+            let realised =
+                records.iter().filter_map(|r| r.coverage.get(i)).map(|(_, share)| *share);
+            set_if_some(&self.coverage, &[stream, &level.to_string()], mean(realised));
+        }
+    }
+
+    /// Shows the state of a stream; without a partition there is nothing to show.
+    pub fn set_stream(&self, stream: &str, now: &StreamGauges) {
+        let set = |family: &GaugeVec, value: f64| family.with_label_values(&[stream]).set(value);
+        if now.partitions == 0 {
+            // A stream that never had a partition has no such gauge.
+            let _ = self.state.remove_label_values(&[stream]);
+        } else {
+            set(&self.state, f64::from(now.state()));
+        }
+        set(&self.open_rows, now.open_rows as f64);
+        let live = now.series.saturating_sub(now.warming);
+        self.entities.with_label_values(&[stream, "warming"]).set(now.warming as f64);
+        self.entities.with_label_values(&[stream, "live"]).set(live as f64);
+        for (severity, firing) in SEVERITIES.into_iter().zip(now.firing) {
+            self.alerts_active.with_label_values(&[stream, severity]).set(firing as f64);
+        }
+        set_if_some(&self.loss, &[stream, "recent"], now.recent_loss);
+        set_if_some(&self.control, &[stream], now.linear_control_ratio);
+    }
+}
+
+fn set_if_some(family: &GaugeVec, labels: &[&str], value: Option<f64>) {
+    if let Some(value) = value {
+        family.with_label_values(labels).set(value);
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0u64), |(sum, n), value| (sum + value, n + 1));
+    (n > 0).then(|| sum / n as f64)
+}
+
+/// `1h` on a grid, `3 records` where each record is a row.
+fn horizon_label(rows: u32, step: Millis) -> String {
+    if step.get() > 0 {
+        Millis::new(step.get().saturating_mul(i64::from(rows))).to_string()
+    } else {
+        format!("{rows} records")
+    }
+}
+
+const fn source_label(source: ForecastSource) -> &'static str {
+    match source {
+        ForecastSource::LatentRidge => "latent_ridge",
+        ForecastSource::SeasonalNaive => "seasonal_naive",
+        ForecastSource::LastValue => "last_value",
+    }
+}

@@ -1,0 +1,494 @@
+//! The configuration from outside: layers, exact fault texts, schema and examples.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use latentd::config::{ConfigError, Layers, Settings, json_schema};
+use latentd::io::{EntitySource, TimestampSource};
+use latentd::record::{Millis, Step};
+use serde_json::{Value, json};
+
+const SMALLEST: &str = r#"
+[[stream]]
+name = "press"
+topics = ["plant.press"]
+channel = [{ name = "temperature" }, { name = "pressure" }]
+"#;
+
+fn env(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+fn load(text: &str) -> Result<Settings, ConfigError> {
+    Settings::from_text(text, &BTreeMap::new())
+}
+
+fn usable(text: &str) -> Settings {
+    load(text).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The fault text of [`SMALLEST`] with keys of the stream added.
+fn fault(addition: &str) -> String {
+    load(&format!("{SMALLEST}{addition}")).expect_err("faulty on purpose").to_string()
+}
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn a_stream_needs_a_name_topics_and_channels_only() {
+    let settings = usable(SMALLEST);
+    let stream = &settings.stream[0];
+    assert_eq!(stream.step, Step::Grid(Millis::new(60_000)));
+    assert_eq!(stream.timestamp, TimestampSource::Kafka);
+    assert_eq!(stream.entity, EntitySource::KafkaKey);
+    assert_eq!((stream.model.latent, stream.window.length), (8, 16));
+    assert_eq!(settings.kafka.brokers, ["127.0.0.1:9092"]);
+    assert_eq!(settings.topics.alerts, "latentd.alerts.v1");
+}
+
+#[test]
+fn the_defaults_name_every_key_but_those_of_one_stream_and_the_password_file() {
+    let defaults = std::fs::read_to_string(in_repository("config/default.toml")).unwrap();
+    let defaults: Value = toml::from_str(&defaults).unwrap();
+    let properties = |pointer: &str| json_schema().pointer(pointer).unwrap()["properties"].clone();
+    let compare = |pointer: &str, defaults: &Value| {
+        let Value::Object(known) = properties(pointer) else { panic!("{pointer}") };
+        let missing = known.keys().filter(|key| defaults.get(key.as_str()).is_none());
+        missing.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(compare("", &defaults), Vec::<String>::new());
+    assert_eq!(compare("/$defs/KafkaParams", &defaults["kafka"]), ["sasl_password_file"]);
+    let stream = &defaults["stream_defaults"];
+    assert_eq!(compare("/$defs/StreamDefaults", stream), Vec::<String>::new());
+    for (table, name) in [
+        ("window", "WindowParams"),
+        ("model", "ModelParams"),
+        ("alert", "AlertParams"),
+        ("features", "FeatureSettings"),
+        ("forecast", "ForecastSettings"),
+    ] {
+        let missing = compare(&format!("/$defs/{name}"), &stream[table]);
+        assert_eq!(missing, Vec::<String>::new(), "{table}");
+    }
+}
+
+#[test]
+fn stream_defaults_lie_under_every_stream() {
+    let settings = usable(
+        r#"
+        [stream_defaults]
+        step = "5m"
+        timestamp = { from = "field", field = "/ts", format = "epoch_ms" }
+        [stream_defaults.window]
+        length = 8
+        min_completeness = 0.9
+
+        [[stream]]
+        name = "a"
+        topics = ["a"]
+        channel = [{ name = "x" }, { name = "y" }]
+        [stream.window]
+        length = 12
+
+        [[stream]]
+        name = "b"
+        topics = ["b"]
+        channel = [{ name = "x" }, { name = "y" }]
+        timestamp = { from = "kafka" }
+        "#,
+    );
+    let [a, b] = settings.stream.as_slice() else { panic!("two streams") };
+    assert_eq!((a.window.length, a.window.min_completeness, a.window.stride), (12, 0.9, 1));
+    assert_eq!((b.window.length, b.window.min_completeness), (8, 0.9));
+    assert!(matches!(&a.timestamp, TimestampSource::Field { field, .. } if field == "/ts"));
+    assert_eq!(b.timestamp, TimestampSource::Kafka, "another `from` replaces the whole table");
+    assert_eq!(a.step, b.step);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let variables = env(&[
+        ("LATENTD__KAFKA__GROUP_ID", "line-7"),
+        ("LATENTD__KAFKA__BROKERS", "k1:9092, k2:9092"),
+        ("LATENTD__KAFKA__BATCH_RECORDS_MAX", "500"),
+        ("LATENTD__STREAM_DEFAULTS__ALERT__BUDGET__ALERTS", "0.5"),
+        ("LATENTD__STREAM__0__MODEL__HIDDEN", "64,16"),
+        ("LATENTD__STREAM__0__CHANNEL__1__FIELD", "/p"),
+        ("LATENTD__STREAM__0__ENTITY", r#"{"from": "constant", "name": "7"}"#),
+        ("LATENTD__SEED", "18446744073709551615"),
+        ("LATENTD_PORT", "tcp://10.0.0.1:9108"),
+        ("PATH", "/bin"),
+    ]);
+    let text = format!("kafka.group_id = 'from-file'\n{SMALLEST}");
+    let settings = Settings::from_text(&text, &variables).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(settings.kafka.group_id, "line-7");
+    assert_eq!(settings.kafka.brokers, ["k1:9092", "k2:9092"]);
+    assert_eq!(settings.kafka.batch_records_max, 500);
+    assert_eq!(settings.seed, u64::MAX);
+    let stream = &settings.stream[0];
+    assert_eq!(stream.alert.budget.alerts.get(), 0.5);
+    assert_eq!(stream.alert.budget.per, Millis::new(7 * 86_400_000));
+    assert_eq!(stream.model.hidden, [64, 16]);
+    assert_eq!(stream.channel[0].field, None);
+    assert_eq!(stream.channel[1].field.as_deref(), Some("/p"));
+    assert_eq!(stream.entity, EntitySource::Constant { name: "7".into() });
+}
+
+#[test]
+fn faults_of_the_environment_name_the_variable() {
+    let variables = env(&[
+        ("LATENTD__KAFKA__GRUP_ID", "x"),
+        ("LATENTD__KAFKA__BATCH_RECORDS_MAX", "many"),
+        ("LATENTD__STREAM__1__STEP", "5s"),
+        ("LATENTD__STREAM__0__STEP", "soon"),
+    ]);
+    assert_eq!(
+        Settings::from_text(SMALLEST, &variables).unwrap_err().to_string(),
+        "settings are not usable, 4 rules are broken\n  \
+         stream[1].step: no such item, there are 1, from 0 on (set by LATENTD__STREAM__1__STEP)\n  \
+         kafka.grup_id: unknown key, did you mean `group_id`? (set by LATENTD__KAFKA__GRUP_ID)\n  \
+         kafka.batch_records_max: expected a whole number from 1 to 1000000, got `many` \
+         (set by LATENTD__KAFKA__BATCH_RECORDS_MAX)\n  \
+         stream[0].step: expected a duration such as 30s, 5m or 2w, got `soon` (expected number at \
+         0) (set by LATENTD__STREAM__0__STEP)"
+    );
+}
+
+#[test]
+fn a_single_fault_stands_on_the_first_line() {
+    #[rustfmt::skip]
+    let cases = [
+        ("modle = { latent = 2 }",
+            "stream[0].modle: unknown key, did you mean `model`?"),
+        ("latent = 2",
+            "stream[0].latent: unknown key, did you mean `model.latent`?"),
+        ("window_length = 2",
+            "stream[0].window_length: unknown key, did you mean `window.length`?"),
+        ("[stream.window]\nlength = 8\nstep = '10s'",
+            "stream[0].window.step: unknown key, did you mean `stream[0].step`?"),
+        ("zzz = 1",
+            "stream[0].zzz: unknown key"),
+        ("model.learning_rate = -0.001",
+            "stream[0].model.learning_rate: expected a number above 0, got -0.001"),
+        ("model.latent = 0",
+            "stream[0].model.latent: expected a whole number of at least 1, got 0"),
+        ("model.latent = 2.5",
+            "stream[0].model.latent: expected a whole number of at least 1, got 2.5"),
+        ("model.warmup = 5000000000",
+            "stream[0].model.warmup: expected a whole number from 1 to 4294967295, got 5000000000"),
+        ("window.min_completeness = 1.5",
+            "stream[0].window.min_completeness: expected a number from 0 to 1, got 1.5"),
+        ("alert.memory = inf",
+            "stream[0].alert.memory: expected a number above 0, got nothing finite"),
+        ("alert.release_ratio = 1.0",
+            "stream[0].alert.release_ratio: expected a number between 0 and 1, got 1.0"),
+        ("aggregate = 'averge'",
+            "stream[0].aggregate: expected one of `last`, `mean`, `sum`, `min`, `max`, `count`, got `averge`"),
+        ("aggregate = 'men'",
+            "stream[0].aggregate: expected one of `last`, `mean`, `sum`, `min`, `max`, `count`, got `men`, did you mean `mean`?"),
+        ("timestamp = { from = 'feild' }",
+            "stream[0].timestamp.from: expected one of `field`, `kafka`, got `feild`, did you mean `field`?"),
+        ("timestamp = { from = 'field', field = '/ts' }",
+            "stream[0].timestamp.format: is missing"),
+        ("timestamp = { from = 'kafka', field = '/ts' }",
+            "stream[0].timestamp.field: unknown key"),
+        ("window = 5",
+            "stream[0].window: expected a table, got 5"),
+        ("model.hidden = 32",
+            "stream[0].model.hidden: expected a list, got 32"),
+        ("max_out_of_order = 30",
+            "stream[0].max_out_of_order: expected text in quotes, got 30"),
+        ("step = '0s'",
+            "stream[0].step: expected `event` or a step of at least 1ms"),
+    ];
+    for (addition, expected) in cases {
+        assert_eq!(fault(addition), format!("settings are not usable: {expected}"), "{addition}");
+    }
+}
+
+#[test]
+fn rules_between_keys_say_both_sides() {
+    #[rustfmt::skip]
+    let cases = [
+        ("window = { length = 16, stride = 20 }",
+            "stream[0].window.stride = 20: is longer than window.length = 16: records would be skipped"),
+        ("window.length = 4",
+            "stream[0].model.latent = 8: is not smaller than the 8 inputs (2 channels x 4 rows)"),
+        ("window.min_completeness = 0",
+            "stream[0].window.min_completeness = 0: expected a number above 0: an empty window cannot be scored"),
+        ("model.hidden = [32, 0]",
+            "stream[0].model.hidden[1] = 0: a layer needs at least one neuron"),
+        ("model.hidden = [1000000]",
+            "stream[0].model.hidden = [1000000]: makes 82000040 weights with the 32 inputs (2 channels x 16 rows), at most 16777216 are possible"),
+        ("window.length = 2048\nmodel.reservoir = 1000000",
+            "stream[0].model.reservoir = 1000000: windows of 4096 inputs (2 channels x 2048 rows), at most 67108864 values are kept"),
+        ("max_out_of_order = '2h'",
+            "stream[0].open_rows_max = 64: 121 rows are open while max_out_of_order = 2h keeps rows of step = 1m waiting"),
+        ("idle_timeout = '0s'",
+            "stream[0].idle_timeout = 0s: must be longer than nothing, or rows close before their records arrive"),
+        ("alert.budget.per = '30s'",
+            "stream[0].alert.budget.per = 30s: is shorter than one row, 1m"),
+        ("alert.critical_ratio = 0.5",
+            "stream[0].alert.critical_ratio = 0.5: is below 1: alerts would be critical before they open"),
+        ("alert = { for = 300 }",
+            "stream[0].alert.accept_after = 288: is not above alert.for = 300: faults would be learned before they are told"),
+        ("timestamp = { from = 'field', field = 'ts', format = 'rfc3339' }",
+            "stream[0].timestamp.field = \"ts\": a JSON pointer begins with `/`, for example `/oil/temp`"),
+        ("entity = { from = 'field', field = '/a~b' }",
+            "stream[0].entity.field = \"/a~b\": in a JSON pointer `~` is written `~0` and `/` inside a name `~1`"),
+        ("forecast.levels = [0.9, 0.8]",
+            "stream[0].forecast.levels[1] = 0.8: is not above the level before it, 0.9"),
+        ("forecast = { targets = ['temperatur'], horizons = ['1m'] }",
+            "stream[0].forecast.targets[0] = \"temperatur\": is not a channel of this stream, did you mean `temperature`?"),
+        ("forecast = { targets = ['pressure'] }",
+            "stream[0].forecast.horizons: at least one is needed to forecast, for example [\"1h\"]"),
+        ("forecast = { targets = ['pressure'], horizons = ['90s'] }",
+            "stream[0].forecast.horizons[0] = 1m 30s: is not a whole multiple of step = 1m"),
+        ("forecast = { targets = ['pressure'], horizons = ['2m', '1m'] }",
+            "stream[0].forecast.horizons[1] = 1m: is not longer than the one before it, 2m"),
+        ("forecast = { targets = ['pressure'], horizons = ['1m'], seasons = ['30s'] }",
+            "stream[0].forecast.seasons[0] = 30s: is not a whole multiple of step = 1m"),
+        ("step = 'event'\nforecast = { targets = ['pressure'], horizons = ['1m'] }",
+            "stream[0].forecast.targets = [\"pressure\"]: forecasts need rows at fixed distances: set `step` to a duration"),
+    ];
+    for (addition, expected) in cases {
+        assert_eq!(fault(addition), format!("settings are not usable: {expected}"), "{addition}");
+    }
+}
+
+#[test]
+fn the_daemon_never_reads_what_it_writes_and_no_name_is_taken_twice() {
+    let text = r#"
+        schema = 2
+        topics.dlq = "latentd.alerts.v1"
+        http.listen = "localhost"
+        kafka.brokers = ["kafka"]
+        [[stream]]
+        name = "a"
+        topics = ["in", "latentd.features.v1"]
+        channel = [{ name = "x" }, { name = "x" }]
+        [[stream]]
+        name = "a"
+        topics = ["in", "no spaces"]
+        channel = []
+    "#;
+    let expected = "settings are not usable, 11 rules are broken
+  schema = 2: this latentd reads version 1 of the settings
+  kafka.brokers[0] = \"kafka\": expected host:port such as kafka-1:9092
+  http.listen = \"localhost\": expected address:port such as 127.0.0.1:9108 or [::]:9108
+  stream[0].channel[1].name = \"x\": is also stream[0].channel[0].name
+  stream[1].channel: expected 1 to 1024 channels, got 0
+  stream[1].model.latent = 8: is not smaller than the 0 inputs (0 channels x 16 rows)
+  stream[1].name = \"a\": is also stream[0].name
+  stream[1].topics[1] = \"no spaces\": Kafka topics are named by 1 to 249 letters, digits, dots, `_` and `-`
+  stream[0].topics[1] = \"latentd.features.v1\": is also topics.features: the daemon would read what it writes
+  topics.dlq = \"latentd.alerts.v1\": is also topics.alerts
+  stream[1].topics[0] = \"in\": is also stream[0].topics[0]";
+    assert_eq!(load(text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn unknown_keys_wrong_kinds_and_missing_keys_are_told_together() {
+    let text = r#"
+        [htp]
+        [stream_defaults]
+        name = "all"
+        model.batch = "32"
+        [[stream]]
+        topics = "plant.press"
+        channel = [{ nam = "x" }]
+    "#;
+    let expected = "settings are not usable, 7 rules are broken
+  htp: unknown key, did you mean `http`?
+  stream[0].channel[0].nam: unknown key, did you mean `name`?
+  stream[0].topics: expected a list, got `plant.press`
+  stream_defaults.name: unknown key
+  stream_defaults.model.batch: expected a whole number from 1 to 4096, got `32`
+  stream[0].name: is missing
+  stream[0].channel[0].name: is missing";
+    assert_eq!(load(text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn without_a_stream_there_is_nothing_to_do() {
+    let fault = Settings::load(None, &BTreeMap::new()).unwrap_err();
+    let expected = "settings are not usable: stream: at least one [[stream]] is needed";
+    assert_eq!(fault.to_string(), expected);
+}
+
+#[test]
+fn secrets_come_from_the_environment_or_a_file_of_their_own_and_are_never_shown() {
+    let in_file = format!("[kafka.rdkafka]\nsasl.password = 'hunter2'\n{SMALLEST}");
+    let fault = load(&in_file).unwrap_err().to_string();
+    assert_eq!(
+        fault,
+        "settings are not usable: kafka.rdkafka.sasl.password: secrets do not belong in a settings \
+         file: name a file with it in `kafka.sasl_password_file`, or set \
+         LATENTD__KAFKA__RDKAFKA__SASL_PASSWORD in the environment"
+    );
+    let variables = env(&[
+        ("LATENTD__KAFKA__RDKAFKA__SASL_PASSWORD", "hunter2"),
+        ("LATENTD__KAFKA__RDKAFKA__SSL__KEY__PASSWORD", "hunter3"),
+    ]);
+    let text = format!("[kafka.rdkafka]\n'sasl.username' = 'latentd'\nlinger.ms = 5\n{SMALLEST}");
+    let settings = Settings::from_text(&text, &variables).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(settings.kafka.rdkafka["sasl.password"], "hunter2");
+    assert_eq!(settings.kafka.rdkafka["ssl.key.password"], "hunter3");
+    assert_eq!(
+        settings.redacted()["kafka"]["rdkafka"],
+        json!({
+            "sasl.username": "latentd", "linger.ms": "5",
+            "sasl.password": "***", "ssl.key.password": "***",
+        })
+    );
+    assert!(!settings.redacted().to_string().contains("hunter"));
+    let twice = format!("kafka.sasl_password_file = '/p'\n{SMALLEST}");
+    assert_eq!(
+        Settings::from_text(&twice, &env(&[("LATENTD__KAFKA__RDKAFKA__SASL_PASSWORD", "hunter2")]))
+            .unwrap_err()
+            .to_string(),
+        "settings are not usable: kafka.rdkafka.sasl.password: the password is given twice, \
+         `kafka.sasl_password_file` names one already (set by LATENTD__KAFKA__RDKAFKA__SASL_PASSWORD)"
+    );
+}
+
+#[test]
+fn client_settings_that_the_promises_hang_on_cannot_be_changed() {
+    let text = format!(
+        "[kafka.rdkafka]\nenable.auto.commit = true\ngroup.id = 'x'\nlist = []\n{SMALLEST}"
+    );
+    let expected = "settings are not usable, 3 rules are broken
+  kafka.rdkafka.list: expected text, a number, true or false
+  kafka.rdkafka.enable.auto.commit: cannot be passed through: latentd commits offsets itself, after the outputs
+  kafka.rdkafka.group.id: cannot be passed through: use `kafka.group_id`";
+    assert_eq!(load(&text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn the_program_may_lay_its_own_values_on_top() {
+    let settings = Layers::new()
+        .toml(SMALLEST, "a test")
+        .and_then(|layers| {
+            layers.table(json!({ "kafka": { "brokers": ["127.0.0.1:19092"] } })).settings()
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(settings.kafka.brokers, ["127.0.0.1:19092"]);
+    assert_eq!(settings.kafka.group_id, "latentd");
+}
+
+#[test]
+fn durations_become_rows_and_names_become_indexes() {
+    let settings = usable(
+        &format!(
+            "{SMALLEST}aggregate = 'mean'
+         channel = []
+         forecast = {{ targets = ['pressure'], horizons = ['1m', '1h'], seasons = ['1d'] }}"
+        )
+        .replace("channel = []", "")
+        .replace("{ name = \"temperature\" }", "{ name = 'oil/temp', aggregate = 'max' }"),
+    );
+    let stream = &settings.stream[0];
+    let spec = stream.spec(7);
+    let forecast = spec.forecast.as_ref().unwrap();
+    assert_eq!(forecast.targets, [1]);
+    assert_eq!((&forecast.horizons[..], &forecast.seasons[..]), (&[1, 60][..], &[1440][..]));
+    assert_eq!((spec.input_width(), spec.seed), (32, 7));
+    assert_eq!(format!("{:?}", spec.rows.aggregates), "[Max, Mean]");
+    let input = stream.input(settings.kafka.message_bytes_max);
+    assert_eq!(input.fields, ["/oil~1temp", "/pressure"]);
+    assert_eq!(input.channels, ["oil/temp", "pressure"]);
+    assert_eq!(input.message_bytes_max, 1 << 20);
+    assert_eq!(usable(SMALLEST).stream[0].spec(7).forecast, None);
+}
+
+#[test]
+fn files_are_read_by_their_extension_and_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Settings::load(Some(&path), &BTreeMap::new())
+            .map_err(|e| e.to_string().replace(&*folder.path().to_string_lossy(), ""))
+    };
+    let json = r#"{"stream": [{"name": "a", "topics": ["in"], "channel": [{"name": "x"}]}]}"#;
+    let yaml = "stream:\n  - name: a\n    topics: [in]\n    channel:\n      - name: x\n";
+    let toml = "[[stream]]\nname = 'a'\ntopics = ['in']\nchannel = [{ name = 'x' }]\n";
+    let read = load("a.toml", toml).unwrap();
+    assert_eq!(load("a.json", json).as_ref(), Ok(&read));
+    assert_eq!(load("a.yaml", yaml).as_ref(), Ok(&read));
+    assert_eq!(
+        load("a.conf", toml).unwrap_err(),
+        "settings file /a.conf has no known format: the name must end in .toml, .yaml, .yml or .json"
+    );
+    assert_eq!(
+        load("big.toml", &"#".repeat((1 << 20) + 1)).unwrap_err(),
+        "settings file /big.toml is larger than 1048576 bytes"
+    );
+    let syntax = load("bad.toml", "kafka = {\n").unwrap_err();
+    assert!(syntax.starts_with("settings in /bad.toml cannot be parsed: "), "{syntax}");
+    assert!(syntax.contains("line 1"), "{syntax}");
+    assert_eq!(
+        load("null.yaml", &format!("{yaml}kafka:\nseed:\n")).unwrap_err(),
+        "settings are not usable, 2 rules are broken\n  \
+         kafka: expected a table, got nothing\n  \
+         seed: expected a whole number of at least 0, got nothing"
+    );
+}
+
+/// `UPDATE=1 cargo test` writes the file anew.
+#[test]
+fn the_schema_file_is_the_schema_of_the_types() {
+    let path = in_repository("config/latentd.schema.json");
+    let generated = serde_json::to_string_pretty(json_schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == generated, "config/latentd.schema.json is old, run with UPDATE=1");
+}
+
+#[test]
+fn defaults_and_examples_are_usable_and_valid_by_the_schema() {
+    let validator = jsonschema::validator_for(json_schema()).unwrap();
+    for name in ["default.toml", "sensors.toml", "demand.toml"] {
+        let path = in_repository("config").join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let value: Value = toml::from_str(&text).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+        if name != "default.toml" {
+            let settings = Settings::load(Some(&path), &BTreeMap::new());
+            let settings = settings.unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(settings.check(), Ok(()));
+        }
+    }
+}
+
+/// What the walk over the schema lets pass, serde must take, and the other way round: a file that
+/// the published schema refuses must not load.
+#[test]
+fn the_schema_refuses_what_the_loader_refuses() {
+    let validator = jsonschema::validator_for(json_schema()).unwrap();
+    let base = json!({"stream": [{"name": "a", "topics": ["in"], "channel": [{"name": "x"}]}]});
+    assert!(validator.is_valid(&base));
+    for (key, value) in [
+        ("/stream/0/modle", json!(1)),
+        ("/stream/0/step", json!(5)),
+        ("/stream/0/idle_timeout", json!("soon")),
+        ("/stream/0/timestamp", json!({"from": "field"})),
+        ("/stream/0/model", json!({"learning_rate": 0})),
+        ("/stream/0/alert", json!({"release_ratio": 1})),
+        ("/stream/0/series_max", json!(0)),
+        ("/stream_defaults", json!({"name": "a"})),
+        ("/seed", json!(-1)),
+    ] {
+        let mut broken = base.clone();
+        let (table, key) = key.rsplit_once('/').unwrap();
+        broken.pointer_mut(table).unwrap()[key] = value;
+        assert!(!validator.is_valid(&broken), "{key}");
+        let toml = toml::to_string(&broken).unwrap();
+        assert!(matches!(load(&toml), Err(ConfigError::Faults(_))), "{key}");
+    }
+}
