@@ -1,6 +1,6 @@
 //! The running daemon: one thread works, a small runtime answers HTTP, the caller watches.
 //!
-//! Start with [`run`]. A batch passes `pipeline` (the loop) → `intake` (which shard, which dead
+//! Start with [`run()`]. A batch passes `pipeline` (the loop) → `intake` (which shard, which dead
 //! letter) → `partition` (the shard and its batch) → `batch` (the outputs as values) and goes
 //! back to the log. `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `clock` is the only clock, `shutdown` the only way to stop.

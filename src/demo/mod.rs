@@ -1,6 +1,6 @@
 //! Everything on one machine with no set-up: broker, simulated streams, the daemon, a verdict.
 //!
-//! Start with [`run`]. Simulated records go through `producer` into the `broker` in this process,
+//! Start with [`run()`]. Simulated records go through `producer` into the `broker` in this process,
 //! the daemon reads them there as it would anywhere, `collector` reads its outputs back
 //! (`payload` takes them apart). `progress` follows the daemon's committed offsets and holds the
 //! producer back. At the end `verdict` has alerts compared with the injected faults (`matching`)

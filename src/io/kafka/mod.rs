@@ -1,6 +1,6 @@
 //! The log on a Kafka cluster, through librdkafka.
 //!
-//! [`KafkaLog`] joins an [`Inlet`](inlet) (consumer) and an [`Outlet`](outlet) (producer);
+//! [`KafkaLog`] joins `inlet` (consumer) and `outlet` (producer);
 //! `settings` has their properties, `report` their log lines. Delivery is at least once: outputs
 //! are acknowledged first, then positions are committed.
 
