@@ -191,7 +191,8 @@ fn judge(spec: &StreamSpec, series: &Series, scored: Scored<'_>) -> Verdict {
     let p = errors.iter().zip(&series.tails).map(|(e, tail)| tail.p_value(*e)).fold(1.0, f64::min);
     // Two looks at one window: Bonferroni.
     let p_value = (2.0 * p).min(1.0);
-    let surprise = -p_value.log10();
+    // Not `-log10`: a p-value of 1 would print as -0.
+    let surprise = 0.0 - p_value.log10();
     Verdict {
         warming: false,
         errors,

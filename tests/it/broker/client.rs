@@ -98,7 +98,8 @@ impl Broker {
         consumer.assign(&all).expect("assigned");
         let (start, mut seen) = (Instant::now(), Vec::new());
         while !enough(&seen) {
-            assert!(start.elapsed() < limit, "{topic}: only {} records: {seen:?}", seen.len());
+            let last = seen.last();
+            assert!(start.elapsed() < limit, "{topic}: only {} records, last {last:?}", seen.len());
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
                 seen.push(stored(&message));
             }

@@ -6,6 +6,7 @@
 
 pub mod client;
 mod jars;
+pub mod process;
 
 use std::fs;
 use std::io::Write;
