@@ -4,6 +4,7 @@ mod broker;
 mod daemon;
 mod engine_laws;
 mod layers;
+mod pipeline;
 mod real_broker;
 mod settings;
 mod support;
