@@ -138,6 +138,25 @@ fn each_family_has_its_name_type_labels_and_help() {
 }
 
 #[test]
+fn the_readme_lists_each_family_and_no_other() {
+    let readme = include_str!("../../README.md");
+    let listed: BTreeSet<&str> =
+        readme.lines().filter(|line| line.starts_with("| `latentd_")).collect();
+    let kind = |kind| match kind {
+        COUNTER => "counter",
+        GAUGE => "gauge",
+        _ => "histogram",
+    };
+    let line = |&(name, of, labels, _): &(&str, MetricType, &[&str], &str)| {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+        format!("| `{name}` | {} | {labels} |", kind(of))
+    };
+    let wanted: Vec<String> = FAMILIES.iter().map(line).collect();
+    assert_eq!(listed, wanted.iter().map(String::as_str).collect());
+}
+
+#[test]
 fn the_values_are_those_of_the_facts() {
     let registry = Registry::new();
     let _metrics = filled(&registry);

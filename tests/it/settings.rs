@@ -492,3 +492,11 @@ fn the_schema_refuses_what_the_loader_refuses() {
         assert!(matches!(load(&toml), Err(ConfigError::Faults(_))), "{key}");
     }
 }
+
+#[test]
+fn the_configuration_of_the_readme_is_usable() {
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+    let settings = usable(block.expect("the README shows a configuration"));
+    assert_eq!(settings.stream[0].channel.len(), 2);
+}
