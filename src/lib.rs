@@ -19,6 +19,7 @@
 //! | 3 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 4 | [`config`] | settings: defaults, file, environment, checks |
 //! | 5 | [`daemon`] | the loop: read, score, publish, commit; shutdown |
+//! | 5 | [`replay`] | files through the same engine: backtests |
 //! | 6 | [`demo`] | everything on one machine with no set-up |
 //! | 7 | [`cli`] | arguments in, an exit code out |
 //!
@@ -37,6 +38,7 @@ pub mod forecast;
 pub mod io;
 pub mod model;
 pub mod record;
+pub mod replay;
 pub mod sim;
 pub mod telemetry;
 pub mod web;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::DemoArgs;
 use crate::io::version_text;
+use crate::replay::ReplayArgs;
 use crate::telemetry::LogFormat;
 
 /// Online autoencoders on Kafka streams: alerts, latent features and demand forecasts.
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Check(ConfigArgs),
     /// Make or list the topics that a configuration names.
     Topics(TopicsArgs),
+    /// Run files through the same engine, without a broker: a backtest.
+    Replay(ReplayArgs),
     /// Simulate a plant and shops and watch latentd work on them; needs no set-up.
     Demo(DemoArgs),
 }

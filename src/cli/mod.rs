@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod replay;
 mod run;
 mod topics;
 
@@ -38,6 +39,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => run::check(&args),
         Command::Topics(args) => topics::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(args).map_err(Failure::failed),
     }
 }

@@ -29,12 +29,15 @@ pub(super) fn check(args: &ConfigArgs) -> Result<(), Failure> {
 
 /// The settings of the arguments, of defaults and of the environment.
 pub(super) fn load(args: &ConfigArgs) -> Result<Settings, Failure> {
-    // Names and values that are not UTF-8 cannot be ours.
+    Settings::load(Some(&args.config), &environment()).map_err(Failure::config)
+}
+
+/// The variables of the process, as far as they are text: others cannot be ours.
+pub(super) fn environment() -> BTreeMap<String, String> {
     let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    let env: BTreeMap<String, String> = std::env::vars_os().filter_map(utf8).collect();
-    Settings::load(Some(&args.config), &env).map_err(Failure::config)
+    std::env::vars_os().filter_map(utf8).collect()
 }
 
 /// Settings that only their use shows to be wrong are a fault of the configuration, too.

@@ -13,7 +13,7 @@ pub mod memory;
 mod params;
 pub mod topics;
 
-pub use decode::{DecodeError, Decoder, InputError};
+pub use decode::{DecodeError, Decoder, InputError, timestamp};
 pub use dlq::dead_letter;
 pub use encode::{Encoder, Origin};
 pub use error::IoError;

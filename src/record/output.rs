@@ -205,6 +205,17 @@ pub enum ForecastSource {
     LastValue,
 }
 
+impl ForecastSource {
+    /// The name in payloads, files and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::LatentRidge => "latent_ridge",
+            Self::SeasonalNaive => "seasonal_naive",
+            Self::LastValue => "last_value",
+        }
+    }
+}
+
 /// One horizon of a forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForecastPoint {

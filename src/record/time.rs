@@ -140,6 +140,19 @@ pub enum Step {
     Grid(Millis),
 }
 
+impl Step {
+    /// Start and end of the row that `time` falls into; both are `time` without a grid.
+    pub fn row_of(self, time: EventTime) -> (EventTime, EventTime) {
+        match self {
+            Self::Event => (time, time),
+            Self::Grid(step) => {
+                let start = time.0.saturating_sub(time.0.rem_euclid(step.0));
+                (EventTime(start), EventTime(start.saturating_add(step.0)))
+            }
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -187,6 +200,23 @@ mod tests {
             assert_eq!(text.parse::<Millis>(), Ok(Millis::new(millis)), "{text}");
         }
         assert!("5 parsecs".parse::<Millis>().unwrap_err().contains("such as 30s"));
+    }
+
+    #[test]
+    fn a_row_starts_at_the_multiple_of_the_step_at_or_before_the_time() {
+        #[rustfmt::skip]
+        let cases = [
+            // what it shows              time_ms  start_ms
+            ("first instant belongs",           0,        0),
+            ("last instant belongs",          999,        0),
+            ("the edge opens the next",     1_000,    1_000),
+            ("before 1970 rounds down",        -1,   -1_000),
+        ];
+        for (what, time, start) in cases {
+            let row = Step::Grid(Millis::new(1_000)).row_of(EventTime(time));
+            assert_eq!(row, (EventTime(start), EventTime(start + 1_000)), "{what}");
+        }
+        assert_eq!(Step::Event.row_of(EventTime(7)), (EventTime(7), EventTime(7)));
     }
 
     #[test]

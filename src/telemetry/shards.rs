@@ -3,7 +3,7 @@
 use prometheus::{Error, GaugeVec, HistogramVec, IntCounterVec};
 
 use super::family::Families;
-use crate::record::{Facts, ForecastRecord, ForecastSource, Millis};
+use crate::record::{Facts, ForecastRecord, Millis};
 
 /// Around 1, where alarms begin.
 const SCORE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
@@ -142,7 +142,7 @@ impl ShardMetrics {
         for record in records {
             for point in &record.points {
                 let horizon = horizon_label(point.horizon, record.step);
-                let labels = [stream, horizon.as_str(), source_label(point.source)];
+                let labels = [stream, horizon.as_str(), point.source.word()];
                 self.forecasts.with_label_values(&labels).inc();
             }
         }
@@ -200,13 +200,5 @@ fn horizon_label(rows: u32, step: Millis) -> String {
         Millis::new(step.get().saturating_mul(i64::from(rows))).to_string()
     } else {
         format!("{rows} records")
-    }
-}
-
-const fn source_label(source: ForecastSource) -> &'static str {
-    match source {
-        ForecastSource::LatentRidge => "latent_ridge",
-        ForecastSource::SeasonalNaive => "seasonal_naive",
-        ForecastSource::LastValue => "last_value",
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::aggregate::Cell;
 use super::{Aggregate, RowParams};
-use crate::record::{EventTime, Placement, RecordRef, Step};
+use crate::record::{EventTime, Placement, RecordRef};
 
 /// A row that will not change any more.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,8 @@ impl OpenRows {
         watermark: Option<EventTime>,
     ) -> (Placement, Option<EventTime>) {
         let time = record.time.as_millis();
-        let (start, end) = row_bounds(params.step, time);
+        let (start, end) = params.step.row_of(record.time);
+        let (start, end) = (start.as_millis(), end.as_millis());
         if let Some(closed) = self.closed.filter(|closed| start <= closed.start) {
             let repeated = time == closed.newest_time;
             return (if repeated { Placement::Duplicate } else { Placement::Late }, None);
@@ -73,8 +74,8 @@ impl OpenRows {
 
     /// Takes the oldest row if it ends at or before `time`.
     pub fn close_before(&mut self, params: &RowParams, time: EventTime) -> Option<ClosedRow> {
-        let (_, end) = row_bounds(params.step, self.rows.front()?.start);
-        if time.as_millis() < end {
+        let oldest = EventTime::from_millis(self.rows.front()?.start);
+        if time < params.step.row_of(oldest).1 {
             return None;
         }
         self.close_oldest(&params.aggregates)
@@ -129,21 +130,10 @@ impl OpenRow {
     }
 }
 
-/// Start and end of the row that `time` falls into; both equal `time` without a grid.
-fn row_bounds(step: Step, time: i64) -> (i64, i64) {
-    match step {
-        Step::Event => (time, time),
-        Step::Grid(step) => {
-            let start = time.saturating_sub(time.rem_euclid(step.get()));
-            (start, start.saturating_add(step.get()))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Millis;
+    use crate::record::{Millis, Step};
 
     fn params(step: Step) -> RowParams {
         RowParams {
@@ -157,22 +147,6 @@ mod tests {
 
     fn record(time: i64, values: &[f64], offset: i64) -> RecordRef<'_> {
         RecordRef { key: "a", time: EventTime::from_millis(time), values, offset }
-    }
-
-    #[test]
-    fn a_row_starts_at_the_multiple_of_the_step_at_or_before_the_record() {
-        #[rustfmt::skip]
-        let cases = [
-            // what it shows              time_ms  start_ms
-            ("first instant belongs",           0,        0),
-            ("last instant belongs",          999,        0),
-            ("the edge opens the next",     1_000,    1_000),
-            ("before 1970 rounds down",        -1,   -1_000),
-        ];
-        for (what, time, start) in cases {
-            let bounds = row_bounds(Step::Grid(Millis::new(1_000)), time);
-            assert_eq!(bounds, (start, start + 1_000), "{what}");
-        }
     }
 
     #[test]

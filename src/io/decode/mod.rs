@@ -5,7 +5,7 @@
 //! used again for the next message, so that a record costs no allocation.
 
 mod error;
-mod timestamp;
+pub mod timestamp;
 mod trie;
 mod walk;
 

@@ -12,8 +12,16 @@ static PARSER: DateTimeParser = DateTimeParser::new();
 /// Last millisecond of the year 9999: what lies behind has no text.
 const MILLIS_MAX: i64 = 253_402_300_799_999;
 
+/// Reads a text in `format`; `None` if it is not written so, or lies outside the years -9999 to 9999.
+pub fn parse(text: &str, format: TimestampFormat) -> Option<EventTime> {
+    match format {
+        TimestampFormat::Rfc3339 => from_rfc3339(text),
+        _ => from_digits(text, format),
+    }
+}
+
 /// What a format needs, for error texts.
-pub(super) const fn expected(format: TimestampFormat) -> &'static str {
+pub const fn expected(format: TimestampFormat) -> &'static str {
     match format {
         TimestampFormat::Rfc3339 => "an RFC 3339 time such as 2026-11-20T10:42:00Z",
         TimestampFormat::EpochS => "seconds since 1970",

@@ -8,7 +8,7 @@ use serde::ser::{SerializeMap, Serializer};
 use super::Origin;
 use crate::record::{
     AlertChange, AlertRecord, Contribution, Direction, EventTime, FeatureRecord, ForecastPoint,
-    ForecastRecord, ForecastSource, Interval, Severity, Skill, WindowSpan,
+    ForecastRecord, Interval, Severity, Skill, WindowSpan,
 };
 
 /// An event time as RFC 3339.
@@ -266,11 +266,7 @@ impl<'a> Point<'a> {
             at: At(point.target_at),
             yhat: point.yhat,
             intervals: Intervals(&point.intervals),
-            source: match point.source {
-                ForecastSource::LatentRidge => "latent_ridge",
-                ForecastSource::SeasonalNaive => "seasonal_naive",
-                ForecastSource::LastValue => "last_value",
-            },
+            source: point.source.word(),
         }
     }
 }

@@ -1,0 +1,78 @@
+//! What can stop a replay.
+
+use std::path::PathBuf;
+
+use crate::config::{ConfigError, Faults};
+
+/// Why files were not replayed to their end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What the arguments and the file make of the configuration.
+    #[error(transparent)]
+    Settings(#[from] Faults),
+    /// The configuration has several streams, or not the one that was named.
+    #[error("{why}: the configuration has {}", streams.join(", "))]
+    Stream {
+        /// What is missing.
+        why: String,
+        /// Its streams.
+        streams: Vec<String>,
+    },
+    /// Forecasts were asked of a stream of single events.
+    #[error("forecasts need a grid of rows, and the step is `event`")]
+    NoGrid,
+    /// An output would replace an input.
+    #[error("{} is an input, too", path.display())]
+    SameFile {
+        /// The output.
+        path: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{}", path.display())]
+    File {
+        /// Path.
+        path: PathBuf,
+        /// System text.
+        source: std::io::Error,
+    },
+    /// A file is not CSV.
+    #[error("{}", path.display())]
+    Csv {
+        /// Path.
+        path: PathBuf,
+        /// Which line and why.
+        source: csv::Error,
+    },
+    /// The header does not have what is needed.
+    #[error("{}:1: {why}", path.display())]
+    Header {
+        /// Path.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// A cell does not read as what its column holds.
+    #[error("{}:{line}: column `{column}` is `{text}`, expected {expected}", path.display())]
+    Cell {
+        /// Path.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Name in the header.
+        column: String,
+        /// The cell, cut to 64 characters.
+        text: String,
+        /// What is needed there.
+        expected: &'static str,
+    },
+}
+
+impl ReplayError {
+    /// Whether arguments or configuration are at fault, and not a file or the system.
+    pub fn is_config(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Settings(_) | Self::Stream { .. } | Self::NoGrid)
+    }
+}

@@ -1,0 +1,217 @@
+//! What a file without a configuration says about itself.
+
+use std::collections::BTreeMap;
+
+use super::table::Row;
+use super::{ReplayArgs, ReplayError, cell, table::Table};
+use crate::io::{TimestampFormat, timestamp};
+use crate::record::{Millis, Step};
+
+/// Rows that are looked at.
+const SAMPLE_ROWS: u64 = 100_000;
+/// Columns with names that begin so are labels of the data, never inputs.
+const NOT_INPUTS: [&str; 2] = ["label", "meta_"];
+
+/// Columns of a file and the spacing of its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Inferred {
+    pub time: String,
+    pub format: TimestampFormat,
+    pub entity: Option<String>,
+    pub step: Step,
+    /// How far rows come behind the newest time before them.
+    pub disorder: Millis,
+    /// Names of the numeric columns, in the order of the file.
+    pub channels: Vec<String>,
+    /// Names of columns that are neither numbers nor excluded by their name.
+    pub passed_over: Vec<String>,
+    /// Distinct series in the sample.
+    pub series: usize,
+}
+
+/// Looks at the beginning of a file.
+///
+/// # Errors
+///
+/// [`ReplayError`] if the file is no CSV, has no row, no time or no numeric column.
+pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, ReplayError> {
+    let time = match &args.time {
+        Some(name) => find(table, name)?,
+        None => table.column("timestamp").unwrap_or(0),
+    };
+    let entity = args.entity.as_ref().map(|name| find(table, name)).transpose()?;
+    let header = table.header().to_vec();
+    let candidate = |c: usize| {
+        let named = !NOT_INPUTS.iter().any(|prefix| header[c].starts_with(prefix));
+        named && c != time && Some(c) != entity && !header[c].is_empty()
+    };
+    let mut sample = Sample::new(time, entity, (0..header.len()).filter(|c| candidate(*c)));
+    while let Some(row) = table.next()? {
+        if row.number >= SAMPLE_ROWS {
+            break;
+        }
+        sample.take(row)?;
+    }
+    let Some(format) = sample.format else {
+        return Err(table.header_fault("no row follows the header"));
+    };
+    let step = sample.step();
+    let (numeric, other): (Vec<&Column>, Vec<&Column>) =
+        sample.columns.iter().partition(|column| column.numeric && column.seen);
+    if numeric.is_empty() {
+        return Err(table.header_fault("no column holds numbers"));
+    }
+    let names = |columns: Vec<&Column>| columns.iter().map(|c| header[c.at].clone()).collect();
+    Ok(Inferred {
+        time: header[time].clone(),
+        format,
+        entity: args.entity.clone(),
+        step,
+        disorder: Millis::new(sample.disorder),
+        channels: names(numeric),
+        passed_over: names(other),
+        series: sample.last.len(),
+    })
+}
+
+fn find(table: &Table, name: &str) -> Result<usize, ReplayError> {
+    let missing = || table.header_fault(format!("there is no column `{name}`"));
+    table.column(name).ok_or_else(missing)
+}
+
+struct Column {
+    at: usize,
+    numeric: bool,
+    /// At least one number is there.
+    seen: bool,
+}
+
+struct Sample {
+    time: usize,
+    entity: Option<usize>,
+    format: Option<TimestampFormat>,
+    columns: Vec<Column>,
+    newest: i64,
+    disorder: i64,
+    /// Newest time of each series.
+    last: BTreeMap<String, i64>,
+    /// Steps forward of a series, in milliseconds.
+    steps: Vec<i64>,
+}
+
+impl Sample {
+    fn new(time: usize, entity: Option<usize>, columns: impl Iterator<Item = usize>) -> Self {
+        Self {
+            time,
+            entity,
+            format: None,
+            columns: columns.map(|at| Column { at, numeric: true, seen: false }).collect(),
+            newest: i64::MIN,
+            disorder: 0,
+            last: BTreeMap::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, row: Row<'_>) -> Result<(), ReplayError> {
+        let text = row.cell(self.time);
+        let format = match self.format {
+            Some(format) => format,
+            None => cell::time_format(text)
+                .ok_or_else(|| row.fault(self.time, "a time (name its column with --time)"))?,
+        };
+        self.format = Some(format);
+        let time = timestamp::parse(text, format)
+            .ok_or_else(|| row.fault(self.time, timestamp::expected(format)))?
+            .as_millis();
+        self.disorder = self.disorder.max(self.newest.saturating_sub(time));
+        self.newest = self.newest.max(time);
+        let entity = self.entity.map_or("", |column| row.cell(column));
+        match self.last.get_mut(entity) {
+            Some(last) => {
+                let step = time - *last;
+                self.steps.extend((0 < step).then_some(step));
+                *last = time.max(*last);
+            }
+            None => drop(self.last.insert(entity.to_owned(), time)),
+        }
+        for column in &mut self.columns {
+            let value = cell::number(row.cell(column.at));
+            column.numeric &= value.is_some();
+            column.seen |= value.is_some_and(|v| !v.is_nan());
+        }
+        Ok(())
+    }
+
+    /// The median of the steps; without any, each row stands for itself.
+    fn step(&mut self) -> Step {
+        let middle = self.steps.len() / 2;
+        if self.steps.is_empty() {
+            return Step::Event;
+        }
+        let (_, median, _) = self.steps.select_nth_unstable(middle);
+        Step::Grid(Millis::new(*median))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use indicatif::ProgressBar;
+
+    use super::*;
+
+    fn inferred(text: &str, args: &ReplayArgs) -> Result<Inferred, ReplayError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        infer(&mut Table::open(file.path(), &ProgressBar::hidden())?, args)
+    }
+
+    #[test]
+    fn time_step_and_numeric_channels_are_found() {
+        let text = "site,timestamp,a,b,label,meta_x,note,empty\n\
+            1,2014-07-01 00:00:00,1,,0,5,x,\n\
+            1,2014-07-01 00:30:00,2,0.5,0,5,y,\n\
+            1,2014-07-01 02:00:00,NA,1e3,1,5,3,\n\
+            1,2014-07-01 01:30:00,4,7,1,5,3,\n\
+            1,2014-07-01 02:30:00,4,7,1,5,3,\n";
+        let found = inferred(text, &ReplayArgs::default()).unwrap();
+        assert_eq!((found.time.as_str(), found.format), ("timestamp", TimestampFormat::Rfc3339));
+        assert_eq!(found.step, Step::Grid(Millis::new(30 * 60_000)));
+        assert_eq!(found.disorder, Millis::new(30 * 60_000));
+        assert_eq!(found.channels, ["site", "a", "b"]);
+        assert_eq!(found.passed_over, ["note", "empty"]);
+        let args = ReplayArgs { entity: Some("site".into()), ..ReplayArgs::default() };
+        assert_eq!(inferred(text, &args).unwrap().channels, ["a", "b"]);
+    }
+
+    #[test]
+    fn steps_are_those_of_each_series() {
+        let mut text = String::from("t,m,x\n");
+        for row in 0..20 {
+            for machine in 0..5 {
+                text += &format!("{},m{machine},1\n", row * 60 + machine);
+            }
+        }
+        let args = ReplayArgs { entity: Some("m".into()), ..ReplayArgs::default() };
+        let found = inferred(&text, &args).unwrap();
+        assert_eq!((found.step, found.series), (Step::Grid(Millis::new(60_000)), 5));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_says_where_and_why() {
+        let named = ReplayArgs { time: Some("when".into()), ..ReplayArgs::default() };
+        #[rustfmt::skip]
+        let cases = [
+            ("t,x\n",               &ReplayArgs::default(), ":1: no row follows the header"),
+            ("t,x\n1,a\n",          &ReplayArgs::default(), ":1: no column holds numbers"),
+            ("t,x\n1,2\nmonday,3\n", &ReplayArgs::default(), ":3: column `t` is `monday`, expected seconds since 1970"),
+            ("t,x\n1,2\n",          &named, ":1: there is no column `when`"),
+        ];
+        for (text, args, expected) in cases {
+            let fault = inferred(text, args).unwrap_err().to_string();
+            assert!(fault.ends_with(expected), "{fault}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Which column of a file is what.
+
+use super::table::{Row, Table};
+use super::{ReplayArgs, ReplayError, cell};
+use crate::config::StreamSettings;
+use crate::io::{ChannelParams, EntitySource, TimestampFormat, TimestampSource, timestamp};
+use crate::record::EventTime;
+
+/// The columns of one file.
+#[derive(Debug)]
+pub(super) struct Layout {
+    time: usize,
+    /// Known from the configuration, else from the first row.
+    format: Option<TimestampFormat>,
+    /// `None`: the whole file is one series.
+    pub entity: Option<usize>,
+    /// By channel; `None` if the file does not have it.
+    channels: Vec<Option<usize>>,
+}
+
+impl Layout {
+    /// Finds the columns that `stream` names.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Header`] if there is no column for the time or none for any channel.
+    pub fn new(
+        table: &Table,
+        stream: &StreamSettings,
+        args: &ReplayArgs,
+    ) -> Result<Self, ReplayError> {
+        let named = |name: &String| {
+            let missing = || table.header_fault(format!("there is no column `{name}`"));
+            table.column(name).ok_or_else(missing)
+        };
+        let (time, format) = match (&args.time, &stream.timestamp) {
+            (Some(name), _) => (named(name)?, None),
+            (None, TimestampSource::Kafka) => (table.column("timestamp").unwrap_or(0), None),
+            (None, TimestampSource::Field { field, format }) => {
+                let why =
+                    || format!("no column for timestamp.field = `{field}`, name it by --time");
+                let time = of_pointer(table, field).ok_or_else(|| table.header_fault(why()))?;
+                (time, Some(*format))
+            }
+        };
+        let entity = match (&args.entity, &stream.entity) {
+            (Some(name), _) => Some(named(name)?),
+            (None, EntitySource::Field { field }) => of_pointer(table, field),
+            (None, EntitySource::KafkaKey | EntitySource::Constant { .. }) => None,
+        };
+        let channels: Vec<_> = stream.channel.iter().map(|c| of_channel(table, c)).collect();
+        if channels.iter().all(Option::is_none) {
+            let names: Vec<&str> = stream.channel.iter().map(|c| c.name.as_str()).collect();
+            let why = format!("there is a column for none of the channels {}", names.join(", "));
+            return Err(table.header_fault(why));
+        }
+        Ok(Self { time, format, entity, channels })
+    }
+
+    /// Names of the channels that the file does not have.
+    pub fn missing<'s>(&self, stream: &'s StreamSettings) -> Vec<&'s str> {
+        let pairs = stream.channel.iter().zip(&self.channels);
+        pairs.filter(|(_, column)| column.is_none()).map(|(c, _)| c.name.as_str()).collect()
+    }
+
+    /// Text and value of the event time of a row.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Cell`] if it does not read as one.
+    pub fn time<'t>(&mut self, row: Row<'t>) -> Result<(&'t str, EventTime), ReplayError> {
+        let text = row.cell(self.time);
+        let format = match self.format {
+            Some(format) => format,
+            None => cell::time_format(text)
+                .ok_or_else(|| row.fault(self.time, "a time (name its column by --time)"))?,
+        };
+        self.format = Some(format);
+        let time = timestamp::parse(text, format);
+        Ok((text, time.ok_or_else(|| row.fault(self.time, timestamp::expected(format)))?))
+    }
+
+    /// Puts one value per channel into `values`, NaN where nothing was measured.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Cell`] for the first cell that is no finite number.
+    pub fn values(&self, row: Row<'_>, values: &mut Vec<f64>) -> Result<(), ReplayError> {
+        values.clear();
+        for column in &self.channels {
+            let value = match *column {
+                None => f64::NAN,
+                Some(column) => cell::number(row.cell(column))
+                    .ok_or_else(|| row.fault(column, "a finite number or nothing"))?,
+            };
+            values.push(value);
+        }
+        Ok(())
+    }
+}
+
+fn of_channel(table: &Table, channel: &ChannelParams) -> Option<usize> {
+    let by_field = || channel.field.as_ref().and_then(|field| of_pointer(table, field));
+    table.column(&channel.name).or_else(by_field)
+}
+
+/// `/oil/temp` is the column `/oil/temp`, `oil/temp`, `oil.temp` or `oil_temp`.
+fn of_pointer(table: &Table, pointer: &str) -> Option<usize> {
+    let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let parts: Vec<String> = parts.collect();
+    let joined = ["/", ".", "_"].into_iter().map(|separator| parts.join(separator));
+    std::iter::once(pointer.to_owned()).chain(joined).find_map(|name| table.column(&name))
+}

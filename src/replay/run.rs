@@ -1,0 +1,271 @@
+//! The replay itself: which files are one log, and each log through a shard of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::infer::infer;
+use super::layout::Layout;
+use super::outputs::{Outputs, opened_line};
+use super::table::{Row, Table};
+use super::{ReplayArgs, ReplayError, ReplaySummary, settings};
+use crate::config::Settings;
+use crate::engine::{Shard, StreamSpec};
+use crate::io::{Encoder, EntitySource, Origin};
+use crate::record::{EventTime, Outbox, Placement, RecordRef};
+
+/// Rows between two looks at what the engine has said. Changes no output.
+const SETTLE_EVERY: u64 = 1_024;
+
+/// Replays the files of the arguments; `env` holds the variables that overlay a configuration.
+///
+/// Progress is drawn on standard error if that is a terminal. Alerts go to standard output, a
+/// line each, if no file is to be written.
+///
+/// # Errors
+///
+/// [`ReplayError`]: settings, or the place in a file that cannot be read. What was written until
+/// then stays.
+pub fn run(
+    args: &ReplayArgs,
+    env: &BTreeMap<String, String>,
+) -> Result<ReplaySummary, ReplayError> {
+    let progress = progress_bar(&args.files)?;
+    let configured = match &args.config {
+        Some(path) => Some(settings::configured(args, path, env)?),
+        None => None,
+    };
+    let mut replay = Replay {
+        args,
+        outputs: None,
+        summary: ReplaySummary::default(),
+        progress: progress.clone(),
+        outbox: Outbox { keep_rows: args.scores.is_some(), ..Outbox::default() },
+    };
+    match names_series(args, configured.as_ref())? {
+        true => replay.log(configured.as_ref(), &args.files, None)?,
+        false => {
+            for (file, series) in args.files.iter().zip(series_names(&args.files)) {
+                replay.log(configured.as_ref(), std::slice::from_ref(file), Some(&series))?;
+            }
+        }
+    }
+    if let Some(outputs) = &mut replay.outputs {
+        outputs.finish()?;
+    }
+    progress.finish_and_clear();
+    Ok(replay.summary)
+}
+
+/// Whether rows say which series they belong to: then all files are parts of one log.
+fn names_series(args: &ReplayArgs, settings: Option<&Settings>) -> Result<bool, ReplayError> {
+    let stream = settings.and_then(|settings| settings.stream.first());
+    match stream.map(|stream| (stream, &stream.entity)) {
+        _ if args.entity.is_some() => Ok(true),
+        Some((_, EntitySource::Constant { .. })) => Ok(true),
+        Some((stream, EntitySource::Field { .. })) => {
+            let table = Table::open(&args.files[0], &ProgressBar::hidden())?;
+            Ok(Layout::new(&table, stream, args)?.entity.is_some())
+        }
+        Some((_, EntitySource::KafkaKey)) | None => Ok(false),
+    }
+}
+
+/// Names of files without folder and extension; where two are alike, with the folder.
+fn series_names(files: &[PathBuf]) -> Vec<String> {
+    let short = |path: &Path| {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        name.strip_suffix(".csv").unwrap_or(name).to_owned()
+    };
+    let names: Vec<String> = files.iter().map(|path| short(path)).collect();
+    let twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+    let full = |path: &Path| path.display().to_string();
+    names.iter().zip(files).map(|(n, path)| if twice(n) { full(path) } else { n.clone() }).collect()
+}
+
+struct Replay<'a> {
+    args: &'a ReplayArgs,
+    /// Created as late as possible: a wrong argument leaves no empty file behind.
+    outputs: Option<Outputs>,
+    summary: ReplaySummary,
+    progress: ProgressBar,
+    outbox: Outbox,
+}
+
+/// One partition: its engine and what its outputs are called.
+struct Log<'a> {
+    shard: Shard,
+    spec: Arc<StreamSpec>,
+    encoder: Encoder,
+    origin: String,
+    /// Name of the series if the rows do not say it.
+    series: Option<&'a str>,
+    offset: i64,
+}
+
+impl Replay<'_> {
+    /// Runs files as one log; `series` is the name of its only series, if the rows name none.
+    fn log(
+        &mut self,
+        configured: Option<&Settings>,
+        files: &[PathBuf],
+        series: Option<&str>,
+    ) -> Result<(), ReplayError> {
+        let own;
+        let settings = match configured {
+            Some(settings) => settings,
+            None => {
+                own = self.inferred(&files[0])?;
+                &own
+            }
+        };
+        let stream = &settings.stream[0];
+        let constant = match &stream.entity {
+            EntitySource::Constant { name } if self.args.entity.is_none() => Some(name.as_str()),
+            _ => None,
+        };
+        let spec = Arc::new(stream.spec(settings.seed));
+        let build = env!("CARGO_PKG_VERSION");
+        let mut log = Log {
+            shard: Shard::new(Arc::clone(&spec), 0),
+            encoder: Encoder::new(&spec.name, &spec.channels, settings.topics.clone(), build),
+            spec,
+            origin: match configured {
+                Some(_) => stream.topics[0].clone(),
+                None => files[0].display().to_string(),
+            },
+            series: constant.or(series),
+            offset: 0,
+        };
+        for file in files {
+            let table = Table::open(file, &self.progress)?;
+            let layout = Layout::new(&table, stream, self.args)?;
+            for channel in layout.missing(stream) {
+                tracing::warn!("{}: no column for channel `{channel}`", table.path().display());
+            }
+            self.file(table, layout, &mut log)?;
+        }
+        log.shard.close_until(EventTime::from_millis(i64::MAX), &mut self.outbox);
+        self.drain(&mut log)?;
+        self.summary.series += log.shard.status().series;
+        Ok(())
+    }
+
+    fn inferred(&self, file: &Path) -> Result<Settings, ReplayError> {
+        let found = infer(&mut Table::open(file, &ProgressBar::hidden())?, self.args)?;
+        for column in &found.passed_over {
+            tracing::warn!("{}: column `{column}` is not numeric, passed over", file.display());
+        }
+        tracing::info!(
+            step = %serde_json::json!(found.step),
+            time = found.time,
+            channels = found.channels.join(","),
+            "{}", file.display()
+        );
+        settings::inferred(self.args, &found)
+    }
+
+    fn file(
+        &mut self,
+        mut table: Table,
+        mut layout: Layout,
+        log: &mut Log<'_>,
+    ) -> Result<(), ReplayError> {
+        self.summary.files += 1;
+        if self.outputs.is_none() {
+            self.outputs = Some(Outputs::create(self.args)?);
+        }
+        let mut values = Vec::new();
+        while let Some(row) = table.next()? {
+            self.row(row, &mut layout, log, &mut values)?;
+            if self.summary.records.is_multiple_of(SETTLE_EVERY) {
+                log.shard.settle(&mut self.outbox);
+                self.drain(log)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        row: Row<'_>,
+        layout: &mut Layout,
+        log: &mut Log<'_>,
+        values: &mut Vec<f64>,
+    ) -> Result<(), ReplayError> {
+        let (text, time) = layout.time(row)?;
+        layout.values(row, values)?;
+        let key = match (layout.entity, log.series) {
+            (Some(column), _) => match row.cell(column) {
+                "" => return Err(row.fault(column, "the name of a series")),
+                name => name,
+            },
+            (None, series) => series.unwrap_or_default(),
+        };
+        let record = RecordRef { key, time, values, offset: log.offset };
+        log.offset += 1;
+        // A file has no other clock than its own: nothing is ahead of it.
+        let placement = log.shard.push(record, time, &mut self.outbox);
+        self.summary.count(placement);
+        if let Some(scores) = self.outputs.as_mut().and_then(|outputs| outputs.scores.as_mut()) {
+            let part = placement == Placement::Placed;
+            scores.expect(key, text, part.then(|| log.spec.rows.step.row_of(time).0));
+        }
+        Ok(())
+    }
+
+    /// Writes what the engine has said.
+    fn drain(&mut self, log: &mut Log<'_>) -> Result<(), ReplayError> {
+        self.summary.add(&self.outbox.facts);
+        if let Some(outputs) = &mut self.outputs {
+            let origin = Origin { topic: &log.origin, partition: 0 };
+            outputs.take(&self.outbox, &mut log.encoder, origin, &log.spec.channels)?;
+            if outputs.is_empty() {
+                let opened = self.outbox.alerts.iter().filter(|alert| alert.sequence == 0);
+                let text = |alert| opened_line(alert, &log.spec.channels);
+                self.progress.suspend(|| opened.for_each(|alert| say(&text(alert))));
+            }
+        }
+        let Self { progress, summary, .. } = self;
+        progress.set_message(format!("{} rows, {} alerts", summary.records, summary.alerts));
+        self.outbox.clear();
+        Ok(())
+    }
+}
+
+/// Prints a line. A reader that has closed the pipe has seen enough.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A bar of the bytes of all files; it draws nothing in a pipe.
+fn progress_bar(files: &[PathBuf]) -> Result<ProgressBar, ReplayError> {
+    let mut bytes = 0;
+    for path in files {
+        let fault = |source| ReplayError::File { path: path.clone(), source };
+        bytes += std::fs::metadata(path).map_err(fault)?.len();
+    }
+    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+    let style = "{elapsed_precise} {bar:30} {binary_bytes}/{binary_total_bytes}  {msg}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style);
+    Ok(bar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_named_after_their_files() {
+        let names =
+            |files: &[&str]| series_names(&files.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(names(&["a/x.csv", "y.csv.gz", "z"]), ["x", "y", "z"]);
+        assert_eq!(names(&["a/x.csv", "b/x.csv"]), ["a/x.csv", "b/x.csv"]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The stream that a replay runs: from a configuration, or from what a file says about itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::infer::Inferred;
+use super::{ReplayArgs, ReplayError};
+use crate::config::{Layers, Settings, StreamSettings};
+use crate::record::{Millis, Step};
+
+/// Name of a stream without a configuration.
+const NAME: &str = "replay";
+/// More series than this share one network unless a configuration says otherwise.
+const OWN_NETWORKS_MAX: usize = 100;
+/// Rows that wait for disorder, at most, without a configuration.
+const DISORDER_ROWS_MAX: i64 = 48;
+/// Longest season that is looked for without being asked.
+const SEASON_ROWS_MAX: i64 = 20_160;
+const HORIZONS: std::ops::RangeInclusive<u32> = 1..=24;
+const DAY: i64 = 24 * 3_600_000;
+
+/// Settings with one stream.
+///
+/// # Errors
+///
+/// [`ReplayError`] if the configuration cannot be used, or has not exactly the stream wanted.
+pub(super) fn configured(
+    args: &ReplayArgs,
+    path: &std::path::Path,
+    env: &BTreeMap<String, String>,
+) -> Result<Settings, ReplayError> {
+    let mut settings = Settings::load(Some(path), env)?;
+    let streams: Vec<String> = settings.stream.iter().map(|s| s.name.clone()).collect();
+    match &args.stream {
+        Some(name) => settings.stream.retain(|stream| stream.name == *name),
+        None if settings.stream.len() > 1 => {
+            return Err(ReplayError::Stream { why: "name one stream by --stream".into(), streams });
+        }
+        None => {}
+    }
+    if settings.stream.is_empty() {
+        let why = format!("there is no stream `{}`", args.stream.as_deref().unwrap_or_default());
+        return Err(ReplayError::Stream { why, streams });
+    }
+    overlay(settings, args)
+}
+
+/// Defaults, and a stream of the columns of a file.
+///
+/// # Errors
+///
+/// [`ReplayError`], for example for a channel name that is no name.
+pub(super) fn inferred(args: &ReplayArgs, found: &Inferred) -> Result<Settings, ReplayError> {
+    let channels: Vec<_> = found.channels.iter().map(|name| json!({ "name": name })).collect();
+    let entity = match &found.entity {
+        Some(column) => json!({ "from": "field", "field": pointer(column) }),
+        None => json!({ "from": "kafka_key" }),
+    };
+    let scope = if found.series > OWN_NETWORKS_MAX { "shard" } else { "series" };
+    let disorder = match found.step {
+        Step::Grid(step) => found.disorder.min(Millis::new(DISORDER_ROWS_MAX * step.get())),
+        Step::Event => Millis::ZERO,
+    };
+    let stream = json!({
+        "name": NAME,
+        "topics": [NAME],
+        "channel": channels,
+        "timestamp": { "from": "field", "field": pointer(&found.time), "format": found.format },
+        "entity": entity,
+        "step": found.step,
+        "max_out_of_order": disorder,
+        "series_max": 1_000_000,
+        "model": { "scope": scope },
+    });
+    overlay(Layers::new().table(json!({ "stream": [stream] })).settings()?, args)
+}
+
+/// A column as a JSON pointer.
+fn pointer(column: &str) -> String {
+    format!("/{}", column.replace('~', "~0").replace('/', "~1"))
+}
+
+/// What the arguments say about seed, features and forecasts.
+fn overlay(mut settings: Settings, args: &ReplayArgs) -> Result<Settings, ReplayError> {
+    settings.seed = args.seed.unwrap_or(settings.seed);
+    for stream in &mut settings.stream {
+        let every = &mut stream.features.every;
+        // Nobody reads them: they would only cost time.
+        *every = if args.features.is_some() { (*every).max(1) } else { 0 };
+        match (&args.forecasts, stream.step) {
+            (None, _) => stream.forecast.targets.clear(),
+            (Some(_), Step::Event) => return Err(ReplayError::NoGrid),
+            (Some(_), Step::Grid(step)) => forecasts(stream, step, args),
+        }
+    }
+    settings.check()?;
+    Ok(settings)
+}
+
+fn forecasts(stream: &mut StreamSettings, step: Millis, args: &ReplayArgs) {
+    let spans = |rows: &mut dyn Iterator<Item = u32>| -> Vec<Millis> {
+        rows.map(|rows| Millis::new(step.get().saturating_mul(rows.into()))).collect()
+    };
+    let forecast = &mut stream.forecast;
+    if forecast.targets.is_empty() {
+        forecast.targets = stream.channel.iter().map(|c| c.name.clone()).collect();
+    }
+    if let Some(list) = &args.horizons {
+        forecast.horizons = spans(&mut list.0.iter().copied());
+    } else if forecast.horizons.is_empty() {
+        forecast.horizons = spans(&mut HORIZONS.clone());
+    }
+    if let Some(list) = &args.season {
+        forecast.seasons = spans(&mut list.0.iter().copied());
+    } else if forecast.seasons.is_empty() {
+        let fits = |span: &i64| {
+            span % step.get() == 0 && (2..=SEASON_ROWS_MAX).contains(&(span / step.get()))
+        };
+        forecast.seasons = [DAY, 7 * DAY].into_iter().filter(fits).map(Millis::new).collect();
+    }
+}
