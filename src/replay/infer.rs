@@ -23,7 +23,7 @@ pub(super) struct Inferred {
     pub disorder: Millis,
     /// Names of the numeric columns, in the order of the file.
     pub channels: Vec<String>,
-    /// Names of columns that are neither numbers nor excluded by their name.
+    /// Why columns that are not excluded by their name are no channels.
     pub passed_over: Vec<String>,
     /// Distinct series in the sample.
     pub series: usize,
@@ -57,19 +57,20 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
     };
     let step = sample.step();
     let (numeric, other): (Vec<&Column>, Vec<&Column>) =
-        sample.columns.iter().partition(|column| column.numeric && column.seen);
+        sample.columns.iter().partition(|column| column.word.is_none() && column.seen);
+    let passed_over: Vec<String> = other.iter().map(|column| column.why(&header)).collect();
     if numeric.is_empty() {
-        return Err(table.header_fault("no column holds numbers"));
+        let why = passed_over.join(", ");
+        return Err(table.header_fault(format!("no column holds numbers: {why}")));
     }
-    let names = |columns: Vec<&Column>| columns.iter().map(|c| header[c.at].clone()).collect();
     Ok(Inferred {
         time: header[time].clone(),
         format,
         entity: args.entity.clone(),
         step,
         disorder: Millis::new(sample.disorder),
-        channels: names(numeric),
-        passed_over: names(other),
+        channels: numeric.iter().map(|column| header[column.at].clone()).collect(),
+        passed_over,
         series: sample.last.len(),
     })
 }
@@ -81,9 +82,19 @@ fn find(table: &Table, name: &str) -> Result<usize, ReplayError> {
 
 struct Column {
     at: usize,
-    numeric: bool,
+    /// The first cell that is no number, with its line.
+    word: Option<(u64, String)>,
     /// At least one number is there.
     seen: bool,
+}
+
+impl Column {
+    fn why(&self, header: &[String]) -> String {
+        match &self.word {
+            Some((line, word)) => format!("line {line} of `{}` is `{word}`", header[self.at]),
+            None => format!("`{}` is empty", header[self.at]),
+        }
+    }
 }
 
 struct Sample {
@@ -105,7 +116,7 @@ impl Sample {
             time,
             entity,
             format: None,
-            columns: columns.map(|at| Column { at, numeric: true, seen: false }).collect(),
+            columns: columns.map(|at| Column { at, word: None, seen: false }).collect(),
             newest: i64::MIN,
             disorder: 0,
             last: BTreeMap::new(),
@@ -137,7 +148,9 @@ impl Sample {
         }
         for column in &mut self.columns {
             let value = cell::number(row.cell(column.at));
-            column.numeric &= value.is_some();
+            if value.is_none() && column.word.is_none() {
+                column.word = Some((row.line(), row.shown(column.at)));
+            }
             column.seen |= value.is_some_and(|v| !v.is_nan());
         }
         Ok(())
@@ -181,7 +194,7 @@ mod tests {
         assert_eq!(found.step, Step::Grid(Millis::new(30 * 60_000)));
         assert_eq!(found.disorder, Millis::new(30 * 60_000));
         assert_eq!(found.channels, ["site", "a", "b"]);
-        assert_eq!(found.passed_over, ["note", "empty"]);
+        assert_eq!(found.passed_over, ["line 2 of `note` is `x`", "`empty` is empty"]);
         let args = ReplayArgs { entity: Some("site".into()), ..ReplayArgs::default() };
         assert_eq!(inferred(text, &args).unwrap().channels, ["a", "b"]);
     }
@@ -205,7 +218,7 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("t,x\n",               &ReplayArgs::default(), ":1: no row follows the header"),
-            ("t,x\n1,a\n",          &ReplayArgs::default(), ":1: no column holds numbers"),
+            ("t,x\n1,a\n",          &ReplayArgs::default(), ":1: no column holds numbers: line 2 of `x` is `a`"),
             ("t,x\n1,2\nmonday,3\n", &ReplayArgs::default(), ":3: column `t` is `monday`, expected seconds since 1970"),
             ("t,x\n1,2\n",          &named, ":1: there is no column `when`"),
         ];

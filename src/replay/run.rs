@@ -156,8 +156,8 @@ impl Replay<'_> {
 
     fn inferred(&self, file: &Path) -> Result<Settings, ReplayError> {
         let found = infer(&mut Table::open(file, &ProgressBar::hidden())?, self.args)?;
-        for column in &found.passed_over {
-            tracing::warn!("{}: column `{column}` is not numeric, passed over", file.display());
+        for why in &found.passed_over {
+            tracing::warn!("{}: no channel: {why}", file.display());
         }
         tracing::info!(
             step = %serde_json::json!(found.step),

@@ -93,13 +93,23 @@ impl<'t> Row<'t> {
         self.table.record.get(column).unwrap_or_default().trim()
     }
 
+    /// Line of the row in its file, from 1.
+    pub fn line(self) -> u64 {
+        self.table.record.position().map_or(0, csv::Position::line)
+    }
+
+    /// A cell for an error text.
+    pub fn shown(self, column: usize) -> String {
+        self.cell(column).chars().take(SHOWN_MAX).collect()
+    }
+
     /// The fault of a cell that is not what it should be.
     pub fn fault(self, column: usize, expected: &'static str) -> ReplayError {
         ReplayError::Cell {
             path: self.table.path.clone(),
-            line: self.table.record.position().map_or(0, csv::Position::line),
+            line: self.line(),
             column: self.table.header.get(column).cloned().unwrap_or_default(),
-            text: self.cell(column).chars().take(SHOWN_MAX).collect(),
+            text: self.shown(column),
             expected,
         }
     }

@@ -6,5 +6,6 @@ mod engine_laws;
 mod layers;
 mod pipeline;
 mod real_broker;
+mod replay;
 mod settings;
 mod support;

@@ -1,0 +1,259 @@
+//! Files through `replay`: what is written, what is refused, and the same numbers as from Kafka.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use latentd::replay::{self, ReplayArgs, ReplayError, ReplaySummary};
+use tempfile::TempDir;
+
+use crate::broker::client::kcat;
+use crate::broker::process::{Latentd, create_outputs, settings};
+use crate::broker::shared;
+
+const SCORES: &str = "series,timestamp,surprise,anomaly_score,raised,firing,warming";
+const FORECASTS: &str =
+    "series,channel,issued_at,target_at,horizon,yhat,lower_80,upper_80,lower_95,upper_95,source";
+
+/// `rows` minutes of a daily wave with noise and a fault at two thirds, without a header.
+fn minutes(rows: usize) -> Vec<String> {
+    let value = |i: usize| {
+        let noise = ((i * 7_919 + 13) % 101) as f64 / 101.0;
+        let fault = if (rows * 2 / 3..rows * 2 / 3 + 5).contains(&i) { 30.0 } else { 0.0 };
+        10.0 * (i as f64 / 60.0).sin() + noise + fault
+    };
+    (0..rows).map(|i| format!("{},{:.4},{}", 1_700_000_040 + i * 60, value(i), i % 2)).collect()
+}
+
+fn write(folder: &TempDir, name: &str, header: &str, lines: &[String]) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, format!("{header}\n{}\n", lines.join("\n"))).expect("written");
+    path
+}
+
+fn read(path: Option<&PathBuf>) -> Vec<String> {
+    let text = std::fs::read_to_string(path.expect("asked for")).expect("written");
+    text.lines().map(str::to_owned).collect()
+}
+
+fn arguments(folder: &TempDir, files: &[&Path]) -> ReplayArgs {
+    let out = |name: &str| Some(folder.path().join(name));
+    ReplayArgs {
+        files: files.iter().map(|path| path.to_path_buf()).collect(),
+        scores: out("scores.csv"),
+        alerts: out("alerts.jsonl"),
+        ..ReplayArgs::default()
+    }
+}
+
+fn run(args: &ReplayArgs) -> Result<ReplaySummary, ReplayError> {
+    replay::run(args, &BTreeMap::new())
+}
+
+#[test]
+fn each_input_row_has_its_line_and_each_alert_its_raise() {
+    let folder = TempDir::new().expect("a folder");
+    let mut lines = minutes(1_200);
+    lines[700] = lines[699].clone();
+    // Far behind the disorder that a sample of the file shows.
+    let late = lines[10].clone();
+    lines.insert(900, late);
+    let file = write(&folder, "pump.csv", "timestamp,pressure,label", &lines);
+    let mut args = arguments(&folder, &[&file]);
+    let config = folder.path().join("c.toml");
+    let stream = "[[stream]]\nname = 'pumps'\ntopics = ['in']\nchannel = [{ name = 'pressure' }]\n";
+    std::fs::write(&config, format!("{stream}max_out_of_order = '1m'\n")).expect("written");
+    args.config = Some(config);
+    let summary = run(&args).expect("a good file");
+    assert_eq!((summary.records, summary.duplicates, summary.late), (1_201, 1, 1));
+    let scores = read(args.scores.as_ref());
+    assert_eq!((scores[0].as_str(), scores.len()), (SCORES, 1_202));
+    for (line, input) in scores[1..].iter().zip(&lines) {
+        let time = input.split(',').next().expect("a time");
+        assert!(line.starts_with(&format!("pump,{time},")), "{line} is not {input}");
+    }
+    assert!(scores[701].ends_with(",,,,,") && scores[901].ends_with(",,,,,"), "double, late");
+    let column = |at: usize| -> Vec<f64> {
+        let cell = |line: &String| line.split(',').nth(at).and_then(|c| c.parse().ok());
+        scores[1..].iter().filter_map(cell).collect()
+    };
+    assert_eq!(column(2).len(), 1_199);
+    let raised = column(4).iter().sum::<f64>();
+    let opened = read(args.alerts.as_ref()).iter().filter(|l| l.contains(r#""opened""#)).count();
+    assert_eq!((raised, opened as u64), (opened as f64, summary.alerts));
+    let fault = &scores[801..806];
+    assert!(fault.iter().any(|line| line.split(',').nth(4) == Some("1")), "{fault:?}");
+}
+
+#[test]
+fn forecasts_and_features_have_a_line_per_horizon_and_window() {
+    let folder = TempDir::new().expect("a folder");
+    let file = write(&folder, "shop.csv", "timestamp,units,label", &minutes(400));
+    let mut args = arguments(&folder, &[&file]);
+    args.forecasts = Some(folder.path().join("forecasts.csv"));
+    args.features = Some(folder.path().join("features.csv"));
+    args.horizons = Some("1..3,10".parse().expect("a list"));
+    args.season = Some("60".parse().expect("a list"));
+    let summary = run(&args).expect("a good file");
+    let forecasts = read(args.forecasts.as_ref());
+    assert_eq!(forecasts[0], FORECASTS);
+    assert_eq!(forecasts.len() as u64, 1 + 4 * summary.forecasts);
+    let last: Vec<&str> = forecasts[forecasts.len() - 1].split(',').collect();
+    assert_eq!((last[0], last[1], last[4]), ("shop", "units", "10"));
+    let bounds: Vec<f64> = last[5..10].iter().map(|c| c.parse().expect("a number")).collect();
+    let [yhat, low, high, lower, higher] = bounds[..] else { panic!("{last:?}") };
+    assert!(lower <= low && low <= yhat && yhat <= high && high <= higher, "{last:?}");
+    let features = read(args.features.as_ref());
+    assert_eq!(features.len() as u64, 1 + summary.windows);
+    assert!(features[0].ends_with(",z_6,z_7"), "{}", features[0]);
+}
+
+#[test]
+fn files_are_series_of_their_own_and_do_not_hear_of_each_other() {
+    let folder = TempDir::new().expect("a folder");
+    let lines = minutes(600);
+    let [a, b] = ["a.csv", "b.csv"].map(|name| write(&folder, name, "timestamp,x,label", &lines));
+    let one = arguments(&folder, &[&b]);
+    run(&one).expect("a good file");
+    let alone = read(one.scores.as_ref());
+    let both = arguments(&folder, &[&a, &b]);
+    let summary = run(&both).expect("good files");
+    assert_eq!((summary.files, summary.series, summary.records), (2, 2, 1_200));
+    assert_eq!(read(both.scores.as_ref())[601..], alone[1..]);
+}
+
+#[test]
+fn an_entity_column_makes_all_files_one_log() {
+    let folder = TempDir::new().expect("a folder");
+    let rows: Vec<String> = minutes(300)
+        .iter()
+        .flat_map(|line| ["north", "south"].map(|site| format!("{line},{site}")))
+        .collect();
+    let whole = write(&folder, "whole.csv", "timestamp,x,label,site", &rows);
+    let [first, second] = [("first.csv", &rows[..250]), ("second.csv", &rows[250..])]
+        .map(|(name, rows)| write(&folder, name, "timestamp,x,label,site", rows));
+    let scores = |files: &[&Path]| {
+        let args = ReplayArgs { entity: Some("site".into()), ..arguments(&folder, files) };
+        assert_eq!(run(&args).expect("good files").series, 2);
+        read(args.scores.as_ref())
+    };
+    assert_eq!(scores(&[&whole]), scores(&[&first, &second]));
+}
+
+#[test]
+fn what_cannot_be_used_is_told_with_its_place() {
+    let folder = TempDir::new().expect("a folder");
+    let mut lines = minutes(50);
+    lines[20] = "1700001240,broken,0".into();
+    let file = write(&folder, "bad.csv", "timestamp,x,label", &lines);
+    let config = folder.path().join("c.toml");
+    let stream = |name: &str, channel: &str| {
+        format!(
+            "[[stream]]\nname = '{name}'\ntopics = ['{name}']\nchannel = [{{ name = '{channel}' }}]\n"
+        )
+    };
+    std::fs::write(&config, stream("a", "x") + &stream("b", "y")).expect("written");
+    let configured = |stream: Option<&str>| ReplayArgs {
+        config: Some(config.clone()),
+        stream: stream.map(str::to_owned),
+        ..arguments(&folder, &[&file])
+    };
+    let same = ReplayArgs { scores: Some(file.clone()), ..configured(Some("a")) };
+    #[rustfmt::skip]
+    let cases = [
+        (configured(Some("a")), "bad.csv:22: column `x` is `broken`, expected a finite number or nothing"),
+        (configured(Some("b")), "bad.csv:1: there is a column for none of the channels y"),
+        (configured(Some("c")), "there is no stream `c`: the configuration has a, b"),
+        (configured(None),      "name one stream by --stream: the configuration has a, b"),
+        (same,                  "bad.csv is an input, too"),
+        // Without a configuration a column with a word is no channel, and nothing is left.
+        (arguments(&folder, &[&file]), "bad.csv:1: no column holds numbers: line 22 of `x` is `broken`"),
+    ];
+    for (args, expected) in cases {
+        let fault = run(&args).expect_err(expected).to_string();
+        assert!(fault.ends_with(expected), "{fault}");
+    }
+    assert_eq!(read(Some(&file))[21], lines[20], "the input is as it was");
+}
+
+/// The claim on which every backtest rests.
+#[test]
+fn the_same_rows_through_kafka_and_through_replay_have_the_same_scores_bit_for_bit() {
+    let (broker, name) = (shared(), "replayed");
+    broker.create_topic("in.replayed", 1);
+    create_outputs(broker, name);
+    let stream = r#"
+        [[stream]]
+        name = "pumps"
+        topics = ["in.replayed"]
+        timestamp = { from = "field", field = "/ts", format = "epoch_s" }
+        entity = { from = "field", field = "/site/id" }
+        step = "1m"
+        max_out_of_order = "2m"
+        idle_timeout = "1h"
+        channel = [{ name = "pressure", field = "/p" }, { name = "flow" }]
+        window = { length = 6 }
+        model = { hidden = [10], latent = 3, warmup = 100, scope = "shard" }
+    "#;
+    let lines: Vec<String> = minutes(700)
+        .iter()
+        .enumerate()
+        .flat_map(|(i, line)| {
+            let (time, rest) = line.split_once(',').expect("a time");
+            let value: f64 = rest.split(',').next().and_then(|v| v.parse().ok()).expect("a value");
+            // One flow is not measured: an empty cell there, null here.
+            let flow = if i == 300 { String::new() } else { format!("{:.3}", 50.0 - value) };
+            ["n", "s"].map(|site| format!("{time},{site},{value},{flow}"))
+        })
+        .collect();
+    let mut json = String::new();
+    for line in &lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let flow = if cells[3].is_empty() { "null" } else { cells[3] };
+        writeln!(
+            json,
+            r#"{{"ts":{},"site":{{"id":"{}"}},"p":{},"flow":{flow}}}"#,
+            cells[0], cells[1], cells[2]
+        )
+        .expect("memory");
+    }
+    let text = settings(broker, name, stream);
+    let daemon = Latentd::start(&text);
+    kcat(broker, &["-P", "-t", "in.replayed"], &json);
+    // The watermark stands two minutes behind the last row, and no silence moves it on.
+    let windows = 2 * (700 - 5 - 3);
+    let limit = std::time::Duration::from_secs(60);
+    let features = broker.read_until("features.replayed", limit, |seen| seen.len() == windows);
+    assert_eq!(daemon.terminate().0.code(), Some(0));
+
+    let folder = TempDir::new().expect("a folder");
+    let file = write(&folder, "pumps.csv", "ts,site.id,p,flow", &lines);
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, text).expect("written");
+    let args = ReplayArgs {
+        config: Some(config),
+        features: Some(folder.path().join("features.csv")),
+        ..arguments(&folder, &[&file])
+    };
+    run(&args).expect("a good file");
+    let of_kafka = features.iter().map(|record| {
+        let body: serde_json::Value = serde_json::from_str(record.text()).expect("JSON");
+        let text = |key: &str| body[key].as_str().expect("text").to_owned();
+        let bits = |key: &str| body[key].as_f64().expect("a number").to_bits();
+        let key = (text("entity"), text("window_end"));
+        (key, [bits("surprise"), bits("anomaly_score"), bits("reconstruction_error")])
+    });
+    let replayed = read(args.features.as_ref());
+    let of_replay = replayed[1..].iter().map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let bits = |at: usize| cells[at].parse::<f64>().expect("a number").to_bits();
+        ((cells[0].to_owned(), cells[2].to_owned()), [bits(4), bits(5), bits(6)])
+    });
+    let of_kafka: BTreeMap<_, _> = of_kafka.collect();
+    let mut of_replay: BTreeMap<_, _> = of_replay.collect();
+    assert_eq!((of_kafka.len(), of_replay.len()), (windows, windows + 6));
+    of_replay.retain(|key, _| of_kafka.contains_key(key));
+    assert_eq!(of_kafka, of_replay);
+    let scored = of_replay.values().filter(|bits| f64::from_bits(bits[1]) > 0.0).count();
+    assert!(scored > 1_000, "{scored} windows were past the warm-up");
+}
