@@ -57,7 +57,7 @@ pub(super) enum Command {
     /// Make or list the topics that a configuration names.
     Topics(TopicsArgs),
     /// Run files through the same engine, without a broker: a backtest.
-    Replay(ReplayArgs),
+    Replay(Box<ReplayArgs>),
     /// Simulate a plant and shops and watch latentd work on them; needs no set-up.
     Demo(DemoArgs),
 }

@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use latentd::detect::Tail;
+use latentd::io::{
+    Decoder, Encoder, EntitySource, InputParams, MessageRef, Origin, TimestampFormat,
+    TimestampSource, TopicNames,
+};
 use latentd::model::{Activation, Learner, ModelParams, Scope, Variant, Workspace};
-use latentd::record::Positive;
+use latentd::record::{EventTime, FeatureRecord, Millis, Positive, WindowSpan};
 
 /// The net of the targets: 64-32-8-32-64.
 fn params(batch: usize) -> ModelParams {
@@ -74,5 +78,56 @@ fn calibration(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, network, calibration);
+fn input() -> InputParams {
+    InputParams {
+        stream: "bench".into(),
+        timestamp: TimestampSource::Field { field: "/ts".into(), format: TimestampFormat::EpochMs },
+        entity: EntitySource::Field { field: "/series".into() },
+        fields: vec!["/value".into()],
+        channels: vec!["value".into()],
+        message_bytes_max: 1 << 20,
+        ahead_max: Millis::new(i64::MAX / 4),
+    }
+}
+
+/// A record of 98 bytes in, a feature record of 8 numbers out.
+fn codecs(c: &mut Criterion) {
+    let mut decoder = Decoder::new(&input()).expect("a good description");
+    let payload = br#"{"series":"sensor-017","ts":1767225600000,"value":21.4375,"unit":"degC","site":"plant-07","q":0}"#;
+    let message = MessageRef {
+        topic: "in",
+        partition: 0,
+        offset: 7,
+        timestamp_ms: Some(1_767_225_600_000),
+        key: Some(b"sensor-017"),
+        payload: Some(payload),
+        headers: &[],
+    };
+    c.bench_function("decode one JSON record", |b| {
+        b.iter(|| decoder.decode(black_box(&message)).map(|record| record.time).ok());
+    });
+    let topics = ["alerts", "features", "forecasts", "dlq"].map(str::to_owned);
+    let [alerts, features, forecasts, dlq] = topics;
+    let topics = TopicNames { alerts, features, forecasts, dlq };
+    let mut encoder = Encoder::new("bench", &["value"], topics, "0");
+    let end = EventTime::from_millis(1_767_225_600_000);
+    let record = FeatureRecord {
+        entity: Arc::from("sensor-017"),
+        window: WindowSpan { start: end - Millis::new(64_000), end, completeness: 1.0 },
+        z: (0..8).map(|i| (i as f32).sin()).collect(),
+        surprise: 0.731_234,
+        anomaly_score: 0.212_345,
+        reconstruction_error: 0.001_234_5,
+        warming: false,
+        model_version: 1_234,
+        latent_space_id: Arc::from("0a1b2c3d"),
+        offset: 12_345,
+    };
+    let origin = Origin { topic: "in", partition: 0 };
+    c.bench_function("encode one feature record", |b| {
+        b.iter(|| encoder.features(black_box(&record), origin));
+    });
+}
+
+criterion_group!(benches, network, calibration, codecs);
 criterion_main!(benches);

@@ -255,5 +255,5 @@ fn the_same_rows_through_kafka_and_through_replay_have_the_same_scores_bit_for_b
     of_replay.retain(|key, _| of_kafka.contains_key(key));
     assert_eq!(of_kafka, of_replay);
     let scored = of_replay.values().filter(|bits| f64::from_bits(bits[1]) > 0.0).count();
-    assert!(scored > 1_000, "{scored} windows were past the warm-up");
+    assert!(scored > 300, "only {scored} windows were unusual enough to compare");
 }
