@@ -19,7 +19,7 @@ pub struct ReplayArgs {
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// The [[stream]] of the configuration, if it has several
+    /// Name of the stream in the configuration, if it has several
     #[arg(long, value_name = "NAME", requires = "config")]
     pub stream: Option<String>,
 
