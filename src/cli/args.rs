@@ -51,7 +51,7 @@ impl From<LogFormatArg> for LogFormat {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Consume, learn and emit until SIGTERM or SIGINT.
-    Run(ConfigArgs),
+    Run(RunArgs),
     /// Check a configuration, all of it at once, without touching the network.
     Check(ConfigArgs),
     /// Make or list the topics that a configuration names.
@@ -67,6 +67,16 @@ pub(super) struct ConfigArgs {
     /// Settings over the built-in defaults: .toml, .yaml or .json. LATENTD__… variables win.
     #[arg(long, short, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Drop the stored state of this stream and learn anew; may be given several times.
+    #[arg(long, value_name = "STREAM")]
+    pub reset_state: Vec<String>,
 }
 
 #[derive(Debug, Args)]

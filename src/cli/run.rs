@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
-use super::args::ConfigArgs;
+use super::args::{ConfigArgs, RunArgs};
 use super::exit::Failure;
 use crate::config::Settings;
 use crate::daemon::{self, DaemonError, Options, Shutdown};
 
 /// Consumes, learns and emits until a signal.
-pub(super) fn run(args: &ConfigArgs) -> Result<(), Failure> {
-    let settings = load(args)?;
-    let options = Options { signals: true, ..Options::default() };
+pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let settings = load(&args.config)?;
+    let known = |name: &&String| settings.stream.iter().any(|stream| stream.name == **name);
+    if let Some(name) = args.reset_state.iter().find(|name| !known(name)) {
+        return Err(Failure::usage(format!("--reset-state {name}: there is no such stream")));
+    }
+    let reset_state = args.reset_state.iter().cloned().collect();
+    let options = Options { signals: true, reset_state, ..Options::default() };
     let report = daemon::run_on_kafka(&settings, options, &Shutdown::new()).map_err(failure)?;
     tracing::info!("stopped: {report}");
     Ok(())

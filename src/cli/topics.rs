@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use super::args::{CreateArgs, TopicsAction, TopicsArgs};
 use super::exit::Failure;
 use super::run::load;
-use crate::config::Settings;
+use crate::config::{Settings, StreamSettings};
 use crate::io::{TopicOutcome, TopicSpec, ensure_topics, list_topics};
 
 /// Does what the action says.
@@ -30,7 +30,10 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
             config: BTreeMap::new(),
         })
         .collect();
-    let outcomes = ensure_topics(&settings.kafka, &specs).map_err(Failure::failed)?;
+    let mut outcomes = ensure_topics(&settings.kafka, &specs).map_err(Failure::failed)?;
+    let mut states = state_topics(&settings, args.partitions as usize)?;
+    states.iter_mut().for_each(|spec| spec.replication = args.replication);
+    outcomes.extend(ensure_topics(&settings.kafka, &states).map_err(Failure::failed)?);
     let mut refused = Vec::new();
     for (name, outcome) in outcomes {
         match outcome {
@@ -51,13 +54,26 @@ fn list(settings: &Settings) -> Result<(), Failure> {
     let topics = list_topics(&settings.kafka).map_err(Failure::failed)?;
     let present: BTreeMap<&str, usize> =
         topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
-    for name in settings.input_topics().into_iter().chain(output_topics(settings)) {
-        match present.get(name) {
+    let states = settings.stream.iter().map(|stream| settings.topics.state_of(&stream.name));
+    let others = settings.input_topics().into_iter().chain(output_topics(settings));
+    for name in others.map(str::to_owned).chain(states) {
+        match present.get(name.as_str()) {
             Some(partitions) => say(&format!("{name}: {partitions} partitions")),
             None => say(&format!("{name}: missing")),
         }
     }
     Ok(())
+}
+
+/// The state topics, with as many partitions as their inputs have, or will have.
+fn state_topics(settings: &Settings, partitions: usize) -> Result<Vec<TopicSpec>, Failure> {
+    let topics = list_topics(&settings.kafka).map_err(Failure::failed)?;
+    let count = |name: &String| topics.iter().find(|t| t.name == *name).map(|t| t.partitions);
+    let spec = |stream: &StreamSettings| {
+        let widest = stream.topics.iter().filter_map(count).max().unwrap_or(partitions);
+        TopicSpec::state(&settings.topics.state_of(&stream.name), widest)
+    };
+    Ok(settings.stream.iter().map(spec).collect())
 }
 
 /// Each output topic once: several kinds of output may share one.

@@ -39,5 +39,6 @@ pub use fault::{ConfigError, Fault, Faults};
 pub use layers::Layers;
 pub use schema::json_schema;
 pub use settings::{
-    FeatureSettings, ForecastSettings, HttpSettings, Settings, StreamDefaults, StreamSettings,
+    FeatureSettings, ForecastSettings, HttpSettings, MissingOffset, Settings, StateSettings,
+    StreamDefaults, StreamSettings,
 };

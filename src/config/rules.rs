@@ -1,6 +1,6 @@
 //! The rules between keys: each value is of the right kind, but do they fit together?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 
@@ -38,6 +38,10 @@ impl Settings {
             faults.push(Fault::rule("schema", self.schema, why));
         }
         self.check_kafka(&mut faults);
+        if self.state.snapshot_interval < Millis::new(1) {
+            let why = "must be longer than nothing";
+            faults.push(Fault::rule("state.snapshot_interval", self.state.snapshot_interval, why));
+        }
         if self.http.listen.parse::<SocketAddr>().is_err() {
             let why = "expected address:port such as 127.0.0.1:9108 or [::]:9108";
             faults.push(Fault::rule("http.listen", quoted(&self.http.listen), why));
@@ -79,6 +83,14 @@ impl Settings {
             let why = format!("expected a duration from 1ms to {BATCH_WAIT_MAX}");
             faults.push(Fault::rule("kafka.batch_wait", kafka.batch_wait, why));
         }
+        let timeout = kafka.transaction_timeout;
+        if timeout < Millis::new(1_000) || Millis::new(900_000) < timeout {
+            let why = "expected a duration from 1s to 15m";
+            faults.push(Fault::rule("kafka.transaction_timeout", timeout, why));
+        }
+        if kafka.instance.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            faults.push(Fault::rule("kafka.instance", quoted(""), "must not be empty"));
+        }
         if MESSAGE_BYTES_MAX < kafka.message_bytes_max {
             let why = format!("Kafka clients take at most {MESSAGE_BYTES_MAX}");
             faults.push(Fault::rule("kafka.message_bytes_max", kafka.message_bytes_max, why));
@@ -100,7 +112,16 @@ impl Settings {
             ("topics.forecasts", &topics.forecasts),
             ("topics.dlq", &topics.dlq),
         ];
-        let outputs: Vec<_> = outputs.map(|(path, name)| (path.to_owned(), name.as_str())).into();
+        let mut outputs: Vec<_> =
+            outputs.map(|(path, name)| (path.to_owned(), name.as_str())).into();
+        if !topics.state.contains("{stream}") && self.stream.len() > 1 {
+            let why = "needs `{stream}`: each stream has a state topic of its own";
+            faults.push(Fault::rule("topics.state", quoted(&topics.state), why));
+        }
+        let states = self.stream.iter().map(|s| topics.state_of(&s.name));
+        let states: BTreeSet<String> = states.collect();
+        let states = states.iter().map(|name| ("topics.state".to_owned(), name.as_str()));
+        outputs.extend(states);
         let inputs = self.stream.iter().enumerate().flat_map(|(i, stream)| {
             let path = move |j| format!("stream[{i}].topics[{j}]");
             stream.topics.iter().enumerate().map(move |(j, name)| (path(j), name.as_str()))

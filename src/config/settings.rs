@@ -22,12 +22,36 @@ pub struct Settings {
     pub kafka: KafkaParams,
     /// Output topics.
     pub topics: TopicNames,
+    /// Snapshots and what to do without them.
+    pub state: StateSettings,
     /// The HTTP server.
     pub http: HttpSettings,
     /// Values that a `[[stream]]` does not set itself.
     pub stream_defaults: StreamDefaults,
     /// Input streams.
     pub stream: Vec<StreamSettings>,
+}
+
+/// Snapshots of the shards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateSettings {
+    /// Between two snapshots of a partition.
+    pub snapshot_interval: Millis,
+    /// How to go on if records are gone before they were read.
+    pub on_missing_offset: MissingOffset,
+}
+
+/// How to go on if records are gone before they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingOffset {
+    /// Not at all.
+    Fail,
+    /// From the oldest record that is there.
+    Earliest,
+    /// With the next record that comes.
+    Latest,
 }
 
 /// The HTTP server.

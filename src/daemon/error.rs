@@ -1,5 +1,6 @@
 //! What ends the daemon.
 
+use super::RestoreError;
 use crate::io::{InputError, IoError};
 
 /// Why the daemon did not start or did not go on.
@@ -43,6 +44,15 @@ pub enum DaemonError {
     /// Reading failed for good.
     #[error("reading stopped")]
     Poll(#[source] IoError),
+    /// A partition cannot go on from its state.
+    #[error(transparent)]
+    Restore(RestoreError),
+    /// The broker will never take an output, or the group never take us back.
+    #[error("delivery stopped")]
+    Refused(#[source] IoError),
+    /// The state topics cannot be set up.
+    #[error("state topics")]
+    StateTopics(#[source] IoError),
     /// The stop came before the broker took the last outputs. Their input was not committed.
     #[error(
         "stopped with {outputs} outputs that were not acknowledged, their input will be read again"

@@ -1,16 +1,16 @@
 //! From messages to the outputs of a batch: which shard a message belongs to, what becomes of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::batch::Batch;
+use super::batch::{Batch, Note};
 use super::partition::{DeadLetter, Partition};
+use super::restore::Restored;
 use super::stream::Stream;
-use super::{DaemonError, RunReport};
-use crate::io::{LogEvent, MessageRef, Origin, Position, dead_letter};
+use super::{Clock, DaemonError, RunReport};
+use crate::io::{Bounds, LogEvent, MessageRef, Origin, Part, Place, dead_letter};
 use crate::record::Placement;
 use crate::telemetry::{Metrics, PartitionLabels};
 
@@ -23,6 +23,13 @@ pub(super) struct Intake {
     dlq: DeadLetters,
     metrics: Metrics,
     assigned: bool,
+    /// Given to us, but their state is not restored yet.
+    arriving: Vec<Place>,
+    /// Wanted back, after one more batch.
+    leaving: Vec<Place>,
+    /// Their position is not part of the log any more.
+    gone: Vec<(Place, Bounds)>,
+    epochs: u64,
 }
 
 /// Where refused records go.
@@ -57,6 +64,10 @@ impl Intake {
             dlq,
             metrics,
             assigned: false,
+            arriving: Vec::new(),
+            leaving: Vec::new(),
+            gone: Vec::new(),
+            epochs: 0,
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
@@ -88,42 +99,99 @@ impl Intake {
         self.assigned
     }
 
+    /// Whether changes of ownership wait for an answer.
+    pub fn has_turns(&self) -> bool {
+        !(self.arriving.is_empty() && self.leaving.is_empty() && self.gone.is_empty())
+    }
+
+    /// Partitions whose state is to be restored.
+    pub fn arriving(&self) -> &[Place] {
+        &self.arriving
+    }
+
+    /// Partitions that may be released once their last batch is delivered.
+    pub fn leaving(&self) -> &[Place] {
+        &self.leaving
+    }
+
+    /// Partitions that want to read what is not there, told once.
+    pub fn take_gone(&mut self) -> Vec<(Place, Bounds)> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Partitions whose outputs are withheld until they are news again.
+    pub fn silent(&self) -> usize {
+        self.partitions().filter(|partition| partition.is_silent()).count()
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.topics.iter().flat_map(|topic| topic.partitions.values())
+    }
+
     /// Takes one event of the log.
-    pub fn take(&mut self, event: LogEvent<'_>, now: Duration) {
+    pub fn take(&mut self, event: LogEvent<'_>) {
         match event {
             LogEvent::Message(message) => self.take_message(&message),
-            LogEvent::Assigned(partitions) => {
+            LogEvent::Assigned(places) => {
                 self.assigned = true;
-                partitions.iter().for_each(|(topic, number)| self.assign(topic, *number, now));
+                self.arriving.extend_from_slice(places);
             }
-            LogEvent::Revoked(partitions) => {
-                partitions.iter().for_each(|(topic, number)| self.revoke(topic, *number));
-            }
+            LogEvent::Revoking(places) => self.leaving.extend_from_slice(places),
+            LogEvent::Lost(places) => self.drop_partitions(places),
+            LogEvent::Gone { place, bounds, .. } => self.gone.push((place.clone(), bounds)),
         }
     }
 
-    fn assign(&mut self, topic: &str, number: i32, now: Duration) {
-        let Some(index) = self.by_name.get(topic) else { return };
-        let Topic { name, stream, partitions } = &mut self.topics[*index];
-        let stream = &self.streams[*stream];
-        if let std::collections::btree_map::Entry::Vacant(place) = partitions.entry(number) {
-            place.insert(Partition::new(Arc::clone(&stream.spec), number, now));
-            let labels = PartitionLabels { stream: &stream.name, topic: name, partition: number };
-            self.metrics.ingest.partition_assigned(labels);
-            tracing::info!(stream = %stream.name, topic, partition = number, "partition assigned");
-        }
+    /// The stream of an input topic.
+    pub fn stream_of(&self, topic: &str) -> Option<&Stream> {
+        let index = self.by_name.get(topic)?;
+        Some(&self.streams[self.topics[*index].stream])
     }
 
-    /// Drops the partition whole: what was not delivered of it belongs to the next owner.
-    fn revoke(&mut self, topic: &str, number: i32) {
-        let Some(index) = self.by_name.get(topic) else { return };
-        let Topic { name, stream, partitions } = &mut self.topics[*index];
-        if partitions.remove(&number).is_some() {
+    /// Where a partition goes on.
+    pub fn next_offset(&self, (topic, number): &Place) -> Option<i64> {
+        let index = self.by_name.get(topic)?;
+        self.topics[*index].partitions.get(number)?.next_offset
+    }
+
+    /// Takes over partitions whose state is restored.
+    pub fn begin(&mut self, restored: Vec<(Place, Restored)>, now: Duration) {
+        self.arriving.clear();
+        for ((topic, number), restored) in restored {
+            let Some(index) = self.by_name.get(&topic) else { continue };
+            let Topic { name, stream, partitions } = &mut self.topics[*index];
+            self.epochs += 1;
+            partitions.insert(number, Partition::new(restored, self.epochs, now));
             let stream = &self.streams[*stream].name;
             let labels = PartitionLabels { stream, topic: name, partition: number };
-            self.metrics.ingest.partition_revoked(labels);
-            tracing::info!(%stream, topic, partition = number, "partition revoked");
+            self.metrics.ingest.partition_assigned(labels);
+            tracing::info!(%stream, topic, partition = number, "partition assigned");
         }
+    }
+
+    /// Drops partitions whole: what was not delivered of them belongs to the next owner.
+    pub fn drop_partitions(&mut self, places: &[Place]) {
+        for place in places {
+            self.arriving.retain(|other| other != place);
+            self.leaving.retain(|other| other != place);
+            let (topic, number) = place;
+            let Some(index) = self.by_name.get(topic) else { continue };
+            let Topic { name, stream, partitions } = &mut self.topics[*index];
+            if partitions.remove(number).is_some() {
+                let stream = &self.streams[*stream].name;
+                let labels = PartitionLabels { stream, topic: name, partition: *number };
+                self.metrics.ingest.partition_revoked(labels);
+                tracing::info!(%stream, topic, partition = number, "partition revoked");
+            }
+        }
+    }
+
+    /// Whether a part was made under the present ownership of its partition.
+    pub fn owns(&self, part: &Part, note: &Note) -> bool {
+        let found = self.by_name.get(&part.topic).map(|index| &self.topics[*index].partitions);
+        found
+            .and_then(|partitions| partitions.get(&part.partition))
+            .is_some_and(|partition| partition.epoch == note.epoch)
     }
 
     fn take_message(&mut self, message: &MessageRef<'_>) {
@@ -133,12 +201,13 @@ impl Intake {
         });
         // A message read ahead of a revoke is the next owner's.
         let Some((stream, partition)) = owned else { return };
-        partition.note(message);
+        let news = partition.note(message);
         let refused = match self.streams[stream].decoder.decode(message) {
             Ok(record) => refusal(partition.push(record, message.timestamp_ms)),
             Err(error) => Some((error.reason(), error.to_string())),
         };
-        if let Some((reason, detail)) = refused {
+        // A record that is read again was refused before.
+        if let Some((reason, detail)) = refused.filter(|_| news) {
             self.metrics.ingest.count_rejected(&self.streams[stream].name, reason);
             let DeadLetters { topic, bytes_max } = &self.dlq;
             let message = dead_letter(topic, message, reason, &detail, *bytes_max);
@@ -158,38 +227,87 @@ impl Intake {
     }
 
     /// Ends the batch: settles every partition and takes what it has to say.
-    pub fn collect(&mut self, now: Duration, report: &mut RunReport) -> Batch {
+    pub fn collect(&mut self, clock: &Clock, saving: Saving, report: &mut RunReport) -> Batch {
+        let now = clock.steady();
         let mut batch = Batch::default();
-        for Topic { name, stream: index, partitions } in &mut self.topics {
-            let stream = &mut self.streams[*index];
+        let Self { streams, topics, metrics, leaving, .. } = self;
+        let periodic = saving.most_overdue(topics, now);
+        for Topic { name, stream: index, partitions } in topics {
+            let stream = &mut streams[*index];
             for (number, partition) in partitions {
                 partition.settle(now);
-                if partition.records > 0 {
-                    let labels =
-                        PartitionLabels { stream: &stream.name, topic: name, partition: *number };
-                    let (records, bytes) = (partition.records, partition.bytes);
-                    self.metrics.ingest.count_consumed(labels, records, bytes);
-                    batch.note_oldest(*index, partition.oldest_ms);
-                    batch.positions.extend(partition.next_offset.map(|next_offset| Position {
-                        topic: name.clone(),
-                        partition: *number,
-                        next_offset,
-                    }));
-                }
-                self.metrics.count_facts(&stream.name, &partition.outbox.facts);
-                self.metrics.shards.count_forecasts(&stream.name, &partition.outbox.forecasts);
+                let labels =
+                    PartitionLabels { stream: &stream.name, topic: name, partition: *number };
+                count(metrics, labels, partition);
                 report.add(partition);
-                let origin = Origin { topic: name, partition: *number };
-                stream.encode(origin, &partition.outbox, &mut batch.outputs);
-                for letter in partition.dead.drain(..) {
-                    batch.dead.push((*index, letter.reason));
-                    batch.outputs.push(letter.message);
+                let place = (name.clone(), *number);
+                let save = saving.all
+                    || partition.is_fresh()
+                    || leaving.contains(&place)
+                    || periodic == Some(partition.epoch);
+                let (mut part, note) = take_part(place, *index, stream, partition);
+                if save && partition.is_unsaved() {
+                    let began = clock.steady();
+                    part.state.extend(partition.snapshot());
+                    let took = clock.steady().saturating_sub(began);
+                    metrics.state.observe_snapshot(took.as_secs_f64());
+                    partition.snapshot_at = now + saving.interval;
                 }
                 partition.begin_batch();
+                batch.push(part, note);
             }
         }
         batch
     }
+}
+
+/// When snapshots are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Saving {
+    pub interval: Duration,
+    /// Of all partitions, now: the process stops.
+    pub all: bool,
+}
+
+impl Saving {
+    /// The partition whose snapshot is due for longest: one a batch, so that no batch waits for
+    /// many.
+    fn most_overdue(self, topics: &[Topic], now: Duration) -> Option<u64> {
+        let all = topics.iter().flat_map(|topic| topic.partitions.values());
+        let due = all.filter(|p| p.is_unsaved() && p.snapshot_at <= now);
+        due.min_by_key(|p| p.snapshot_at).map(|p| p.epoch)
+    }
+}
+
+fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) {
+    if partition.records > 0 {
+        metrics.ingest.count_consumed(labels, partition.records, partition.bytes);
+    }
+    metrics.ingest.count_replayed(labels.stream, partition.replayed);
+    metrics.count_facts(labels.stream, &partition.outbox.facts);
+    metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
+}
+
+/// What a settled partition has to say.
+fn take_part(
+    (topic, number): Place,
+    index: usize,
+    stream: &mut Stream,
+    partition: &mut Partition,
+) -> (Part, Note) {
+    let mut outputs = Vec::new();
+    stream.encode(Origin { topic: &topic, partition: number }, &partition.outbox, &mut outputs);
+    let mut dead = Vec::new();
+    for letter in partition.dead.drain(..) {
+        dead.push(letter.reason);
+        outputs.push(letter.message);
+    }
+    // Without news the position that is committed stays: a silent partition is not there yet.
+    let next_offset = partition.next_offset.filter(|_| partition.records > 0);
+    let state = std::mem::take(&mut partition.journal);
+    let part = Part { topic, partition: number, next_offset, outputs, state };
+    let (epoch, oldest_ms) = (partition.epoch, partition.oldest_ms);
+    (part, Note { epoch, stream: index, dead, oldest_ms })
 }
 
 /// Why a decoded record was not taken; late and double records are counted, not refused.

@@ -1,9 +1,11 @@
 //! One owned input partition: its shard, and what the batch at hand has done to it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::engine::{Shard, ShardStatus, StreamSpec};
+use super::restore::Restored;
+use crate::engine::{Shard, ShardStatus};
+use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, OutMessage};
 use crate::record::{EventTime, Millis, Outbox, Placement, RecordRef};
 
@@ -18,17 +20,43 @@ pub(super) struct DeadLetter {
 #[derive(Debug)]
 pub(super) struct Partition {
     shard: Shard,
+    writer: SnapshotWriter,
+    stage: Stage,
+    /// Of this ownership; the next one has another.
+    pub epoch: u64,
     pub outbox: Outbox,
     pub dead: Vec<DeadLetter>,
+    /// Records of the state topic: journal entries of this batch.
+    pub journal: Vec<OutMessage>,
     /// Offset of the next record; `None` before the first.
     pub next_offset: Option<i64>,
-    /// Records and bytes read in this batch.
+    /// Something has happened since the last snapshot.
+    unsaved: bool,
+    /// There is no snapshot yet: the first batch brings one, or its position would be committed
+    /// without a state.
+    fresh: bool,
+    /// Steady time of the next snapshot.
+    pub snapshot_at: Duration,
+    /// Records and bytes read in this batch; replayed ones do not count.
     pub records: u64,
     pub bytes: u64,
+    /// Records read again in silence, in this batch.
+    pub replayed: u64,
     /// Smallest Kafka time of this batch.
     pub oldest_ms: Option<i64>,
     pub lag: Option<i64>,
     silence: Silence,
+}
+
+/// Whether what the shard says is news.
+#[derive(Debug)]
+enum Stage {
+    /// It was said before: up to this offset records are learned from, and nothing is emitted.
+    Silent {
+        until: i64,
+        journal: VecDeque<JournalEntry>,
+    },
+    Live,
 }
 
 /// How long nothing came, and where event time stood when that began.
@@ -46,27 +74,71 @@ impl Silence {
 }
 
 impl Partition {
-    pub fn new(spec: Arc<StreamSpec>, partition: i32, now: Duration) -> Self {
-        Self {
-            shard: Shard::new(spec, partition),
+    /// A partition whose state is known; `now` is the steady clock.
+    pub fn new(restored: Restored, epoch: u64, now: Duration) -> Self {
+        let Restored { shard, writer, start, silent_until, journal, state, fresh } = restored;
+        let stage = match silent_until {
+            Some(until) => Stage::Silent { until, journal: journal.into() },
+            None => Stage::Live,
+        };
+        let mut partition = Self {
+            shard,
+            writer,
+            stage,
+            epoch,
             outbox: Outbox::default(),
             dead: Vec::new(),
-            next_offset: None,
+            journal: state,
+            next_offset: Some(start),
+            unsaved: false,
+            fresh,
+            snapshot_at: now,
             records: 0,
             bytes: 0,
+            replayed: 0,
             oldest_ms: None,
             lag: None,
             silence: Silence::begin(now),
-        }
+        };
+        partition.catch_up(start);
+        partition
     }
 
-    /// Notes that a message was read, whatever becomes of it.
-    pub fn note(&mut self, message: &MessageRef<'_>) {
-        let length = |part: Option<&[u8]>| part.map_or(0, |bytes| bytes.len() as u64);
+    /// Whether outputs are withheld, since they were delivered in an earlier life.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.stage, Stage::Silent { .. })
+    }
+
+    /// Takes note of a message, whatever becomes of it. Returns whether it is news.
+    pub fn note(&mut self, message: &MessageRef<'_>) -> bool {
+        self.catch_up(message.offset);
         self.next_offset = Some(message.offset + 1);
+        self.unsaved = true;
+        if self.is_silent() {
+            self.replayed += 1;
+            return false;
+        }
+        let length = |part: Option<&[u8]>| part.map_or(0, |bytes| bytes.len() as u64);
         self.records += 1;
         self.bytes += length(message.key) + length(message.payload);
         self.oldest_ms = self.oldest_ms.into_iter().chain(message.timestamp_ms).min();
+        true
+    }
+
+    /// Applies what was journalled up to `offset`, and ends the silence there.
+    fn catch_up(&mut self, offset: i64) {
+        let Stage::Silent { until, journal } = &mut self.stage else { return };
+        while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
+            match entry.kind {
+                JournalKind::CloseUntil { time } => self.shard.close_until(time, &mut self.outbox),
+            }
+            journal.pop_front();
+        }
+        if *until <= offset {
+            self.shard.settle(&mut self.outbox);
+            self.outbox.clear();
+            self.stage = Stage::Live;
+        }
     }
 
     /// Gives a record to the shard. Without a Kafka time nothing can be ahead of it.
@@ -77,9 +149,15 @@ impl Partition {
 
     /// Ends the batch: scores what is closed. `now` is the steady clock.
     pub fn settle(&mut self, now: Duration) {
-        if self.records > 0 {
+        if self.records + self.replayed > 0 {
             self.silence = Silence::begin(now);
             self.shard.settle(&mut self.outbox);
+        }
+        if let Some(next) = self.next_offset {
+            self.catch_up(next);
+        }
+        if self.is_silent() {
+            self.outbox.clear();
         }
     }
 
@@ -87,26 +165,56 @@ impl Partition {
     /// event time goes on as fast as the clock, from where the last records left it.
     ///
     /// It goes on only while a row is open, so that a record after a long silence is late only
-    /// if a row it belongs to was closed.
+    /// if a row it belongs to was closed. The clock is no part of the log: what it did is
+    /// journalled.
     pub fn close_idle(&mut self, timeout: Millis, now: Duration) {
         let silent = now.saturating_sub(self.silence.since);
         self.silence.closing = false;
-        if self.lag != Some(0) || self.records > 0 || silent < timeout.to_duration() {
+        let busy = self.records + self.replayed > 0 || self.is_silent();
+        if self.lag != Some(0) || busy || silent < timeout.to_duration() {
             return;
         }
         let status = self.shard.status();
         let Some(began) = self.silence.watermark.or(status.watermark) else { return };
         self.silence.watermark = Some(began);
-        if status.open_rows > 0 {
-            self.silence.closing = true;
-            let silent = i64::try_from(silent.as_millis()).unwrap_or(i64::MAX);
-            self.shard.close_until(began + Millis::new(silent), &mut self.outbox);
+        if status.open_rows == 0 {
+            return;
+        }
+        self.silence.closing = true;
+        let silent = i64::try_from(silent.as_millis()).unwrap_or(i64::MAX);
+        let time = began + Millis::new(silent);
+        let before = self.outbox.facts.rows;
+        self.shard.close_until(time, &mut self.outbox);
+        // A watermark that closed nothing may be forgotten: the clock moves it again.
+        if let (true, Some(next_offset)) = (self.outbox.facts.rows > before, self.next_offset) {
+            let entry = JournalEntry { next_offset, kind: JournalKind::CloseUntil { time } };
+            self.journal.push(self.writer.journal(entry));
+            self.unsaved = true;
         }
     }
 
     /// Silence moves the watermark.
     pub fn is_idle(&self) -> bool {
         self.silence.closing
+    }
+
+    /// Whether a snapshot would say something new.
+    pub fn is_unsaved(&self) -> bool {
+        self.unsaved && !self.is_silent()
+    }
+
+    /// Whether the batch must not be delivered without a snapshot.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// The state of the shard as records of the state topic, stamped with its next offset.
+    /// Call after `settle`.
+    pub fn snapshot(&mut self) -> Vec<OutMessage> {
+        let Some(next_offset) = self.next_offset else { return Vec::new() };
+        self.unsaved = false;
+        self.fresh = false;
+        self.writer.snapshot(next_offset, &self.shard.save(), &self.shard.fingerprint())
     }
 
     pub fn status(&self) -> ShardStatus {
@@ -117,8 +225,10 @@ impl Partition {
     pub fn begin_batch(&mut self) {
         self.outbox.clear();
         self.dead.clear();
+        self.journal.clear();
         self.records = 0;
         self.bytes = 0;
+        self.replayed = 0;
         self.oldest_ms = None;
     }
 }

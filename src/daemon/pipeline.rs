@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::intake::Intake;
-use super::publish;
+use super::intake::{Intake, Saving};
+use super::publish::Board;
+use super::restore::{self, Policy, RestoreError};
 use super::supervise::Heartbeat;
 use super::{Clock, DaemonError, RunReport, Shutdown};
-use crate::io::Log;
+use crate::io::{DeliverError, IoError, Log, Place};
 use crate::telemetry::Metrics;
-use crate::web::{NotReady, SharedStatus};
+use crate::web::NotReady;
 
 /// Between two rounds of gauges, lag and idle checks.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
@@ -18,13 +19,15 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 /// How long deliveries are still tried after the stop was asked for.
 const STOP_RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// How large batches get, and how failures are retried.
+/// How large batches get, how often state is stored, and how failures are retried.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     /// Most records of a batch.
     pub records_max: usize,
     /// Longest wait for a batch to fill.
     pub wait: Duration,
+    /// Between two snapshots of a partition.
+    pub snapshot_interval: Duration,
     /// First pause between two attempts to deliver; doubles up to [`RETRY_MAX`].
     pub retry_first: Duration,
 }
@@ -35,10 +38,11 @@ pub(super) struct Pipeline<L> {
     pub log: L,
     pub intake: Intake,
     pub pace: Pace,
+    pub policy: Policy,
     pub clock: Clock,
     pub shutdown: Shutdown,
     pub metrics: Metrics,
-    pub status: SharedStatus,
+    pub board: Board,
     pub heartbeat: Heartbeat,
     pub report: RunReport,
     pub ready: bool,
@@ -47,11 +51,12 @@ pub(super) struct Pipeline<L> {
 }
 
 impl<L: Log> Pipeline<L> {
-    /// Works until the stop is asked for, then leaves the group.
+    /// Works until the stop is asked for, stores the state, then leaves the group.
     ///
     /// # Errors
     ///
-    /// [`DaemonError::Poll`] and [`DaemonError::Undelivered`].
+    /// [`DaemonError::Poll`], [`DaemonError::Restore`], [`DaemonError::Refused`] and
+    /// [`DaemonError::Undelivered`].
     pub fn run(mut self) -> Result<RunReport, DaemonError> {
         let began = self.clock.steady();
         let mut outcome = Ok(());
@@ -59,6 +64,9 @@ impl<L: Log> Pipeline<L> {
             outcome = self.turn();
         }
         self.set_not_ready(Some(NotReady::Stopping));
+        if outcome.is_ok() {
+            outcome = self.finish();
+        }
         self.log.close();
         self.publish();
         self.report.elapsed = self.clock.steady().saturating_sub(began);
@@ -69,20 +77,23 @@ impl<L: Log> Pipeline<L> {
     pub fn turn(&mut self) -> Result<(), DaemonError> {
         let began = self.clock.steady();
         self.read(began)?;
+        self.go_on_elsewhere()?;
+        self.take_over()?;
         let read = self.clock.steady();
         let upkeep = read >= self.upkeep_at;
         if upkeep {
             let lag = self.log.lag();
             self.intake.close_idle(&lag, read);
         }
-        let batch = self.intake.collect(read, &mut self.report);
+        let batch = self.collect(false);
         let scored = self.clock.steady();
         if !batch.is_empty() {
             let delivery = &self.metrics.delivery;
             delivery.observe_stage("read", read.saturating_sub(began).as_secs_f64());
             delivery.observe_stage("score", scored.saturating_sub(read).as_secs_f64());
-            self.deliver(&batch)?;
+            self.deliver(batch)?;
         }
+        self.let_go()?;
         self.heartbeat.beat();
         self.settle_readiness();
         if upkeep {
@@ -92,60 +103,157 @@ impl<L: Log> Pipeline<L> {
         Ok(())
     }
 
-    /// Fills a batch: until it is full, its time is over, or nothing more comes.
+    /// The last batch: the state of everything that is owned.
+    fn finish(&mut self) -> Result<(), DaemonError> {
+        let batch = self.collect(true);
+        if batch.is_empty() { Ok(()) } else { self.deliver(batch) }
+    }
+
+    fn collect(&mut self, all: bool) -> Batch {
+        let saving = Saving { interval: self.pace.snapshot_interval, all };
+        let batch = self.intake.collect(&self.clock, saving, &mut self.report);
+        self.metrics.state.count_written(batch.state_bytes());
+        batch
+    }
+
+    /// Fills a batch: until it is full, its time is over, nothing more comes, or the group wants
+    /// an answer.
     fn read(&mut self, began: Duration) -> Result<(), DaemonError> {
         let Pace { records_max, wait, .. } = self.pace;
         let (mut records, mut left) = (0, wait);
         while records < records_max && !self.shutdown.is_requested() {
-            let Self { log, intake, clock, .. } = self;
-            let got = log
-                .poll(records_max - records, left, &mut |event| intake.take(event, clock.steady()))
-                .map_err(DaemonError::Poll)?;
-            self.heartbeat.beat();
+            let got = self.poll(records_max - records, left)?;
             records += got;
             left = wait.saturating_sub(self.clock.steady().saturating_sub(began));
-            if got == 0 || left.is_zero() {
+            if got == 0 || left.is_zero() || self.intake.has_turns() {
                 break;
             }
         }
         Ok(())
     }
 
+    fn poll(&mut self, max: usize, wait: Duration) -> Result<usize, DaemonError> {
+        let Self { log, intake, .. } = self;
+        let got = log.poll(max, wait, &mut |event| intake.take(event));
+        self.heartbeat.beat();
+        got.map_err(DaemonError::Poll)
+    }
+
+    /// Restores the state of partitions that were given to us, then begins to read them.
+    fn take_over(&mut self) -> Result<(), DaemonError> {
+        if self.intake.arriving().is_empty() {
+            return Ok(());
+        }
+        let places = self.intake.arriving().to_vec();
+        let began = self.clock.steady();
+        self.set_not_ready(Some(NotReady::Restoring { partitions: places.len() }));
+        let mut restored = Vec::with_capacity(places.len());
+        for place in places {
+            let Some(stream) = self.intake.stream_of(&place.0) else { continue };
+            match restore::restore(&mut self.log, stream, &place, &self.policy) {
+                Ok(state) => restored.push((place, state)),
+                // The group waits; the next turn asks again.
+                Err(RestoreError::Outside(error)) => {
+                    tracing::warn!(topic = place.0, partition = place.1, "restore: {error}");
+                    self.metrics.state.count_restore("failed");
+                    self.shutdown.sleep(self.pace.retry_first);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.metrics.state.count_restore("refused");
+                    return Err(DaemonError::Restore(error));
+                }
+            }
+            self.heartbeat.beat();
+        }
+        for (_, state) in &restored {
+            self.metrics.state.count_restore(if state.fresh { "anew" } else { "restored" });
+        }
+        let starts: Vec<(Place, i64)> =
+            restored.iter().map(|(place, state)| (place.clone(), state.start)).collect();
+        self.log.start(&starts).map_err(DaemonError::Poll)?;
+        let now = self.clock.steady();
+        self.metrics.state.observe_restore(now.saturating_sub(began).as_secs_f64());
+        self.intake.begin(restored, now);
+        Ok(())
+    }
+
+    /// Gives up what the group wants back, now that its last batch is delivered.
+    fn let_go(&mut self) -> Result<(), DaemonError> {
+        let leaving = self.intake.leaving().to_vec();
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        self.log.release(&leaving).map_err(DaemonError::Poll)?;
+        self.intake.drop_partitions(&leaving);
+        Ok(())
+    }
+
+    /// Reads on where there is something to read, if the configuration allows to lose records.
+    fn go_on_elsewhere(&mut self) -> Result<(), DaemonError> {
+        for (place, bounds) in self.intake.take_gone() {
+            let wanted = self.intake.next_offset(&place).unwrap_or(bounds.low);
+            let stream = self.intake.stream_of(&place.0).map_or("", |stream| &stream.name);
+            self.metrics.state.count_gone(stream);
+            let offset = restore::within(&place, wanted, bounds, &self.policy)
+                .map_err(DaemonError::Restore)?;
+            self.log.seek(&place, offset).map_err(DaemonError::Poll)?;
+        }
+        Ok(())
+    }
+
     /// Delivers a batch, again and again if need be: its input is read again only if the process
-    /// ends first.
-    fn deliver(&mut self, batch: &Batch) -> Result<(), DaemonError> {
+    /// ends first, or if its partitions are lost.
+    fn deliver(&mut self, mut batch: Batch) -> Result<(), DaemonError> {
         let mut pause = self.pace.retry_first;
         let mut give_up_at = None;
         for attempts in 1.. {
             let began = self.clock.steady();
-            let result = self.log.deliver(batch.outputs.clone(), &batch.positions);
+            let result = self.log.deliver(batch.parts());
             let now = self.clock.steady();
             self.heartbeat.beat();
-            self.count_attempt(batch, result.is_ok(), now.saturating_sub(began));
-            let Err(error) = result else { break };
+            self.count_attempt(&batch, result.is_ok(), now.saturating_sub(began));
+            let error = match result {
+                Ok(()) => break,
+                Err(DeliverError::Stop(error)) => return Err(DaemonError::Refused(error)),
+                Err(DeliverError::Lost(error)) => {
+                    tracing::warn!("the batch belongs to the next owner: {error}");
+                    break;
+                }
+                Err(DeliverError::Again(error)) => error,
+            };
             if self.shutdown.is_requested()
                 && now >= *give_up_at.get_or_insert(now + STOP_RETRY_MAX)
             {
-                return Err(DaemonError::Undelivered {
-                    outputs: batch.outputs.len(),
-                    source: error,
-                });
+                let outputs = batch.outputs();
+                return Err(DaemonError::Undelivered { outputs, source: error });
             }
             tracing::warn!(attempts, retry_in = ?pause, "delivery failed: {error}");
-            self.set_not_ready(Some(NotReady::Undelivered { attempts, detail: error.to_string() }));
-            self.pause(pause);
+            self.wait_to_retry(&error, attempts, pause)?;
+            batch.retain(|part, note| self.intake.owns(part, note));
+            if batch.is_empty() {
+                break;
+            }
             pause = (pause * 2).min(RETRY_MAX);
         }
         Ok(())
     }
 
-    /// Sleeps between two attempts; once the stop was asked for, only for the first pause.
-    fn pause(&self, pause: Duration) {
+    /// Waits between two attempts, and hears what the group has to say: a partition may be lost.
+    /// The one message that may come with it is part of the next batch.
+    fn wait_to_retry(
+        &mut self,
+        error: &IoError,
+        attempts: u32,
+        pause: Duration,
+    ) -> Result<(), DaemonError> {
+        self.set_not_ready(Some(NotReady::Undelivered { attempts, detail: error.to_string() }));
         if self.shutdown.is_requested() {
             std::thread::sleep(self.pace.retry_first);
         } else {
             self.shutdown.sleep(pause);
         }
+        self.poll(1, Duration::ZERO).map(|_| ())
     }
 
     fn count_attempt(&self, batch: &Batch, ok: bool, took: Duration) {
@@ -159,39 +267,37 @@ impl<L: Log> Pipeline<L> {
             return;
         }
         let name = |stream: usize| &*self.intake.streams()[stream].name;
-        for (stream, reason) in &batch.dead {
-            ingest.count_dead_letter(name(*stream), reason);
+        for note in batch.notes() {
+            note.dead.iter().for_each(|why| ingest.count_dead_letter(name(note.stream), why));
         }
         let now = self.clock.wall().as_millis();
-        for (stream, oldest) in &batch.oldest_ms {
-            delivery.observe_latency(name(*stream), now.saturating_sub(*oldest) as f64 / 1e3);
+        for (stream, oldest) in batch.oldest_ms() {
+            delivery.observe_latency(name(stream), now.saturating_sub(oldest) as f64 / 1e3);
         }
     }
 
-    /// Ready: the group has spoken, and everything read so far is delivered.
+    /// Ready: the group has spoken, everything read so far is delivered, and nothing that was
+    /// delivered before is still being read again.
     fn settle_readiness(&mut self) {
-        if !self.intake.is_assigned() {
+        if !self.intake.is_assigned() || !self.intake.arriving().is_empty() {
             return;
         }
-        self.set_not_ready(None);
-        if !self.ready {
+        match self.intake.silent() {
+            0 => self.set_not_ready(None),
+            partitions => self.set_not_ready(Some(NotReady::Restoring { partitions })),
+        }
+        if !self.ready && self.intake.silent() == 0 {
             self.ready = true;
             tracing::info!("ready");
         }
     }
 
     fn set_not_ready(&self, not_ready: Option<NotReady>) {
-        let not_ready =
-            if self.shutdown.is_requested() { Some(NotReady::Stopping) } else { not_ready };
-        self.metrics.set_ready(not_ready.is_none());
-        if self.status.read(|status| status.not_ready != not_ready) {
-            self.status.update(|status| status.not_ready = not_ready);
-        }
+        let stopping = self.shutdown.is_requested().then_some(NotReady::Stopping);
+        self.board.set_not_ready(stopping.or(not_ready), &self.metrics);
     }
 
     fn publish(&self) {
-        let streams = publish::streams(&self.intake);
-        publish::gauges(&self.metrics, &streams);
-        self.status.update(|status| status.streams = streams);
+        self.board.publish(&self.intake, &self.metrics);
     }
 }

@@ -1,11 +1,70 @@
 //! The picture of the streams, for the handlers and for the gauges.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use super::intake::Intake;
 use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
-use crate::web::{PartitionStatus, StreamStatus};
+use crate::web::{NotReady, PartitionStatus, SharedStatus, StreamStatus};
+
+/// What each worker knows, joined to one picture.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    worker: usize,
+    slots: Arc<Mutex<Vec<Slot>>>,
+    status: SharedStatus,
+}
+
+/// One worker's part of the picture.
+#[derive(Debug, Clone)]
+struct Slot {
+    not_ready: Option<NotReady>,
+    streams: Vec<StreamStatus>,
+}
+
+impl Board {
+    /// One board for each worker, all drawing the same picture.
+    pub fn for_workers(workers: usize, status: &SharedStatus) -> Vec<Self> {
+        let empty = Slot { not_ready: Some(NotReady::default()), streams: Vec::new() };
+        let slots = Arc::new(Mutex::new(vec![empty; workers]));
+        let board = |worker| Self { worker, slots: Arc::clone(&slots), status: status.clone() };
+        (0..workers).map(board).collect()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process is ready when every worker is.
+    pub fn set_not_ready(&self, not_ready: Option<NotReady>, metrics: &Metrics) {
+        let mut slots = self.slots();
+        slots[self.worker].not_ready = not_ready;
+        let not_ready = slots.iter().find_map(|slot| slot.not_ready.clone());
+        metrics.set_ready(not_ready.is_none());
+        if self.status.read(|status| status.not_ready != not_ready) {
+            self.status.update(|status| status.not_ready = not_ready);
+        }
+    }
+
+    /// Shows what this worker sees now beside what the others have shown.
+    pub fn publish(&self, intake: &Intake, metrics: &Metrics) {
+        let mut slots = self.slots();
+        slots[self.worker].streams = streams(intake);
+        let mut all = slots[self.worker].streams.clone();
+        for (index, stream) in all.iter_mut().enumerate() {
+            let others = slots.iter().enumerate().filter(|(worker, _)| *worker != self.worker);
+            let of_others = others.filter_map(|(_, slot)| slot.streams.get(index));
+            stream.partitions.extend(of_others.flat_map(|s| s.partitions.iter().cloned()));
+            stream
+                .partitions
+                .sort_by(|a, b| (&a.topic, a.shard.partition).cmp(&(&b.topic, b.shard.partition)));
+        }
+        gauges(metrics, &all);
+        self.status.update(|status| status.streams = all);
+    }
+}
 
 /// Looks at every stream and partition.
-pub(super) fn streams(intake: &Intake) -> Vec<StreamStatus> {
+fn streams(intake: &Intake) -> Vec<StreamStatus> {
     let picture = |(index, stream): (usize, &super::stream::Stream)| StreamStatus {
         name: stream.name.to_string(),
         topics: stream.topics.clone(),
@@ -30,7 +89,7 @@ fn partitions(intake: &Intake, stream: usize) -> Vec<PartitionStatus> {
 }
 
 /// Sets the gauges from the picture.
-pub(super) fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
+fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
     for stream in streams {
         for partition in &stream.partitions {
             let labels = PartitionLabels {

@@ -1,6 +1,9 @@
 //! Starts the parts, watches them, puts them away.
 
+use std::any::Any;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +14,8 @@ use tokio::runtime::Runtime;
 
 use super::intake::{DeadLetters, Intake};
 use super::pipeline::{Pace, Pipeline};
+use super::publish::Board;
+use super::restore::Policy;
 use super::shutdown::watch_signals;
 use super::stream::streams_of;
 use super::supervise::{Heartbeat, Supervisor};
@@ -35,6 +40,8 @@ pub struct Options {
     pub clock: Clock,
     /// First pause after a failed delivery.
     pub retry_first: Duration,
+    /// Streams whose stored state is dropped.
+    pub reset_state: BTreeSet<String>,
     /// Told the HTTP address once it answers.
     pub listening: Option<mpsc::Sender<SocketAddr>>,
 }
@@ -45,6 +52,7 @@ impl Default for Options {
             signals: false,
             clock: Clock::system(),
             retry_first: Duration::from_millis(100),
+            reset_state: BTreeSet::new(),
             listening: None,
         }
     }
@@ -61,13 +69,14 @@ pub fn run_on_kafka(
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
     let topics = settings.input_topics();
-    let log = KafkaLog::open(&settings.kafka, &topics).map_err(DaemonError::Connect)?;
-    run(settings, options, log, shutdown)
+    let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
+    let logs: Result<Vec<_>, _> = (0..settings.kafka.workers).map(open).collect();
+    run(settings, options, logs.map_err(DaemonError::Connect)?, shutdown)
 }
 
-/// Runs the daemon on `log` until `shutdown` is requested or a fault ends it.
+/// Runs the daemon until `shutdown` is requested or a fault ends it, with a worker for each log.
 ///
-/// The pipeline has a thread of its own; the calling thread watches it.
+/// A worker has a thread of its own; the calling thread watches them.
 ///
 /// # Errors
 ///
@@ -75,7 +84,7 @@ pub fn run_on_kafka(
 pub fn run<L: Log + Send + 'static>(
     settings: &Settings,
     options: Options,
-    log: L,
+    logs: Vec<L>,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
     let registry = Registry::new();
@@ -87,37 +96,57 @@ pub fn run<L: Log + Send + 'static>(
         stalled: None,
         streams: Vec::new(),
     });
+    let boards = Board::for_workers(logs.len(), &status);
+    let mut pipelines = Vec::with_capacity(logs.len());
+    for (log, board) in logs.into_iter().zip(boards) {
+        pipelines.push(pipeline(settings, &options, log, board, &metrics, shutdown)?);
+    }
+    let app = App { status: status.clone(), registry };
+    let http = start_http(&settings.http.listen, app, &options, shutdown)?;
+    let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
+    let supervisor =
+        Supervisor { clock: options.clock, shutdown: shutdown.clone(), heartbeats, status };
+    let result = run_pipelines(pipelines, &supervisor);
+    shutdown.request();
+    http.shutdown_timeout(HTTP_STOP_MAX);
+    result
+}
+
+fn pipeline<L: Log>(
+    settings: &Settings,
+    options: &Options,
+    log: L,
+    board: Board,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> Result<Pipeline<L>, DaemonError> {
     let dlq = DeadLetters {
         topic: settings.topics.dlq.clone(),
         bytes_max: settings.kafka.message_bytes_max,
     };
-    let intake = Intake::new(streams_of(settings)?, dlq, metrics.clone())?;
-    let heartbeat = Heartbeat::default();
-    let pipeline = Pipeline {
+    Ok(Pipeline {
         log,
-        intake,
+        intake: Intake::new(streams_of(settings)?, dlq, metrics.clone())?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
+            snapshot_interval: settings.state.snapshot_interval.to_duration(),
             retry_first: options.retry_first,
+        },
+        policy: Policy {
+            reset: settings.kafka.offset_reset,
+            missing: settings.state.on_missing_offset,
+            dropped: options.reset_state.clone(),
         },
         clock: options.clock.clone(),
         shutdown: shutdown.clone(),
-        metrics,
-        status: status.clone(),
-        heartbeat: heartbeat.clone(),
+        metrics: metrics.clone(),
+        board,
+        heartbeat: Heartbeat::default(),
         report: RunReport::default(),
         ready: false,
         upkeep_at: Duration::ZERO,
-    };
-    let app = App { status: status.clone(), registry };
-    let http = start_http(&settings.http.listen, app, &options, shutdown)?;
-    let supervisor =
-        Supervisor { clock: options.clock, shutdown: shutdown.clone(), heartbeat, status };
-    let result = run_pipeline(pipeline, &supervisor);
-    shutdown.request();
-    http.shutdown_timeout(HTTP_STOP_MAX);
-    result
+    })
 }
 
 /// Binds the address before anything is read: an address in use is told at once.
@@ -159,26 +188,29 @@ fn start_http(
     Ok(runtime)
 }
 
-fn run_pipeline<L: Log + Send + 'static>(
-    pipeline: Pipeline<L>,
+fn run_pipelines<L: Log + Send + 'static>(
+    pipelines: Vec<Pipeline<L>>,
     supervisor: &Supervisor,
 ) -> Result<RunReport, DaemonError> {
-    let (tell, result) = mpsc::channel();
-    let thread = thread::Builder::new()
-        .name("pipeline".to_owned())
-        .spawn(move || {
+    let (tell, results) = mpsc::channel();
+    for (worker, pipeline) in pipelines.into_iter().enumerate() {
+        let tell = tell.clone();
+        let work = move || {
+            let result = panic::catch_unwind(AssertUnwindSafe(|| pipeline.run()));
+            let result = result.unwrap_or_else(|panic| {
+                Err(DaemonError::Panicked { message: panic_text(&*panic) })
+            });
             // The receiver is gone only if the stop took too long, and then nobody asks.
-            let _ = tell.send(pipeline.run());
-        })
-        .map_err(DaemonError::Thread)?;
-    match supervisor.watch(&result)? {
-        Some(report) => Ok(report),
-        None => Err(DaemonError::Panicked { message: panic_text(thread) }),
+            let _ = tell.send(result);
+        };
+        let thread = thread::Builder::new().name(format!("worker-{worker}"));
+        thread.spawn(work).map_err(DaemonError::Thread)?;
     }
+    drop(tell);
+    supervisor.watch(&results)
 }
 
-fn panic_text(thread: thread::JoinHandle<()>) -> String {
-    let Err(panic) = thread.join() else { return "no text".to_owned() };
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
         .unwrap_or_else(|| "no text".to_owned())

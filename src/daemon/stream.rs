@@ -14,6 +14,7 @@ pub(super) struct Stream {
     pub name: Arc<str>,
     pub topics: Vec<String>,
     pub spec: Arc<StreamSpec>,
+    pub state_topic: String,
     pub decoder: Decoder,
     pub idle_timeout: Millis,
     encoder: Encoder,
@@ -29,6 +30,7 @@ pub(super) fn streams_of(settings: &Settings) -> Result<Vec<Stream>, DaemonError
         Ok(Stream {
             name: Arc::clone(&spec.name),
             topics: configured.topics.clone(),
+            state_topic: topics.state_of(&configured.name),
             encoder: Encoder::new(&spec.name, &spec.channels, topics, build),
             spec: Arc::new(spec),
             decoder,

@@ -17,7 +17,7 @@ const STALL_MAX: Duration = Duration::from_secs(60);
 /// A stop that takes longer is given up; what was not delivered is read again.
 const STOP_MAX: Duration = Duration::from_secs(9);
 
-/// Signs of life. Clones are one heart.
+/// Signs of life of one worker. Clones are one heart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heartbeat(Arc<AtomicU64>);
 
@@ -31,47 +31,79 @@ impl Heartbeat {
     }
 }
 
-/// The watcher of one pipeline thread.
+/// The watcher of the workers.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     pub clock: Clock,
     pub shutdown: Shutdown,
-    pub heartbeat: Heartbeat,
+    pub heartbeats: Vec<Heartbeat>,
     pub status: SharedStatus,
 }
 
+/// When each worker was last seen alive.
+struct Pulses<'a> {
+    heartbeats: &'a [Heartbeat],
+    seen: Vec<(u64, Duration)>,
+}
+
+impl<'a> Pulses<'a> {
+    fn new(heartbeats: &'a [Heartbeat], now: Duration) -> Self {
+        Self { heartbeats, seen: heartbeats.iter().map(|heart| (heart.count(), now)).collect() }
+    }
+
+    /// How long the quietest worker has been silent.
+    fn silence(&mut self, now: Duration) -> Duration {
+        for (heart, seen) in self.heartbeats.iter().zip(&mut self.seen) {
+            let beats = heart.count();
+            if beats != seen.0 {
+                *seen = (beats, now);
+            }
+        }
+        self.seen.iter().map(|(_, alive)| now.saturating_sub(*alive)).max().unwrap_or_default()
+    }
+}
+
 impl Supervisor {
-    /// Waits for the result of the pipeline; `None` if its thread ended without one.
+    /// Waits for the results of all workers. The first that fails stops the others.
     ///
     /// # Errors
     ///
-    /// What the pipeline ended with, or [`DaemonError::Stuck`] if it does not stop in time.
+    /// What a worker ended with, or [`DaemonError::Stuck`] if they do not stop in time.
     pub fn watch(
         &self,
-        result: &Receiver<Result<RunReport, DaemonError>>,
-    ) -> Result<Option<RunReport>, DaemonError> {
-        let (mut beats, mut alive_at) = (self.heartbeat.count(), self.clock.steady());
-        let mut stopping_at = None;
+        results: &Receiver<Result<RunReport, DaemonError>>,
+    ) -> Result<RunReport, DaemonError> {
+        let mut pulses = Pulses::new(&self.heartbeats, self.clock.steady());
+        let (mut total, mut failed, mut stopping_at) = (RunReport::default(), None, None);
+        let mut running = self.heartbeats.len();
         notify(&[NotifyState::Ready]);
-        loop {
-            match result.recv_timeout(LOOK_EVERY) {
-                Ok(result) => return result.map(Some),
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+        while running > 0 {
+            match results.recv_timeout(LOOK_EVERY) {
+                Ok(result) => {
+                    running -= 1;
+                    self.shutdown.request();
+                    match result {
+                        Ok(report) => total.join(&report),
+                        Err(error) => failed = failed.or(Some(error)),
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = self.clock.steady();
-            if self.heartbeat.count() != beats {
-                (beats, alive_at) = (self.heartbeat.count(), now);
+            let silence = pulses.silence(now);
+            if silence < STALL_MAX {
                 notify(&[NotifyState::Watchdog]);
             }
-            self.show_stall(now.saturating_sub(alive_at));
+            self.show_stall(silence);
             if self.shutdown.is_requested() {
                 let since = now.saturating_sub(*stopping_at.get_or_insert_with(|| self.stop(now)));
-                if since > STOP_MAX {
+                if since > STOP_MAX && running > 0 {
                     return Err(DaemonError::Stuck { seconds: since.as_secs() });
                 }
             }
         }
+        failed.map_or(Ok(total), Err)
     }
 
     fn stop(&self, now: Duration) -> Duration {

@@ -82,7 +82,10 @@ fn sim_params(duration: Duration) -> SimParams {
 fn start_broker(inputs: &[(&str, i32)], topics: &TopicNames) -> Result<Broker, DemoError> {
     let outputs = [&topics.alerts, &topics.features, &topics.forecasts, &topics.dlq];
     let outputs = outputs.map(|topic| (topic.as_str(), collector::PARTITIONS));
-    Broker::start(&[inputs, &outputs].concat())
+    // This broker makes no topics on request.
+    let states = Stream::ALL.map(|stream| topics.state_of(stream.name()));
+    let states: Vec<_> = states.iter().map(|s| (s.as_str(), producer::PARTITIONS)).collect();
+    Broker::start(&[inputs, &outputs, &states].concat())
 }
 
 /// Prints a line. A reader that has closed the pipe has seen enough: no reason to fail.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::DemoError;
 use crate::config::Settings;
+use crate::io::Delivery;
 
 /// Streams, as a file of a user would hold them.
 const STREAMS: &str = include_str!("demo.toml");
@@ -14,6 +15,8 @@ const STREAMS: &str = include_str!("demo.toml");
 pub(super) fn build(http: &str, seed: u64) -> Result<Settings, DemoError> {
     let mut settings = Settings::from_text(STREAMS, &BTreeMap::new())?;
     settings.kafka.group_id = "latentd-demo".to_owned();
+    // The broker of the demo takes transactions, and does not keep their promises.
+    settings.kafka.delivery = Delivery::AtLeastOnce;
     settings.http.listen = http.to_owned();
     settings.seed = seed;
     Ok(settings)

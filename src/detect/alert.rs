@@ -1,5 +1,7 @@
 //! The life of an alert: pending, firing, calm again, or accepted as the new normal.
 
+use serde::{Deserialize, Serialize};
+
 use super::AlertParams;
 use crate::record::{EventTime, Severity};
 
@@ -30,7 +32,7 @@ pub enum Transition {
 }
 
 /// An alert that fires.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Firing {
     /// End of the window that opened it.
     pub starts_at: EventTime,
@@ -43,7 +45,7 @@ pub struct Firing {
 }
 
 /// Alert state of one series.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AlertState {
     over: u32,
     firing: Option<Firing>,

@@ -1,6 +1,9 @@
 //! Residuals per channel: their usual size, and each channel's part in an error.
 
 use ndarray::ArrayView1;
+use serde::{Deserialize, Serialize};
+
+use crate::record::raw;
 
 /// Rows over which the usual size of a residual is averaged.
 const MEMORY_ROWS: f32 = 2_000.0;
@@ -10,8 +13,9 @@ const SCALE_MIN: f32 = 1e-3;
 const BAND: f32 = 3.23;
 
 /// The usual absolute residual of each channel, in scaled units.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Residuals {
+    #[serde(with = "raw::f32s")]
     scales: Vec<f32>,
     rows: u32,
 }
@@ -33,6 +37,11 @@ impl Residuals {
     /// Nothing known about `channels` channels.
     pub fn new(channels: usize) -> Self {
         Self { scales: vec![0.0; channels], rows: 0 }
+    }
+
+    /// These sizes, if they are those of as many channels as `fresh` has.
+    pub fn adopt(self, fresh: &Self) -> Option<Self> {
+        (self.scales.len() == fresh.scales.len()).then_some(self)
     }
 
     /// The two errors of a window that are calibrated: its root mean squared residual over

@@ -1,5 +1,9 @@
 //! How rare an error is in a series' own past: an empirical distribution with a fitted tail.
 
+use serde::{Deserialize, Serialize};
+
+use crate::record::raw;
+
 /// Bins per doubling of the error: one bin is 9 % wide.
 const BINS_PER_OCTAVE: f64 = 8.0;
 const BINS: usize = 128;
@@ -14,8 +18,9 @@ const RESCALE_AT: f32 = 1e6;
 /// `tail` quantile `u` the excesses over `u` are taken as exponential with their own mean (the
 /// peaks-over-threshold method with shape 0: Coles, "An Introduction to Statistical Modeling of
 /// Extreme Values", 2001, section 4.2), so that rarer than anything seen can still be told apart.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tail {
+    #[serde(with = "raw::f32s")]
     weights: [f32; BINS],
     total: f32,
     /// Weight of the next error; grows instead of all others shrinking.
@@ -35,6 +40,11 @@ impl Tail {
             growth: (1.0 / memory).exp2() as f32,
             tail: tail as f32,
         }
+    }
+
+    /// This past under the settings of `fresh`.
+    pub fn adopt(self, fresh: &Self) -> Self {
+        Self { growth: fresh.growth, tail: fresh.tail, ..self }
     }
 
     /// Effective number of past errors.

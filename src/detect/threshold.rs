@@ -1,5 +1,7 @@
 //! The operator's alert budget as a threshold on surprise.
 
+use serde::{Deserialize, Serialize};
+
 use super::Budget;
 use crate::record::{EventTime, Millis, Step};
 
@@ -21,7 +23,7 @@ const LIFT: f64 = 0.5;
 /// the threshold is the base times `1 + d / 2`. Over any span of `n` rows a series therefore
 /// opens at most `p n + alerts + 1 + 2 (r - 1)` alerts, where `r` is the largest surprise of the
 /// span over the base threshold: more than the budget only for what is far more unusual.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Threshold {
     account: Option<f64>,
     spacing_ms: f64,
@@ -38,6 +40,12 @@ impl Threshold {
             Step::Event => (1.0, false),
         };
         Self { account: None, spacing_ms, rows: 0, grid, last: None }
+    }
+
+    /// This account under the settings of `fresh`; `None` if one has a grid and the other none.
+    pub fn adopt(self, fresh: &Self) -> Option<Self> {
+        let spacing_ms = if fresh.grid { fresh.spacing_ms } else { self.spacing_ms };
+        (self.grid == fresh.grid).then_some(Self { spacing_ms, ..self })
     }
 
     /// Takes note of a row: earns its share of the budget, finds the spacing without a grid.

@@ -16,7 +16,9 @@ mod ids;
 mod score;
 mod series;
 mod shard;
+mod snapshot;
 mod spec;
 
 pub use shard::{Shard, ShardStatus};
+pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;

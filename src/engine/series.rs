@@ -1,5 +1,7 @@
 //! The state of one series.
 
+use serde::{Deserialize, Serialize};
+
 use super::StreamSpec;
 use crate::detect::{AlertState, Budget, Residuals, Tail, Threshold};
 use crate::forecast::Forecaster;
@@ -8,7 +10,7 @@ use crate::record::{EventTime, SeriesKey, Step};
 use crate::window::{ClosedRow, OpenRows, RowMark, WindowRing};
 
 /// Everything that belongs to one series and to no other.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Series {
     pub(super) key: SeriesKey,
     pub(super) open: OpenRows,
@@ -23,6 +25,7 @@ pub(super) struct Series {
     /// Its own network, in `scope = "series"`.
     pub(super) learner: Option<Box<Learner>>,
     /// A closed row waits for its result; the next row must wait for it.
+    #[serde(skip)]
     pub(super) pending: bool,
     /// Rows since the series began, gaps included.
     pub(super) rows: u64,
@@ -54,6 +57,38 @@ impl Series {
             windows: 0,
             last_row: None,
         }
+    }
+
+    /// What this series knows, under the settings of `fresh`; `None` if its shapes are others.
+    pub(super) fn adopt(self, spec: &StreamSpec, fresh: Self) -> Option<Self> {
+        let Self { tails: [window, newest], .. } = self;
+        let [fresh_window, fresh_newest] = &fresh.tails;
+        let forecasters = self.forecasters.into_iter().zip(fresh.forecasters);
+        let forecasters: Vec<Forecaster> =
+            forecasters.map(|(known, fresh)| known.adopt(fresh)).collect::<Option<_>>()?;
+        let targets = spec.forecast.as_ref().map_or(0, |params| params.targets.len());
+        let sound = self.open.fits(spec.channels.len()) && forecasters.len() == targets;
+        sound.then_some(())?;
+        Some(Self {
+            key: self.key,
+            open: self.open,
+            ring: self.ring.adopt(&fresh.ring)?,
+            scaler: self.scaler.adopt(&fresh.scaler)?,
+            residuals: self.residuals.adopt(&fresh.residuals)?,
+            tails: [window.adopt(fresh_window), newest.adopt(fresh_newest)],
+            threshold: self.threshold.adopt(&fresh.threshold)?,
+            alert: self.alert,
+            forecasters,
+            learner: match (self.learner, fresh.learner) {
+                (Some(known), Some(fresh)) => Some(Box::new(known.adopt(*fresh)?)),
+                (None, None) => None,
+                _ => return None,
+            },
+            pending: false,
+            rows: self.rows,
+            windows: self.windows,
+            last_row: self.last_row,
+        })
     }
 
     /// Rows missing between the last closed row and `start`; 0 without a grid.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::series::Series;
 use super::{StreamSpec, ids};
@@ -20,21 +21,37 @@ const PENDING_MAX: usize = 4_096;
 ///
 /// Its state is a function of (spec, partition, the records in order, the `close_until` calls):
 /// how the records are cut into batches and when [`Shard::settle`] is called changes no output.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Shard {
+    #[serde(skip)]
     pub(super) spec: Arc<StreamSpec>,
+    #[serde(skip)]
     pub(super) partition: i32,
     watermark: Watermark,
+    #[serde(skip)]
     index: FxHashMap<SeriesKey, usize>,
     pub(super) series: Vec<Series>,
     /// Series with a row that ends at a time, in the order in which the rows were opened.
     due: BTreeMap<EventTime, Vec<usize>>,
     /// The network of all series, in `scope = "shard"`.
     pub(super) shared: Option<Learner>,
+    #[serde(skip)]
     pub(super) space: Workspace,
+    #[serde(skip)]
     pub(super) pending: Vec<Pending>,
+    #[serde(skip)]
     pub(super) pending_windows: usize,
     pub(super) loss: Option<f64>,
+}
+
+/// The stored fields of a [`Shard`].
+#[derive(Debug, Deserialize)]
+pub(super) struct Stored {
+    watermark: Watermark,
+    series: Vec<Series>,
+    due: BTreeMap<EventTime, Vec<usize>>,
+    shared: Option<Learner>,
+    loss: Option<f64>,
 }
 
 /// A closed row that waits for its result.
@@ -87,6 +104,31 @@ impl Shard {
             pending_windows: 0,
             loss: None,
         }
+    }
+
+    /// A shard that goes on with a stored state; `None` if the state contradicts itself or `spec`.
+    pub(super) fn adopt(spec: Arc<StreamSpec>, partition: i32, stored: Stored) -> Option<Self> {
+        let mut shard = Self::new(Arc::clone(&spec), partition);
+        shard.watermark = stored.watermark.adopt(&shard.watermark);
+        shard.shared = match (stored.shared, shard.shared.take()) {
+            (Some(known), Some(fresh)) => Some(known.adopt(fresh)?),
+            (None, None) => None,
+            _ => return None,
+        };
+        for series in stored.series {
+            let key = Arc::clone(&series.key);
+            let own = shard.shared.is_none().then(|| Box::new(new_learner(&spec, &key)));
+            let fresh = Series::new(&spec, Arc::clone(&key), own);
+            shard.series.push(series.adopt(&spec, fresh)?);
+            let index = shard.series.len() - 1;
+            if shard.index.insert(key, index).is_some() {
+                return None;
+            }
+        }
+        let known = |index: &usize| *index < shard.series.len();
+        let all_known = stored.due.values().flatten().all(known);
+        (shard.due, shard.loss) = (stored.due, stored.loss);
+        all_known.then_some(shard)
     }
 
     /// Takes one record. `log_time` is the record's Kafka time, the bound of `ahead_max`.

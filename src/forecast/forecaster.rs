@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use ndarray::Array1;
+use serde::{Deserialize, Serialize};
 
 use super::head::RidgeHead;
 use super::history::{History, Norm};
@@ -44,7 +45,7 @@ pub struct PointSet {
 }
 
 /// The forecaster of one target.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Forecaster {
     params: ForecastParams,
     history: History,
@@ -58,14 +59,14 @@ pub struct Forecaster {
 }
 
 /// What was known and said at one row.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Origin {
     norm: Norm,
     said: Vec<Said>,
 }
 
 /// What was said for one horizon: candidates as in [`Contest`], and the published interval.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Said {
     features: Array1<f64>,
     candidates: Vec<f64>,
@@ -74,12 +75,35 @@ struct Said {
 }
 
 /// Everything that belongs to one horizon.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Lane {
     horizon: usize,
     head: RidgeHead,
     bands: Bands,
     contest: Contest,
+}
+
+impl Origin {
+    fn fits(&self, of: &Forecaster, features: usize) -> bool {
+        let (candidates, levels) = (of.params.seasons.len() + 2, of.params.levels.len());
+        let sound = |said: &Said| {
+            said.features.len() == features
+                && said.candidates.len() == candidates
+                && said.bounds.len() == levels
+        };
+        self.said.len() == of.lanes.len() && self.said.iter().all(sound)
+    }
+}
+
+impl Lane {
+    fn adopt(self, fresh: &Self) -> Option<Self> {
+        (self.horizon == fresh.horizon).then_some(Self {
+            horizon: self.horizon,
+            head: self.head.adopt(&fresh.head)?,
+            bands: self.bands.adopt(&fresh.bands)?,
+            contest: self.contest.adopt(&fresh.contest)?,
+        })
+    }
 }
 
 impl Forecaster {
@@ -104,6 +128,31 @@ impl Forecaster {
             rows: 0,
             params: params.clone(),
         }
+    }
+
+    /// What this forecaster knows, under the settings of `fresh`; `None` if its shapes are others.
+    pub fn adopt(self, fresh: Self) -> Option<Self> {
+        let features = fresh.feature_count();
+        let reach = fresh.params.horizons.last().map_or(1, |h| *h as usize);
+        let sound = self.origins.iter().all(|origin| origin.fits(&fresh, features))
+            && self.origins.len() <= reach
+            && self.z.len() == fresh.z.len();
+        sound.then_some(())?;
+        let pairs = self.profiles.into_iter().zip(&fresh.profiles);
+        let profiles: Vec<Profile> = pairs.map(|(p, f)| p.adopt(f)).collect::<Option<_>>()?;
+        let pairs = self.lanes.into_iter().zip(&fresh.lanes);
+        let lanes: Vec<Lane> = pairs.map(|(lane, f)| lane.adopt(f)).collect::<Option<_>>()?;
+        let whole = profiles.len() == fresh.profiles.len() && lanes.len() == fresh.lanes.len();
+        whole.then_some(())?;
+        Some(Self {
+            history: self.history.adopt(&fresh.history)?,
+            profiles,
+            lanes,
+            origins: self.origins,
+            z: self.z,
+            rows: self.rows,
+            params: fresh.params,
+        })
     }
 
     /// Takes the next closed row: `y` is NaN if missing, `z` is the newest code `(k,)` if there is

@@ -2,6 +2,7 @@
 
 use linfa_linalg::cholesky::SolveCInplace;
 use ndarray::{Array1, Array2, ArrayView1};
+use serde::{Deserialize, Serialize};
 
 /// Growing weights are divided out when they pass this.
 const RESCALE_AT: f64 = 1e9;
@@ -12,7 +13,7 @@ const INTERCEPT_PENALTY: f64 = 1e-3;
 ///
 /// The penalty does not fade with the data, so the solution always exists (Hoerl and Kennard,
 /// "Ridge Regression", 1970).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RidgeHead {
     gram: Array2<f64>,
     moment: Array1<f64>,
@@ -34,6 +35,16 @@ impl RidgeHead {
             penalty,
             observations: 0,
         }
+    }
+
+    /// These equations under the settings of `fresh`; `None` if they are of another shape.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        let p = fresh.moment.len();
+        let sound = self.gram.dim() == (p, p)
+            && self.gram.is_standard_layout()
+            && self.moment.len() == p
+            && self.weights.as_ref().is_none_or(|weights| weights.len() == p);
+        sound.then_some(Self { growth: fresh.growth, penalty: fresh.penalty, ..self })
     }
 
     /// Takes a pair of features `(p,)` and target; both finite, in scaled units.

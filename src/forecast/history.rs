@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Longest memory of level and scale, in rows, when there is no season.
 const MEMORY_MIN: f64 = 64.0;
 /// Scaled values are cut here.
 const CLIP: f64 = 6.0;
 
 /// Level and scale at the origin of a forecast.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Norm {
     pub(super) level: f64,
     pub(super) scale: f64,
@@ -27,7 +29,7 @@ impl Norm {
 }
 
 /// The last values, oldest first, and running level and scale.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct History {
     values: VecDeque<f64>,
     capacity: usize,
@@ -52,6 +54,13 @@ impl History {
             spread: 0.0,
             lowest: f64::INFINITY,
         }
+    }
+
+    /// This past, if it is of the same season and not longer than `fresh` may hold.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        let same = (self.capacity, self.season) == (fresh.capacity, fresh.season);
+        (same && self.values.len() <= fresh.capacity)
+            .then_some(Self { memory: fresh.memory, ..self })
     }
 
     /// Takes the next row; NaN is filled with the value a season ago, else the last one.

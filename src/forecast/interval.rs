@@ -1,5 +1,7 @@
 //! Prediction intervals that keep their promise online.
 
+use serde::{Deserialize, Serialize};
+
 /// Step of the quantile tracker, in units of the quantile.
 const STEP: f64 = 0.02;
 
@@ -8,7 +10,7 @@ const STEP: f64 = 0.02;
 /// Residuals are divided by the running mean absolute residual, then each quantile moves by
 /// `0.02 (τ − [z < q]) max(1, |q|)` (online subgradient of the pinball loss; Gibbs and Candès,
 /// "Adaptive Conformal Inference", 2021, track coverage the same way).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Bands {
     levels: Vec<Level>,
     scale: f64,
@@ -16,7 +18,7 @@ pub(super) struct Bands {
     count: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Level {
     level: f64,
     lower: f64,
@@ -32,6 +34,12 @@ impl Bands {
             Level { level, lower: -reach, upper: reach, covered: level }
         });
         Self { levels: levels.collect(), scale: 0.0, rate: 1.0 / memory, count: 0 }
+    }
+
+    /// These quantiles under the settings of `fresh`; `None` if they are of other levels.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        let levels = |bands: &Self| bands.levels.iter().map(|l| l.level).collect::<Vec<f64>>();
+        (levels(&self) == levels(fresh)).then_some(Self { rate: fresh.rate, ..self })
     }
 
     /// Offsets from the point forecast: `(level, lower <= 0, upper >= 0)`, each containing the

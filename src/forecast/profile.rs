@@ -1,11 +1,16 @@
 //! The usual course of a season: an average of many seasons is less noisy than the last one.
 
+use serde::{Deserialize, Serialize};
+
+use crate::record::raw;
+
 /// Weight of the newest season in the average.
 const GAIN: f64 = 0.2;
 
 /// Exponentially weighted value of each phase of one season, as deviation from the level.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Profile {
+    #[serde(with = "raw::f64s")]
     phases: Vec<f64>,
     next: usize,
     deviations: [f64; 3],
@@ -15,6 +20,12 @@ impl Profile {
     /// For seasons of `season` rows; a phase not seen yet is NaN.
     pub(super) fn new(season: usize) -> Self {
         Self { phases: vec![f64::NAN; season], next: 0, deviations: [0.0; 3] }
+    }
+
+    /// This course, if it is of the same season as `fresh`.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        let season = fresh.phases.len();
+        (self.phases.len() == season && self.next < season).then_some(self)
     }
 
     /// Takes the next row's deviation from the level; NaN leaves its phase as it is.

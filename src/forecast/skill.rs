@@ -1,5 +1,7 @@
 //! Live comparison of the ridge with the naive forecasts, per horizon.
 
+use serde::{Deserialize, Serialize};
+
 /// The ridge is replaced only when it is this much worse than the best naive one, and comes back
 /// when it is better at all: no flapping at equality.
 const TOLERANCE: f64 = 1.02;
@@ -7,7 +9,7 @@ const TOLERANCE: f64 = 1.02;
 /// Discounted mean absolute error of every candidate at one horizon.
 ///
 /// Candidate 0 is the ridge, 1 the last value, the others the seasonal naives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Contest {
     errors: Vec<f64>,
     count: u64,
@@ -25,6 +27,12 @@ impl Contest {
             rate: 1.0 / memory,
             ridge_published: false,
         }
+    }
+
+    /// These errors under the settings of `fresh`; `None` if they are of other candidates.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        let same = self.errors.len() == fresh.errors.len();
+        same.then_some(Self { rate: fresh.rate, ..self })
     }
 
     /// Takes the absolute error of each candidate; NaN for one that made no forecast.

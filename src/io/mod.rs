@@ -11,6 +11,7 @@ mod laws;
 mod log;
 pub mod memory;
 mod params;
+pub mod snapshot;
 pub mod topics;
 
 pub use decode::{DecodeError, Decoder, InputError, timestamp};
@@ -18,10 +19,10 @@ pub use dlq::dead_letter;
 pub use encode::{Encoder, Origin};
 pub use error::IoError;
 pub use kafka::{KafkaLog, version_text};
-pub use log::{Log, LogEvent, MessageRef, OutMessage, Position};
+pub use log::{Bounds, DeliverError, Log, LogEvent, MessageRef, OutMessage, Part, Place, StateRef};
 pub use memory::{DeliverFault, MemoryBroker, MemoryLog, StoredRecord};
 pub use params::{
-    ChannelParams, EntitySource, InputParams, KafkaParams, OffsetReset, TimestampFormat,
+    ChannelParams, Delivery, EntitySource, InputParams, KafkaParams, OffsetReset, TimestampFormat,
     TimestampSource, TopicNames,
 };
 pub use topics::{TopicInfo, TopicOutcome, TopicSpec, ensure_topics, list_topics};

@@ -19,6 +19,16 @@ pub enum OffsetReset {
     Latest,
 }
 
+/// What a crash may do to outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Nothing: outputs, positions and state are one transaction.
+    ExactlyOnce,
+    /// Some outputs may be written twice, under the same ids.
+    AtLeastOnce,
+}
+
 /// The connection and the pace of delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +39,16 @@ pub struct KafkaParams {
     pub group_id: String,
     /// Where to start when the group has no committed offset.
     pub offset_reset: OffsetReset,
+    /// What a crash may do to outputs.
+    pub delivery: Delivery,
+    /// Name of this process among those of the group; by default the name of the host. Part of
+    /// the id of its transactions: a restart under the same name ends what it left open.
+    pub instance: Option<String>,
+    /// Threads, each with its own consumer, producer and share of the partitions.
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: usize,
+    /// Longest life of a transaction; a worker that dies holds its successor up for so long.
+    pub transaction_timeout: Millis,
     /// Most records taken into one batch; outputs and offsets are delivered per batch.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub batch_records_max: usize,
@@ -56,6 +76,15 @@ pub struct TopicNames {
     pub forecasts: String,
     /// Dead letters.
     pub dlq: String,
+    /// State of the shards, one compacted topic a stream; `{stream}` is its name.
+    pub state: String,
+}
+
+impl TopicNames {
+    /// The state topic of a stream.
+    pub fn state_of(&self, stream: &str) -> String {
+        self.state.replace("{stream}", stream)
+    }
 }
 
 /// How a timestamp field is written.

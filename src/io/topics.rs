@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -26,6 +26,24 @@ pub struct TopicSpec {
     pub replication: i32,
     /// Topic settings such as `cleanup.policy`; the broker's defaults hold for the others.
     pub config: BTreeMap<String, String>,
+}
+
+impl TopicSpec {
+    /// A state topic: compacted, so that it holds the newest snapshots and little else.
+    pub fn state(name: &str, partitions: usize) -> Self {
+        let config = [
+            ("cleanup.policy", "compact"),
+            // Old snapshots are large: they should not wait for a gigabyte of new ones.
+            ("segment.bytes", "67108864"),
+            ("min.cleanable.dirty.ratio", "0.3"),
+        ];
+        Self {
+            name: name.to_owned(),
+            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+            replication: -1,
+            config: config.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        }
+    }
 }
 
 /// What became of a [`TopicSpec`].
@@ -79,6 +97,37 @@ pub fn ensure_topics(
         _ => TopicOutcome::Existed { partitions: present.get(&spec.name).copied().unwrap_or(0) },
     };
     Ok(specs.iter().map(|spec| (spec.name.clone(), outcome(spec))).collect())
+}
+
+/// Makes a topic, or adds partitions to it until it has those of `spec`. Blocks.
+///
+/// # Errors
+///
+/// As [`ensure_topics`], and [`IoError::Broker`] if the cluster refuses it.
+pub fn grow_topic(params: &KafkaParams, spec: &TopicSpec) -> Result<(), IoError> {
+    let refused = |detail: String| IoError::Broker { operation: "make a topic", detail };
+    let wanted = usize::try_from(spec.partitions).unwrap_or(0);
+    match ensure_topics(params, std::slice::from_ref(spec))?.pop() {
+        Some((_, TopicOutcome::Failed { detail })) => {
+            return Err(refused(format!("{}: {detail}", spec.name)));
+        }
+        Some((_, TopicOutcome::Existed { partitions })) if partitions < wanted => {}
+        _ => return Ok(()),
+    }
+    let client: AdminClient<DefaultClientContext> =
+        admin(params)?.create().map_err(client_error)?;
+    let options = AdminOptions::new().request_timeout(Some(WAIT)).operation_timeout(Some(WAIT));
+    let more = NewPartitions::new(&spec.name, wanted);
+    let results = block_on(client.create_partitions([&more], &options));
+    for result in results.map_err(|error| refused(error.to_string()))? {
+        // Another process may have been faster.
+        if let Err((name, code)) = result
+            && code != RDKafkaErrorCode::InvalidPartitions
+        {
+            return Err(refused(format!("{name}: {code}")));
+        }
+    }
+    Ok(())
 }
 
 /// All topics of the cluster by name, without the internal ones. Blocks.

@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1).
 
+use serde::{Deserialize, Serialize};
+
 use super::dense::{Dense, DenseGradient};
 
 const BETA_1: f32 = 0.9;
@@ -7,14 +9,14 @@ const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 /// First and second moments of every parameter, and the number of steps taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Adam {
     learning_rate: f32,
     steps: u64,
     moments: Vec<Moments>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Moments {
     first: DenseGradient,
     second: DenseGradient,
@@ -30,6 +32,15 @@ impl Adam {
             })
             .collect();
         Self { learning_rate, steps: 0, moments }
+    }
+
+    /// These moments at the learning rate of `fresh`; `None` if they are of another shape.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        let like =
+            |(a, b): (&Moments, &Moments)| a.first.is_like(&b.first) && a.second.is_like(&b.second);
+        let same = self.moments.len() == fresh.moments.len()
+            && self.moments.iter().zip(&fresh.moments).all(like);
+        same.then_some(Self { learning_rate: fresh.learning_rate, ..self })
     }
 
     /// Steps taken so far.

@@ -4,6 +4,7 @@ use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_reduction::Pca;
 use ndarray::{Array1, Array2, ArrayView1};
+use serde::{Deserialize, Serialize};
 
 /// Windows between two fits of the PCA.
 const FIT_EVERY: u64 = 4_096;
@@ -20,7 +21,7 @@ const MEMORY: f64 = 500.0;
 ///
 /// An autoencoder that is not clearly below 1 is not worth its cost (Bourlard and Kamp,
 /// "Auto-association by multilayer perceptrons and singular value decomposition", 1988).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LinearControl {
     latent: usize,
     fitted: Option<Fitted>,
@@ -29,7 +30,7 @@ pub(super) struct LinearControl {
     errors: [f64; 2],
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Fitted {
     mean: Array1<f64>,
     components: Array2<f64>,
@@ -38,6 +39,16 @@ struct Fitted {
 impl LinearControl {
     pub(super) fn new(latent: usize) -> Self {
         Self { latent, fitted: None, windows: 0, compared: 0, errors: [0.0; 2] }
+    }
+
+    /// This control, if it compares with as many components of windows as wide.
+    pub(super) fn adopt(self, fresh: &Self, width: usize) -> Option<Self> {
+        let sound = |f: &Fitted| {
+            f.mean.len() == width
+                && f.components.ncols() == width
+                && f.components.is_standard_layout()
+        };
+        (self.latent == fresh.latent && self.fitted.as_ref().is_none_or(sound)).then_some(self)
     }
 
     /// Takes a calm window `(d,)` and the autoencoder's mean squared error on it. Windows with

@@ -4,11 +4,12 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use rand::Rng;
 use rand_distr::{Distribution, Normal};
+use serde::{Deserialize, Serialize};
 
 use super::Activation;
 
 /// Weights `(n_in, n_out)`, biases `(n_out,)` and the activation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     pub(super) weights: Array2<f32>,
     pub(super) biases: Array1<f32>,
@@ -32,6 +33,13 @@ impl Dense {
             biases: Array1::zeros(outputs),
             activation,
         }
+    }
+
+    /// Whether both are of one shape.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let shape = |layer: &Self| (layer.weights.dim(), layer.biases.dim(), layer.activation);
+        let standard = self.weights.is_standard_layout() && self.biases.is_standard_layout();
+        standard && shape(self) == shape(other)
     }
 
     /// Writes `f(x · w + b)` into `y`; `x` is `(b, n_in)`, `y` is `(b, n_out)`.
@@ -61,13 +69,20 @@ impl Dense {
 }
 
 /// Gradients of one layer, shaped as its weights and biases.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct DenseGradient {
     pub(super) weights: Array2<f32>,
     pub(super) biases: Array1<f32>,
 }
 
 impl DenseGradient {
+    /// Whether both are of one shape.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let shape = |gradient: &Self| (gradient.weights.dim(), gradient.biases.dim());
+        let standard = self.weights.is_standard_layout() && self.biases.is_standard_layout();
+        standard && shape(self) == shape(other)
+    }
+
     pub(super) fn zeros_like(layer: &Dense) -> Self {
         Self {
             weights: Array2::zeros(layer.weights.raw_dim()),

@@ -5,23 +5,26 @@ use std::sync::Arc;
 use ndarray::ArrayView1;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
 use super::control::LinearControl;
 use super::reservoir::Reservoir;
 use super::{ModelError, ModelParams, Network, Workspace};
+use crate::record::raw;
 
 /// A network with its optimiser, its memory of past windows and its random numbers.
 ///
 /// Training happens at counted windows: after each call of [`Learner::count_window`] that returns
 /// `true`, the caller takes one [`Learner::step`]. Clock and batch boundaries play no part.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Learner {
     network: Network,
     adam: Adam,
     reservoir: Reservoir,
     control: LinearControl,
     /// Learnable windows since the last step, newest last, at most half a batch of them.
+    #[serde(with = "raw::f32s")]
     fresh: Vec<f32>,
     rng: Xoshiro256PlusPlus,
     latent_space_id: Arc<str>,
@@ -55,6 +58,26 @@ impl Learner {
             windows: 0,
             since_step: 0,
         }
+    }
+
+    /// What this learner knows, under the settings of `fresh`; `None` if its shapes are others.
+    pub fn adopt(self, fresh: Self) -> Option<Self> {
+        let width = fresh.width;
+        let sound = self.network.is_like(&fresh.network)
+            && self.width == width
+            && self.fresh.len().is_multiple_of(width);
+        sound.then_some(())?;
+        Some(Self {
+            network: self.network,
+            adam: self.adam.adopt(&fresh.adam)?,
+            reservoir: self.reservoir.adopt(&fresh.reservoir)?,
+            control: self.control.adopt(&fresh.control, width)?,
+            fresh: self.fresh,
+            rng: self.rng,
+            windows: self.windows,
+            since_step: self.since_step,
+            ..fresh
+        })
     }
 
     /// The network, for scoring.

@@ -2,6 +2,7 @@
 
 use ndarray::s;
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::dense::Dense;
 use super::{Activation, ModelParams, Workspace};
@@ -10,7 +11,7 @@ use super::{Activation, ModelParams, Workspace};
 const HUBER: f32 = 1.0;
 
 /// Layers from input to reconstruction; the code is the output of `code_layer`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     layers: Vec<Dense>,
     code_layer: usize,
@@ -38,6 +39,14 @@ impl Network {
             })
             .collect();
         Self { layers, code_layer }
+    }
+
+    /// Whether both are of one shape.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let layers = self.layers.iter().zip(&other.layers);
+        self.layers.len() == other.layers.len()
+            && self.code_layer == other.code_layer
+            && layers.into_iter().all(|(a, b)| a.is_like(b))
     }
 
     /// Input width, then the output width of each layer.

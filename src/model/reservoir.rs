@@ -2,22 +2,33 @@
 
 use ndarray::{ArrayView1, ArrayViewMut1};
 use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::record::raw;
 
 /// At most `capacity` windows of `d` cells; once full, each new window replaces a random one.
 ///
 /// Ages then follow a geometric distribution with mean `capacity` windows: recent behaviour
 /// weighs more, old behaviour never vanishes at once (compare Vitter, "Random Sampling with a
 /// Reservoir", 1985, which keeps all ages alike and would never let go of the past).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Reservoir {
     capacity: usize,
     width: usize,
+    #[serde(with = "raw::f32s")]
     cells: Vec<f32>,
 }
 
 impl Reservoir {
     pub(super) fn new(capacity: usize, width: usize) -> Self {
         Self { capacity, width, cells: Vec::new() }
+    }
+
+    /// These windows, as many as `fresh` may hold; `None` if they are of another width.
+    pub(super) fn adopt(mut self, fresh: &Self) -> Option<Self> {
+        let whole = self.width == fresh.width && self.cells.len().is_multiple_of(fresh.width);
+        self.cells.truncate(fresh.capacity.saturating_mul(fresh.width));
+        whole.then_some(Self { capacity: fresh.capacity, ..self })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Causal standardisation of the channels of one series.
 
+use serde::{Deserialize, Serialize};
+
 /// Slowest rate of change: after this many rows the past fades instead of averaging for ever.
 const MEMORY_ROWS: f64 = 20_000.0;
 
@@ -11,12 +13,12 @@ const CLIP: f64 = 10.0;
 /// `scale` uses what was known *before* the value (test, then train); `learn` then takes the
 /// value in with rate `max(1 / n, 1 / 20000)`. The scaled value is `asinh(z)`, `z` in standard
 /// deviations cut to ±10: linear near the mean, logarithmic for spikes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scaler {
     channels: Vec<Moments>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct Moments {
     count: u32,
     mean: f64,
@@ -27,6 +29,11 @@ impl Scaler {
     /// Nothing known about `channels` channels.
     pub fn new(channels: usize) -> Self {
         Self { channels: vec![Moments::default(); channels] }
+    }
+
+    /// These moments, if they are those of as many channels as `fresh` has.
+    pub fn adopt(self, fresh: &Self) -> Option<Self> {
+        (self.channels.len() == fresh.channels.len()).then_some(self)
     }
 
     /// The scaled value of channel `c`; NaN stays NaN.

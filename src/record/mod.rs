@@ -6,6 +6,7 @@
 mod fact;
 mod number;
 mod output;
+pub mod raw;
 mod time;
 
 pub use fact::{Facts, Placement};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{EventTime, Facts, Millis, SeriesKey};
 
 /// Everything one call into the engine produced, in order.
@@ -76,7 +78,7 @@ pub enum AlertChange {
 }
 
 /// How bad, from the anomaly score at its worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     /// Score from 1.
     Warning,

@@ -2,7 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Error, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
+    Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    Opts, Registry,
 };
 
 /// A registry that is being filled.
@@ -25,6 +26,20 @@ impl Families<'_> {
 
     pub fn single_gauge(self, name: &str, help: &str) -> Result<Gauge, Error> {
         self.keep(Gauge::new(name, help)?)
+    }
+
+    pub fn single_counter(self, name: &str, help: &str) -> Result<IntCounter, Error> {
+        self.keep(IntCounter::with_opts(Opts::new(name, help))?)
+    }
+
+    pub fn single_histogram(
+        self,
+        name: &str,
+        help: &str,
+        buckets: &[f64],
+    ) -> Result<Histogram, Error> {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        self.keep(Histogram::with_opts(options)?)
     }
 
     pub fn histogram(

@@ -26,6 +26,7 @@ impl PartitionLabels<'_> {
 pub struct IngestMetrics {
     pub(super) consumed: IntCounterVec,
     pub(super) consumed_bytes: IntCounterVec,
+    pub(super) replayed: IntCounterVec,
     pub(super) rejected: IntCounterVec,
     pub(super) dead_letters: IntCounterVec,
     pub(super) late: IntCounterVec,
@@ -49,6 +50,11 @@ impl IngestMetrics {
             consumed_bytes: to.counter(
                 "latentd_records_consumed_bytes_total",
                 "Bytes of keys and values read.",
+                &["stream"],
+            )?,
+            replayed: to.counter(
+                "latentd_records_replayed_total",
+                "Records read again to rebuild state; they emit nothing and count nowhere else.",
                 &["stream"],
             )?,
             rejected: to.counter(
@@ -103,6 +109,11 @@ impl IngestMetrics {
     pub fn count_consumed(&self, of: PartitionLabels<'_>, records: u64, bytes: u64) {
         of.with(|labels| self.consumed.with_label_values(labels).inc_by(records));
         self.consumed_bytes.with_label_values(&[of.stream]).inc_by(bytes);
+    }
+
+    /// Counts records read again in silence.
+    pub fn count_replayed(&self, stream: &str, records: u64) {
+        self.replayed.with_label_values(&[stream]).inc_by(records);
     }
 
     /// Counts one refused record.

@@ -5,7 +5,7 @@ use prometheus::{Error, Gauge, GaugeVec, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::shards::SEVERITIES;
-use super::{DeliveryMetrics, IngestMetrics, ShardMetrics};
+use super::{DeliveryMetrics, IngestMetrics, ShardMetrics, StateMetrics};
 use crate::record::Facts;
 
 /// What was built.
@@ -28,6 +28,8 @@ pub struct Metrics {
     pub shards: ShardMetrics,
     /// Output side.
     pub delivery: DeliveryMetrics,
+    /// State.
+    pub state: StateMetrics,
 }
 
 impl Metrics {
@@ -53,6 +55,7 @@ impl Metrics {
             ingest: IngestMetrics::register(to)?,
             shards: ShardMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
+            state: StateMetrics::register(to)?,
         })
     }
 
@@ -74,7 +77,11 @@ impl Metrics {
         for moved in ["assigned", "revoked"] {
             ingest.rebalances.with_label_values(&[stream, moved]);
         }
-        for family in [&ingest.consumed_bytes, &ingest.duplicates] {
+        for outcome in ["restored", "anew", "failed", "refused"] {
+            self.state.restores.with_label_values(&[outcome]);
+        }
+        self.state.gone.with_label_values(&[stream]);
+        for family in [&ingest.consumed_bytes, &ingest.duplicates, &ingest.replayed] {
             family.with_label_values(&[stream]);
         }
         let facts = Facts::default();

@@ -13,6 +13,11 @@ pub enum NotReady {
     Unassigned,
     /// The first batch after the assignment is still on its way.
     FirstBatch,
+    /// State is restored, or records are read again to complete it.
+    Restoring {
+        /// Number of partitions.
+        partitions: usize,
+    },
     /// Outputs are not acknowledged.
     Undelivered {
         /// Attempts so far.
@@ -29,6 +34,9 @@ impl fmt::Display for NotReady {
         match self {
             Self::Unassigned => write!(f, "no partitions assigned yet"),
             Self::FirstBatch => write!(f, "the first batch is not delivered yet"),
+            Self::Restoring { partitions } => {
+                write!(f, "the state of {partitions} partitions is being restored")
+            }
             Self::Undelivered { attempts, detail } => {
                 write!(f, "outputs are not acknowledged after {attempts} attempts: {detail}")
             }

@@ -1,5 +1,7 @@
 //! One cell of an open row: several values of one channel become one.
 
+use serde::{Deserialize, Serialize};
+
 use super::Aggregate;
 
 /// The running aggregate of one channel in one row.
@@ -7,7 +9,7 @@ use super::Aggregate;
 /// The value of the newest instant is kept apart from the rest, so that a second record of the
 /// same instant can replace it ("last wins"). A repetition of an older instant cannot be told from
 /// a new value and is folded in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Cell {
     folded: f64,
     folded_count: u32,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::aggregate::Cell;
 use super::{Aggregate, RowParams};
 use crate::record::{EventTime, Placement, RecordRef};
@@ -19,7 +21,7 @@ pub struct ClosedRow {
     pub last_offset: i64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct OpenRow {
     start: i64,
     cells: Vec<Cell>,
@@ -29,13 +31,13 @@ struct OpenRow {
 }
 
 /// The open rows of one series, oldest first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct OpenRows {
     rows: VecDeque<OpenRow>,
     closed: Option<Closed>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Closed {
     start: i64,
     newest_time: i64,
@@ -91,6 +93,12 @@ impl OpenRows {
             first_offset: row.first_offset,
             last_offset: row.last_offset,
         })
+    }
+
+    /// Whether all rows have `channels` cells, and are in order.
+    pub fn fits(&self, channels: usize) -> bool {
+        self.rows.iter().all(|row| row.cells.len() == channels)
+            && self.rows.iter().zip(self.rows.iter().skip(1)).all(|(a, b)| a.start < b.start)
     }
 
     /// Rows not closed yet.

@@ -1,8 +1,9 @@
 //! The last rows of one series, standardised, ready to be read as a window.
 
 use ndarray::ArrayViewMut1;
+use serde::{Deserialize, Serialize};
 
-use crate::record::EventTime;
+use crate::record::{EventTime, raw};
 
 /// Where a row of the ring came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +24,13 @@ impl RowMark {
 }
 
 /// The newest `length` rows of `channels` values each; NaN where nothing was observed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WindowRing {
     length: usize,
     channels: usize,
+    #[serde(with = "raw::f32s")]
     cells: Vec<f32>,
+    #[serde(with = "marks")]
     marks: Vec<RowMark>,
     next: usize,
     observed: usize,
@@ -37,6 +40,17 @@ impl WindowRing {
     /// An empty ring.
     pub fn new(length: usize, channels: usize) -> Self {
         Self { length, channels, cells: Vec::new(), marks: Vec::new(), next: 0, observed: 0 }
+    }
+
+    /// These rows, if they are as wide and as many as `fresh` may hold.
+    pub fn adopt(self, fresh: &Self) -> Option<Self> {
+        let (length, channels) = (fresh.length, fresh.channels);
+        let rows = self.marks.len();
+        let same = (self.length, self.channels) == (length, channels);
+        let whole = self.cells.len() == rows * channels && rows <= length && self.next < length;
+        let observed = count_observed(&self.cells);
+        let in_turn = self.next == 0 || rows == length;
+        (same && whole && in_turn).then_some(Self { observed, ..self })
     }
 
     /// Appends a row of `channels` values, forgetting the oldest if the ring is full.
@@ -90,6 +104,34 @@ impl WindowRing {
         let first = self.marks.iter().map(|mark| mark.first_offset).min()?;
         let last = self.marks.iter().map(|mark| mark.last_offset).max()?;
         (first <= last).then_some((first, last))
+    }
+}
+
+/// Marks as three numbers each.
+mod marks {
+    use serde::{Deserializer, Serializer};
+
+    use super::RowMark;
+    use crate::record::{EventTime, raw};
+
+    pub(super) fn serialize<S: Serializer>(
+        marks: &[RowMark],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let numbers = |m: &RowMark| [m.start.as_millis(), m.first_offset, m.last_offset];
+        raw::i64s::serialize(&marks.iter().flat_map(numbers).collect::<Vec<i64>>(), serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<RowMark>, D::Error> {
+        let numbers: Vec<i64> = raw::i64s::deserialize(deserializer)?;
+        let mark = |of: &[i64]| RowMark {
+            start: EventTime::from_millis(of[0]),
+            first_offset: of[1],
+            last_offset: of[2],
+        };
+        Ok(numbers.chunks_exact(3).map(mark).collect())
     }
 }
 

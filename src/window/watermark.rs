@@ -1,11 +1,13 @@
 //! How far event time has certainly come.
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::{EventTime, Millis};
 
 /// The watermark of one partition: the largest event time seen minus the allowed disorder.
 ///
 /// It never moves back. (Akidau et al., "The Dataflow Model", VLDB 2015, section 3.2.)
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Watermark {
     max_out_of_order: Millis,
     current: Option<EventTime>,
@@ -15,6 +17,11 @@ impl Watermark {
     /// A watermark that stays `max_out_of_order` behind the largest event time.
     pub fn new(max_out_of_order: Millis) -> Self {
         Self { max_out_of_order, current: None }
+    }
+
+    /// This watermark under the settings of `fresh`.
+    pub fn adopt(self, fresh: &Self) -> Self {
+        Self { max_out_of_order: fresh.max_out_of_order, ..self }
     }
 
     /// Takes note of a record's event time. Returns whether the watermark moved.

@@ -108,7 +108,8 @@ fn codecs(c: &mut Criterion) {
     });
     let topics = ["alerts", "features", "forecasts", "dlq"].map(str::to_owned);
     let [alerts, features, forecasts, dlq] = topics;
-    let topics = TopicNames { alerts, features, forecasts, dlq };
+    let state = "state".to_owned();
+    let topics = TopicNames { alerts, features, forecasts, dlq, state };
     let mut encoder = Encoder::new("bench", &["value"], topics, "0");
     let end = EventTime::from_millis(1_767_225_600_000);
     let record = FeatureRecord {

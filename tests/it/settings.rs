@@ -49,7 +49,7 @@ fn a_stream_needs_a_name_topics_and_channels_only() {
 }
 
 #[test]
-fn the_defaults_name_every_key_but_those_of_one_stream_and_the_password_file() {
+fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default() {
     let defaults = std::fs::read_to_string(in_repository("config/default.toml")).unwrap();
     let defaults: Value = toml::from_str(&defaults).unwrap();
     let properties = |pointer: &str| json_schema().pointer(pointer).unwrap()["properties"].clone();
@@ -59,7 +59,10 @@ fn the_defaults_name_every_key_but_those_of_one_stream_and_the_password_file() {
         missing.cloned().collect::<Vec<_>>()
     };
     assert_eq!(compare("", &defaults), Vec::<String>::new());
-    assert_eq!(compare("/$defs/KafkaParams", &defaults["kafka"]), ["sasl_password_file"]);
+    assert_eq!(
+        compare("/$defs/KafkaParams", &defaults["kafka"]),
+        ["instance", "sasl_password_file"]
+    );
     let stream = &defaults["stream_defaults"];
     assert_eq!(compare("/$defs/StreamDefaults", stream), Vec::<String>::new());
     for (table, name) in [

@@ -24,6 +24,7 @@ fn encoder() -> Encoder {
         features: "latentd.features.v1".into(),
         forecasts: "latentd.forecasts.v1".into(),
         dlq: "latentd.dlq.v1".into(),
+        state: "latentd.state.{stream}.v1".into(),
     };
     Encoder::new("press-line", &["oil_temp", "flow"], topics, "0.1.0")
 }

@@ -1,39 +1,62 @@
 //! The consumer side: what its callbacks leave behind for the polling thread.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr as Code;
 use rdkafka::{ClientContext, TopicPartitionList};
 use serde::Deserialize;
 
 use super::report::Reporter;
-
-/// Topic and partition.
-pub(super) type Place = (String, i32);
+use crate::io::log::Place;
 
 /// A change of ownership, in the order in which the group decided it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Turn {
+    /// Ours, once [`assign`] has said where to begin.
     Assigned(Vec<Place>),
-    Revoked(Vec<Place>),
+    /// Wanted back, but ours until [`unassign`].
+    Revoking(Vec<Place>),
+    /// No longer ours.
+    Lost(Vec<Place>),
 }
 
 /// Context of the consumer. Callbacks run inside `poll` on the polling thread; they only write
 /// down what happened, so that nothing can wait for anything.
+///
+/// The client library lets an application answer a rebalance after the callback: the group waits
+/// for it, heartbeats go on. So state is restored before a partition is read, and stored before
+/// it is given away.
 #[derive(Debug, Default)]
 pub(super) struct Inlet {
     turns: Mutex<VecDeque<Turn>>,
     ends: Mutex<BTreeMap<String, BTreeMap<i32, PartitionEnd>>>,
+    /// Nobody will answer: give everything away at once.
+    closing: AtomicBool,
     reporter: Reporter,
 }
 
 impl Inlet {
+    fn push(&self, turn: Turn) {
+        lock(&self.turns).push_back(turn);
+    }
+
     /// The oldest change that was not handed out yet.
     pub(super) fn next_turn(&self) -> Option<Turn> {
         lock(&self.turns).pop_front()
+    }
+
+    /// From now on partitions are given away as soon as they are wanted back.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Records of a partition behind `position`, as far as the last statistics know; `None` as
@@ -64,16 +87,52 @@ impl ClientContext for Inlet {
 }
 
 impl ConsumerContext for Inlet {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let turn = match rebalance {
-            Rebalance::Assign(list) => Turn::Assigned(places(list)),
-            Rebalance::Revoke(list) => Turn::Revoked(places(list)),
-            Rebalance::Error(error) => {
-                self.reporter.fault("consumer", error, "rebalance");
-                return;
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: Code,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let nothing = partitions.count() == 0;
+        let at_once = match what {
+            Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.push(Turn::Assigned(places(partitions)));
+                (nothing || self.is_closing()).then(|| assign(consumer, partitions))
+            }
+            _ if self.is_closing() || nothing || consumer.assignment_lost() => {
+                self.push(Turn::Lost(places(partitions)));
+                Some(unassign(consumer, partitions))
+            }
+            _ => {
+                self.push(Turn::Revoking(places(partitions)));
+                None
             }
         };
-        lock(&self.turns).push_back(turn);
+        if let Some(Err(error)) = at_once {
+            self.reporter.fault("consumer", &error, "rebalance");
+        }
+    }
+}
+
+/// Answers an assignment: begins to read partitions at the offsets of the list.
+pub(super) fn assign(
+    consumer: &BaseConsumer<Inlet>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
+    }
+}
+
+/// Answers a revocation.
+pub(super) fn unassign(
+    consumer: &BaseConsumer<Inlet>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
     }
 }
 

@@ -1,14 +1,18 @@
 //! The log on a Kafka cluster, through librdkafka.
 //!
-//! [`KafkaLog`] joins `inlet` (consumer) and `outlet` (producer);
-//! `settings` has their properties, `report` their log lines. Delivery is at least once: outputs
-//! are acknowledged first, then positions are committed.
+//! [`KafkaLog`] joins a consumer (`inlet`) and a producer (`outlet`). With exactly-once delivery
+//! `transaction` makes outputs, state and positions one; with at-least-once delivery `commit`
+//! commits positions after the outputs were acknowledged. `reader` reads state topics, `settings`
+//! has the properties of all clients, `report` their log lines.
 
+mod commit;
 mod inlet;
 mod log;
 mod outlet;
+mod reader;
 mod report;
 pub(super) mod settings;
+mod transaction;
 
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,14 @@ use std::time::Duration;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig,
+};
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::report::Reporter;
 use super::settings::client_error;
-use crate::io::{IoError, OutMessage};
+use crate::io::{DeliverError, IoError, OutMessage};
 
 /// Wait for room in the full queue of the producer.
 const FULL: Duration = Duration::from_millis(10);
@@ -26,7 +28,7 @@ pub(super) struct Outlet {
 
 /// Context of the producer: counts what was not acknowledged.
 #[derive(Default)]
-struct Deliveries {
+pub(super) struct Deliveries {
     failures: Mutex<Failures>,
     reporter: Reporter,
 }
@@ -34,14 +36,15 @@ struct Deliveries {
 #[derive(Default)]
 struct Failures {
     count: usize,
-    first: Option<String>,
+    first: Option<(Option<RDKafkaErrorCode>, String)>,
 }
 
 impl Failures {
     fn note(&mut self, count: usize, topic: &str, error: &KafkaError) {
         self.count += count;
         if count > 0 {
-            self.first.get_or_insert_with(|| format!("topic {topic}: {error}"));
+            let detail = || (error.rdkafka_error_code(), format!("topic {topic}: {error}"));
+            self.first.get_or_insert_with(detail);
         }
     }
 }
@@ -77,35 +80,63 @@ impl Outlet {
         Ok(Self { producer: create(&config)?, config })
     }
 
+    pub(super) fn producer(&self) -> &BaseProducer<Deliveries> {
+        &self.producer
+    }
+
+    /// Puts a new producer in the place of the old one, which is gone first.
+    pub(super) fn renew(&mut self) -> Result<(), IoError> {
+        self.producer = create(&self.config)?;
+        Ok(())
+    }
+
     /// Writes all `outputs` and waits until each is acknowledged or given up, which takes at most
     /// `message.timeout.ms`.
-    pub(super) fn write_all(&mut self, outputs: &[OutMessage]) -> Result<(), IoError> {
-        self.renew_if_dead()?;
+    ///
+    /// # Errors
+    ///
+    /// [`DeliverError::Stop`] for a record that the broker takes in no circumstances, else
+    /// [`DeliverError::Again`].
+    pub(super) fn write_all<'a>(
+        &mut self,
+        outputs: impl ExactSizeIterator<Item = &'a OutMessage>,
+    ) -> Result<(), DeliverError> {
+        let sent = outputs.len();
         let deliveries = self.producer.context();
         *deliveries.failures() = Failures::default();
-        for (at, output) in outputs.iter().enumerate() {
+        for (at, output) in outputs.enumerate() {
             if let Err(error) = self.send(output) {
-                deliveries.failures().note(outputs.len() - at, &output.topic, &error);
+                deliveries.failures().note(sent - at, &output.topic, &error);
                 break;
             }
         }
         self.drain();
-        let failures = std::mem::take(&mut *deliveries.failures());
-        match failures.first {
+        let Failures { count, first } = std::mem::take(&mut *deliveries.failures());
+        match first {
             None => Ok(()),
-            Some(detail) => {
-                Err(IoError::Undelivered { sent: outputs.len(), failed: failures.count, detail })
+            Some((Some(RDKafkaErrorCode::MessageSizeTooLarge), detail)) => {
+                let detail = format!("{detail}; raise max.message.bytes of the topic");
+                Err(DeliverError::Stop(IoError::Broker { operation: "produce", detail }))
+            }
+            Some((_, detail)) => {
+                Err(DeliverError::Again(IoError::Undelivered { sent, failed: count, detail }))
             }
         }
     }
 
     /// A fatal error, for example a lost idempotent sequence, ends a producer for good.
-    fn renew_if_dead(&mut self) -> Result<(), IoError> {
+    pub(super) fn renew_if_dead(&mut self) -> Result<(), IoError> {
         if let Some((_, reason)) = self.producer.client().fatal_error() {
             tracing::warn!(reason, "kafka producer had a fatal error and is built anew");
-            self.producer = create(&self.config)?;
+            self.renew()?;
         }
         Ok(())
+    }
+
+    /// Throws away what was not acknowledged yet.
+    pub(super) fn purge(&self) {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.drain();
     }
 
     fn send(&self, output: &OutMessage) -> Result<(), KafkaError> {
@@ -122,6 +153,7 @@ impl Outlet {
         }
     }
 
+    /// Waits until nothing is in flight; each record ends within `message.timeout.ms`.
     fn drain(&self) {
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(STEP);

@@ -5,7 +5,7 @@ use std::path::Path;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use crate::io::{IoError, KafkaParams, OffsetReset};
+use crate::io::{IoError, KafkaParams};
 
 /// Properties that `kafka.rdkafka` may not set, since the guarantees rest on them or another key
 /// of the configuration sets them.
@@ -20,6 +20,7 @@ pub const OWNED_PROPERTIES: &[&str] = &[
     "group.id",
     "metadata.broker.list",
     "statistics.interval.ms",
+    "transaction.timeout.ms",
     "transactional.id",
 ];
 
@@ -31,13 +32,20 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("isolation.level", "read_committed"),
-    ("partition.assignment.strategy", "cooperative-sticky"),
-    ("session.timeout.ms", "10000"),
+    // Where to read is decided before a partition is read: a position that is gone is a fault.
+    ("auto.offset.reset", "error"),
     ("max.poll.interval.ms", "300000"),
     ("queued.max.messages.kbytes", "16384"),
     ("fetch.wait.max.ms", "50"),
     // The high watermarks behind `lag` come with the statistics.
     ("statistics.interval.ms", "2000"),
+];
+
+/// Not for `group.protocol = consumer` (KIP-848), where the broker decides them.
+#[rustfmt::skip]
+const CLASSIC_GROUP: &[(&str, &str)] = &[
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("session.timeout.ms", "10000"),
 ];
 
 #[rustfmt::skip]
@@ -48,30 +56,61 @@ const PRODUCER: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", "200000"),
     // A key lands in the partition that Java clients would choose.
     ("partitioner", "murmur2_random"),
-    // Below max.poll.interval.ms: a dead broker is reported before the group gives us up.
-    ("message.timeout.ms", "240000"),
 ];
 
 /// Properties of the consumer.
 pub(super) fn consumer(params: &KafkaParams) -> Result<ClientConfig, IoError> {
     let mut config = base(params)?;
     config.set("group.id", &params.group_id);
-    config.set(
-        "auto.offset.reset",
-        match params.offset_reset {
-            OffsetReset::Earliest => "earliest",
-            OffsetReset::Latest => "latest",
-        },
-    );
+    if params.rdkafka.get("group.protocol").is_none_or(|protocol| protocol != "consumer") {
+        CLASSIC_GROUP.iter().for_each(|(key, value)| _ = config.set(*key, *value));
+    }
     Ok(finished(config, CONSUMER, params))
 }
 
-/// Properties of the producer.
+/// Properties of a client that reads whole partitions and is in no group.
+pub(super) fn reader(params: &KafkaParams, isolation: &str) -> Result<ClientConfig, IoError> {
+    let mut config = finished(base(params)?, &[], params);
+    // The client wants a group although it never joins it.
+    config.set("group.id", format!("{}-state", params.group_id));
+    config.set("enable.auto.commit", "false");
+    config.set("enable.partition.eof", "true");
+    config.set("auto.offset.reset", "error");
+    config.set("isolation.level", isolation);
+    Ok(config)
+}
+
+/// Properties of the producer without transactions.
 pub(super) fn producer(params: &KafkaParams) -> Result<ClientConfig, IoError> {
+    let mut config = sized(params)?;
+    // Below max.poll.interval.ms: a dead broker is reported before the group gives us up.
+    config.set("message.timeout.ms", "240000");
+    Ok(finished(config, PRODUCER, params))
+}
+
+/// Properties of the producer with transactions. Its id is the same after a restart: the new life
+/// fences the old one off.
+pub(super) fn transactional_producer(
+    params: &KafkaParams,
+    worker: usize,
+) -> Result<ClientConfig, IoError> {
+    let mut config = sized(params)?;
+    let timeout = params.transaction_timeout.get().to_string();
+    let instance = match &params.instance {
+        Some(name) => name.clone(),
+        None => gethostname::gethostname().to_string_lossy().into_owned(),
+    };
+    config.set("transactional.id", format!("{}-{instance}-{worker}", params.group_id));
+    config.set("transaction.timeout.ms", &timeout);
+    config.set("message.timeout.ms", timeout);
+    Ok(finished(config, PRODUCER, params))
+}
+
+fn sized(params: &KafkaParams) -> Result<ClientConfig, IoError> {
     let mut config = base(params)?;
     let bytes_max = params.message_bytes_max.saturating_add(ENVELOPE_BYTES);
     config.set("message.max.bytes", bytes_max.clamp(1_000_000, 1_000_000_000).to_string());
-    Ok(finished(config, PRODUCER, params))
+    Ok(config)
 }
 
 /// Properties of the admin client and of metadata requests.

@@ -14,9 +14,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::outlet::Outlet;
 use super::*;
-use crate::io::laws::{self, PARTITIONS, World, record, take};
+use crate::io::laws::{self, PARTITIONS, World, part, record, take};
 use crate::io::{
-    IoError, KafkaParams, Log, OffsetReset, OutMessage, Position, TopicInfo, TopicOutcome,
+    Delivery, IoError, KafkaParams, Log, OffsetReset, OutMessage, Part, TopicInfo, TopicOutcome,
     TopicSpec, ensure_topics, list_topics,
 };
 use crate::record::Millis;
@@ -31,6 +31,10 @@ fn params(brokers: &str) -> KafkaParams {
         brokers: vec![brokers.into()],
         group_id: "g".into(),
         offset_reset: OffsetReset::Earliest,
+        delivery: Delivery::AtLeastOnce,
+        instance: None,
+        workers: 1,
+        transaction_timeout: Millis::new(10_000),
         batch_records_max: 1_000,
         batch_wait: Millis::new(200),
         message_bytes_max: 1_000_000,
@@ -54,7 +58,7 @@ impl Mock {
     }
 
     fn log(&self) -> KafkaLog {
-        KafkaLog::open(&self.params(), &["input"]).unwrap()
+        KafkaLog::open(&self.params(), 0, &["input"]).unwrap()
     }
 
     fn reader(&self) -> BaseConsumer {
@@ -73,7 +77,7 @@ impl Mock {
 
 impl World for Mock {
     fn produce(&mut self, records: Vec<OutMessage>) {
-        self.source.write_all(&records).unwrap();
+        self.source.write_all(records.iter()).unwrap();
     }
 
     fn open(&mut self) -> Box<dyn Log> {
@@ -81,7 +85,8 @@ impl World for Mock {
     }
 
     fn fail_next_deliver(&mut self) {
-        self.cluster.request_errors(Api::Produce, &[Code::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
+        self.cluster
+            .request_errors(Api::Produce, &[Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
     }
 
     fn written(&mut self, count: usize) -> Vec<Vec<u8>> {
@@ -113,8 +118,8 @@ fn a_failed_deliver_moves_nothing() {
     laws::a_failed_deliver_moves_nothing(mock());
 }
 
-fn after_first(partition: i32) -> Vec<Position> {
-    vec![Position { topic: "input".into(), partition, next_offset: 1 }]
+fn after_first(partition: i32) -> [Part; 1] {
+    [part(partition, Some(1), Vec::new())]
 }
 
 #[test]
@@ -126,18 +131,18 @@ fn commits_outlive_a_moving_coordinator_and_a_rebalance_and_keep_to_what_is_owne
 
     let moving = [Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS; 2];
     mock.cluster.request_errors(Api::OffsetCommit, &moving);
-    log.deliver(Vec::new(), &after_first(0)).unwrap();
+    log.deliver(&after_first(0)).unwrap();
     assert_eq!(mock.committed(0), Offset::Offset(1));
 
     mock.cluster
         .request_errors(Api::OffsetCommit, &[Code::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 5]);
-    log.deliver(Vec::new(), &after_first(1)).unwrap();
+    log.deliver(&after_first(1)).unwrap();
     assert_eq!(mock.committed(1), Offset::Invalid);
     mock.cluster.clear_request_errors(Api::OffsetCommit);
     log.close();
     assert_eq!(mock.committed(1), Offset::Offset(1));
 
-    log.deliver(Vec::new(), &after_first(2)).unwrap();
+    log.deliver(&after_first(2)).unwrap();
     assert_eq!(mock.committed(2), Offset::Invalid);
 }
 
@@ -149,7 +154,7 @@ fn a_commit_that_is_not_allowed_is_an_error() {
     take(&mut log, 1);
     let denied = [Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED];
     mock.cluster.request_errors(Api::OffsetCommit, &denied);
-    let error = log.deliver(Vec::new(), &after_first(0)).unwrap_err();
+    let error = log.deliver(&after_first(0)).unwrap_err();
     assert!(error.to_string().starts_with("kafka commit: "), "{error}");
 }
 
@@ -165,15 +170,16 @@ fn a_broker_that_is_down_is_waited_for() {
     mock.produce(vec![record(0, "after")]);
     let seen = take(&mut log, 1);
     assert_eq!(seen[&0][0].2.as_deref(), Some(&b"after"[..]));
-    log.deliver(vec![OutMessage { topic: "output".into(), ..record(0, "out") }], &[]).unwrap();
+    let output = OutMessage { topic: "output".into(), ..record(0, "out") };
+    log.deliver(&[part(0, None, vec![output])]).unwrap();
 }
 
 #[test]
 fn outputs_are_given_up_after_the_message_timeout() {
     let mut params = params("127.0.0.1:1");
     params.rdkafka.insert("message.timeout.ms".into(), "300".into());
-    let mut log = KafkaLog::open(&params, &["input"]).unwrap();
-    let error = log.deliver(vec![record(0, "x")], &[]).unwrap_err();
+    let mut log = KafkaLog::open(&params, 0, &["input"]).unwrap();
+    let error = log.deliver(&[part(0, None, vec![record(0, "x")])]).unwrap_err();
     let text = "1 of 1 records were not acknowledged, first: topic input: ";
     assert!(error.to_string().starts_with(text), "{error}");
     assert_eq!(log.lag(), []);
@@ -182,7 +188,7 @@ fn outputs_are_given_up_after_the_message_timeout() {
 fn refusal(change: impl FnOnce(&mut KafkaParams)) -> String {
     let mut params = params("127.0.0.1:1");
     change(&mut params);
-    KafkaLog::open(&params, &["input"]).unwrap_err().to_string()
+    KafkaLog::open(&params, 0, &["input"]).unwrap_err().to_string()
 }
 
 #[test]

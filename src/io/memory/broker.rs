@@ -8,10 +8,7 @@ use std::time::Duration;
 use rustc_hash::FxHasher;
 
 use super::MemoryLog;
-use crate::io::{IoError, OffsetReset, OutMessage};
-
-/// Topic and partition.
-pub(super) type Place = (String, i32);
+use crate::io::{Bounds, Delivery, IoError, OutMessage, Place};
 
 /// A record as it lies in a partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,13 +27,39 @@ pub struct StoredRecord {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
-/// How one `deliver` shall fail. Positions are committed in neither case.
+/// How one `deliver` shall fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliverFault {
-    /// Nothing is written.
-    BeforeWrite,
-    /// Everything is written, but the acknowledgement is lost.
-    AfterWrite,
+    /// Nothing is written; it may be tried again.
+    Refused,
+    /// With at-least-once delivery: the outputs are written, their acknowledgement is lost and
+    /// nothing is committed. With exactly-once delivery: all is committed, the answer is lost,
+    /// and so is the place in the group.
+    AnswerLost,
+    /// Nothing is written, and never will be.
+    Broken,
+    /// Nothing is written, and the place in the group is lost.
+    Fenced,
+}
+
+/// The records of one partition that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Partition {
+    /// Offset of the first record that is kept.
+    low: i64,
+    records: Vec<Arc<StoredRecord>>,
+}
+
+impl Partition {
+    fn high(&self) -> i64 {
+        self.low + self.records.len() as i64
+    }
+
+    /// Records from `offset` on.
+    pub(super) fn from(&self, offset: i64) -> &[Arc<StoredRecord>] {
+        let skip = usize::try_from(offset - self.low).unwrap_or(0);
+        self.records.get(skip..).unwrap_or_default()
+    }
 }
 
 /// A cluster in memory; clones share it.
@@ -53,7 +76,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    topics: BTreeMap<String, Vec<Vec<Arc<StoredRecord>>>>,
+    topics: BTreeMap<String, Vec<Partition>>,
     groups: BTreeMap<String, Group>,
     faults: VecDeque<DeliverFault>,
     newest_ms: Option<i64>,
@@ -99,7 +122,41 @@ impl MemoryBroker {
     pub fn records(&self, topic: &str) -> Vec<StoredRecord> {
         let state = self.state();
         let partitions = state.topics.get(topic).into_iter().flatten();
-        partitions.flatten().map(|record| StoredRecord::clone(record)).collect()
+        partitions.flat_map(|p| &p.records).map(|record| StoredRecord::clone(record)).collect()
+    }
+
+    /// Forgets the records before `low`, as retention does.
+    pub fn truncate(&self, topic: &str, partition: i32, low: i64) {
+        let mut state = self.state();
+        let index = usize::try_from(partition).ok();
+        let topic = state.topics.get_mut(topic);
+        if let Some(of) = topic.zip(index).and_then(|(all, index)| all.get_mut(index)) {
+            let gone = usize::try_from(low - of.low).unwrap_or(0).min(of.records.len());
+            of.records.drain(..gone);
+            of.low += gone as i64;
+        }
+    }
+
+    /// Adds partitions to a topic until it has `partitions`.
+    pub fn grow_topic(&self, name: &str, partitions: usize) {
+        let mut state = self.state();
+        let topic = state.topic(name, partitions);
+        topic.resize_with(topic.len().max(partitions), Partition::default);
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Throws all members out of a group, as if none had been heard of for too long. Each finds
+    /// out when it polls next.
+    pub fn expire_members(&self, group: &str) {
+        self.state().group(group).owners.clear();
+        self.shared.changed.notify_all();
+    }
+
+    /// Sets the committed position of a group, as an operator may.
+    pub fn set_committed(&self, group: &str, topic: &str, partition: i32, next_offset: i64) {
+        let place = (topic.to_owned(), partition);
+        self.state().group(group).committed.insert(place, next_offset);
     }
 
     /// The committed position of a group: the next offset it will read.
@@ -113,15 +170,20 @@ impl MemoryBroker {
         self.state().faults.push_back(fault);
     }
 
+    /// Forgets faults that no `deliver` has met yet.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
     /// Joins a consumer group. Topics that do not exist yet are read once they do.
-    pub fn join(&self, group: &str, topics: &[&str], reset: OffsetReset) -> MemoryLog {
+    pub fn join(&self, group: &str, topics: &[&str], delivery: Delivery) -> MemoryLog {
         let mut state = self.state();
         state.members += 1;
         let id = state.members;
         let topics = topics.iter().map(|&topic| topic.to_owned()).collect();
         state.group(group).members.insert(id, topics);
         drop(state);
-        MemoryLog::new(self.clone(), group.to_owned(), id, reset)
+        MemoryLog::new(self.clone(), group.to_owned(), id, delivery)
     }
 
     pub(super) fn leave(&self, group: &str, id: u64) {
@@ -167,14 +229,14 @@ impl State {
         self.newest_ms
     }
 
-    pub(super) fn partition(&self, (topic, partition): &Place) -> &[Arc<StoredRecord>] {
+    pub(super) fn partition(&self, (topic, partition): &Place) -> Option<&Partition> {
         let index = usize::try_from(*partition).ok();
-        let records = self.topics.get(topic).zip(index).and_then(|(all, index)| all.get(index));
-        records.map_or(&[], Vec::as_slice)
+        self.topics.get(topic).zip(index).and_then(|(all, index)| all.get(index))
     }
 
-    pub(super) fn end(&self, place: &Place) -> i64 {
-        self.partition(place).len() as i64
+    pub(super) fn bounds(&self, place: &Place) -> Bounds {
+        let of = |p: &Partition| Bounds { low: p.low, high: p.high() };
+        self.partition(place).map_or(Bounds { low: 0, high: 0 }, of)
     }
 
     /// What member `id` should own: partitions go round over the members that read the topic.
@@ -225,15 +287,16 @@ impl State {
             Some(partition) => partition as usize,
             None => hash(message.key.as_deref()) % partitions.len(),
         };
-        let (partition, offset) = (at as i32, partitions[at].len() as i64);
+        let (partition, offset) = (at as i32, partitions[at].high());
         let OutMessage { key, payload, headers, .. } = message;
         let record = StoredRecord { partition, offset, timestamp_ms, key, payload, headers };
-        partitions[at].push(Arc::new(record));
+        partitions[at].records.push(Arc::new(record));
         Ok((partition, offset))
     }
 
-    fn topic(&mut self, name: &str, partitions: usize) -> &mut Vec<Vec<Arc<StoredRecord>>> {
-        self.topics.entry(name.to_owned()).or_insert_with(|| vec![Vec::new(); partitions.max(1)])
+    fn topic(&mut self, name: &str, partitions: usize) -> &mut Vec<Partition> {
+        let empty = || (0..partitions.max(1)).map(|_| Partition::default()).collect();
+        self.topics.entry(name.to_owned()).or_insert_with(empty)
     }
 }
 

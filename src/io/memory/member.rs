@@ -1,78 +1,126 @@
-//! One member of a consumer group.
+//! One member of a consumer group on a [`MemoryBroker`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::broker::{DeliverFault, Place, State};
-use super::{MemoryBroker, StoredRecord};
-use crate::io::{IoError, Log, LogEvent, MessageRef, OffsetReset, OutMessage, Position};
+use super::broker::State;
+use super::{DeliverFault, MemoryBroker, StoredRecord};
+use crate::io::{
+    Bounds, DeliverError, Delivery, IoError, Log, LogEvent, MessageRef, OutMessage, Part, Place,
+    StateRef,
+};
 
-/// A [`Log`] on a [`MemoryBroker`].
+/// A [`Log`] in memory.
 #[derive(Debug)]
 pub struct MemoryLog {
     broker: MemoryBroker,
     group: String,
     id: u64,
-    reset: OffsetReset,
-    /// Next offset of each partition owned.
+    delivery: Delivery,
+    /// Ours, but nobody has said where to begin.
+    waiting: BTreeSet<Place>,
+    /// Ours and read: where to go on.
     positions: BTreeMap<Place, i64>,
-    /// Partition to start from, so that none starves.
+    /// Wanted back and not released.
+    leaving: BTreeSet<Place>,
+    /// Started, but their position is no part of the log: told once.
+    gone: BTreeSet<Place>,
     turn: usize,
     closed: bool,
 }
 
-/// What a poll found, taken out of the lock before it is handed over.
-#[derive(Default)]
+/// What one poll hands over.
+#[derive(Debug, Default)]
 struct Batch {
-    revoked: Vec<Place>,
+    lost: Vec<Place>,
+    revoking: Vec<Place>,
     assigned: Vec<Place>,
+    gone: Vec<(Place, i64, Bounds)>,
     messages: Vec<(String, Arc<StoredRecord>)>,
 }
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.revoked.is_empty() && self.assigned.is_empty() && self.messages.is_empty()
+        let turns = [&self.lost, &self.revoking, &self.assigned];
+        turns.iter().all(|t| t.is_empty()) && self.gone.is_empty() && self.messages.is_empty()
     }
 }
 
 impl MemoryLog {
-    pub(super) fn new(broker: MemoryBroker, group: String, id: u64, reset: OffsetReset) -> Self {
-        Self { broker, group, id, reset, positions: BTreeMap::new(), turn: 0, closed: false }
+    pub(super) fn new(broker: MemoryBroker, group: String, id: u64, delivery: Delivery) -> Self {
+        Self {
+            broker,
+            group,
+            id,
+            delivery,
+            waiting: BTreeSet::new(),
+            positions: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            turn: 0,
+            closed: false,
+        }
     }
 
     fn collect(&mut self, state: &mut State, max: usize) -> Batch {
         let mut batch = Batch::default();
+        self.notice_loss(state, &mut batch);
         let target = state.target(&self.group, self.id);
-        self.let_go(state, &target, &mut batch);
+        self.let_go(&target, &mut batch);
         self.take_over(state, target, &mut batch);
+        self.notice_gaps(state, &mut batch);
         self.fetch(state, max, &mut batch);
         batch
     }
 
-    fn let_go(&mut self, state: &mut State, target: &BTreeSet<Place>, batch: &mut Batch) {
-        batch.revoked = self.positions.keys().filter(|p| !target.contains(*p)).cloned().collect();
-        for place in &batch.revoked {
-            self.positions.remove(place);
-            state.group(&self.group).owners.remove(place);
+    fn held(&self) -> BTreeSet<Place> {
+        self.positions.keys().chain(&self.waiting).chain(&self.leaving).cloned().collect()
+    }
+
+    fn forget(&mut self, place: &Place) {
+        self.positions.remove(place);
+        self.waiting.remove(place);
+        self.leaving.remove(place);
+        self.gone.remove(place);
+    }
+
+    fn notice_loss(&mut self, state: &mut State, batch: &mut Batch) {
+        let owners = &state.group(&self.group).owners;
+        batch.lost =
+            self.held().into_iter().filter(|place| owners.get(place) != Some(&self.id)).collect();
+        batch.lost.iter().for_each(|place| self.forget(place));
+    }
+
+    fn let_go(&mut self, target: &BTreeSet<Place>, batch: &mut Batch) {
+        let kept = |place: &Place| target.contains(place) || self.leaving.contains(place);
+        batch.revoking = self.held().into_iter().filter(|place| !kept(place)).collect();
+        for place in &batch.revoking {
+            self.forget(place);
+            self.leaving.insert(place.clone());
         }
     }
 
     fn take_over(&mut self, state: &mut State, target: BTreeSet<Place>, batch: &mut Batch) {
+        let group = state.group(&self.group);
         for place in target {
-            let end = state.end(&place);
-            let group = state.group(&self.group);
-            if group.owners.contains_key(&place) {
-                continue;
+            if let std::collections::btree_map::Entry::Vacant(free) =
+                group.owners.entry(place.clone())
+            {
+                free.insert(self.id);
+                self.waiting.insert(place.clone());
+                batch.assigned.push(place);
             }
-            group.owners.insert(place.clone(), self.id);
-            let start = match self.reset {
-                OffsetReset::Earliest => 0,
-                OffsetReset::Latest => end,
-            };
-            let next = group.committed.get(&place).copied().unwrap_or(start);
-            self.positions.insert(place.clone(), next);
-            batch.assigned.push(place);
+        }
+    }
+
+    fn notice_gaps(&mut self, state: &State, batch: &mut Batch) {
+        for (place, position) in &self.positions {
+            let bounds = state.bounds(place);
+            let inside = bounds.low <= *position && *position <= bounds.high;
+            if !inside && self.gone.insert(place.clone()) {
+                batch.gone.push((place.clone(), *position, bounds));
+            }
         }
     }
 
@@ -82,24 +130,99 @@ impl MemoryLog {
         if count > 0 {
             in_turn.rotate_left(self.turn % count);
         }
-        for (place, next) in in_turn {
+        for (place, next) in in_turn.into_iter().filter(|(place, _)| !self.gone.contains(*place)) {
             let room = max - batch.messages.len();
-            let from = usize::try_from(*next).unwrap_or(0);
-            let new = state.partition(place).get(from..).unwrap_or_default();
+            let new = state.partition(place).map_or(&[][..], |partition| partition.from(*next));
             let new = &new[..new.len().min(room)];
             *next += new.len() as i64;
             batch.messages.extend(new.iter().map(|r| (place.0.clone(), Arc::clone(r))));
         }
         self.turn = if count == 0 { 0 } else { (self.turn + 1) % count };
     }
+
+    fn write(&self, state: &mut State, messages: &[OutMessage]) -> Result<(), DeliverError> {
+        for message in messages {
+            let now = state.newest_ms();
+            state.append(message.clone(), now).map_err(DeliverError::Stop)?;
+        }
+        Ok(())
+    }
+
+    fn lose_all(&self, state: &mut State) {
+        state.group(&self.group).owners.retain(|_, owner| *owner != self.id);
+    }
+
+    fn owns(&self, state: &mut State, part: &Part) -> bool {
+        let place = (part.topic.clone(), part.partition);
+        state.group(&self.group).owners.get(&place) == Some(&self.id)
+    }
+
+    fn commit(&self, state: &mut State, parts: &[Part]) {
+        for part in parts {
+            let place = (part.topic.clone(), part.partition);
+            if let (Some(next), true) = (part.next_offset, self.owns(state, part)) {
+                state.group(&self.group).committed.insert(place, next);
+            }
+        }
+    }
+
+    fn deliver_once(
+        &self,
+        state: &mut State,
+        parts: &[Part],
+        fault: Option<DeliverFault>,
+    ) -> Result<(), DeliverError> {
+        if !parts.iter().all(|part| self.owns(state, part)) {
+            return Err(DeliverError::Again(error("no member of the group any more")));
+        }
+        for part in parts {
+            self.write(state, &part.outputs)?;
+            self.write(state, &part.state)?;
+        }
+        self.commit(state, parts);
+        if fault == Some(DeliverFault::AnswerLost) {
+            self.lose_all(state);
+            return Err(DeliverError::Lost(error("injected fault: the answer is lost")));
+        }
+        Ok(())
+    }
+
+    fn deliver_again(
+        &self,
+        state: &mut State,
+        parts: &[Part],
+        fault: Option<DeliverFault>,
+    ) -> Result<(), DeliverError> {
+        parts.iter().try_for_each(|part| self.write(state, &part.outputs))?;
+        if fault == Some(DeliverFault::AnswerLost) {
+            return Err(DeliverError::Again(error("injected fault: the answer is lost")));
+        }
+        self.commit(state, parts);
+        for part in parts {
+            if self.owns(state, part) {
+                self.write(state, &part.state)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn error(detail: &str) -> IoError {
+    IoError::Broker { operation: "deliver", detail: detail.to_owned() }
 }
 
 fn hand_over(batch: &Batch, each: &mut dyn FnMut(LogEvent<'_>)) {
-    if !batch.revoked.is_empty() {
-        each(LogEvent::Revoked(&batch.revoked));
+    if !batch.lost.is_empty() {
+        each(LogEvent::Lost(&batch.lost));
+    }
+    if !batch.revoking.is_empty() {
+        each(LogEvent::Revoking(&batch.revoking));
     }
     if !batch.assigned.is_empty() {
         each(LogEvent::Assigned(&batch.assigned));
+    }
+    for (place, position, bounds) in &batch.gone {
+        each(LogEvent::Gone { place, position: *position, bounds: *bounds });
     }
     for (topic, record) in &batch.messages {
         each(LogEvent::Message(MessageRef {
@@ -136,44 +259,90 @@ impl Log for MemoryLog {
             state = broker.wait(state, left);
         };
         drop(state);
-        if !batch.revoked.is_empty() {
-            broker.changed();
-        }
         hand_over(&batch, each);
         Ok(batch.messages.len())
     }
 
-    fn deliver(&mut self, outputs: Vec<OutMessage>, positions: &[Position]) -> Result<(), IoError> {
+    fn deliver(&mut self, parts: &[Part]) -> Result<(), DeliverError> {
         let mut state = self.broker.state();
+        let all = || parts.iter().flat_map(|part| part.outputs.iter().chain(&part.state));
+        all().try_for_each(|message| state.check(message)).map_err(DeliverError::Stop)?;
         let fault = state.next_fault();
-        let sent = outputs.len();
-        let lost = IoError::Undelivered { sent, failed: sent, detail: "injected fault".into() };
-        if fault == Some(DeliverFault::BeforeWrite) {
-            return Err(lost);
-        }
-        outputs.iter().try_for_each(|message| state.check(message))?;
-        for message in outputs {
-            let now = state.newest_ms();
-            state.append(message, now)?;
-        }
+        let outcome = match (fault, self.delivery) {
+            (Some(DeliverFault::Refused), _) => {
+                Err(DeliverError::Again(error("injected fault: refused")))
+            }
+            (Some(DeliverFault::Broken), _) => {
+                Err(DeliverError::Stop(error("injected fault: broken")))
+            }
+            (Some(DeliverFault::Fenced), _) => {
+                self.lose_all(&mut state);
+                Err(DeliverError::Lost(error("injected fault: fenced")))
+            }
+            (_, Delivery::ExactlyOnce) => self.deliver_once(&mut state, parts, fault),
+            (_, Delivery::AtLeastOnce) => self.deliver_again(&mut state, parts, fault),
+        };
+        drop(state);
         self.broker.changed();
-        if fault == Some(DeliverFault::AfterWrite) {
-            return Err(lost);
+        outcome
+    }
+
+    fn committed(&mut self, topic: &str, partition: i32) -> Result<Option<i64>, IoError> {
+        Ok(self.broker.committed(&self.group, topic, partition))
+    }
+
+    fn bounds(&mut self, topic: &str, partition: i32) -> Result<Bounds, IoError> {
+        Ok(self.broker.state().bounds(&(topic.to_owned(), partition)))
+    }
+
+    fn read_state(
+        &mut self,
+        state_topic: &str,
+        of: &Place,
+        each: &mut dyn FnMut(StateRef<'_>),
+    ) -> Result<(), IoError> {
+        self.broker.grow_topic(state_topic, of.1 as usize + 1);
+        let place = (state_topic.to_owned(), of.1);
+        let records =
+            self.broker.state().partition(&place).map_or(Vec::new(), |p| p.from(0).to_vec());
+        for record in records {
+            let key = record.key.as_deref().unwrap_or_default();
+            each(StateRef { offset: record.offset, key, payload: record.payload.as_deref() });
         }
-        let group = state.group(&self.group);
-        for position in positions {
-            let place = (position.topic.clone(), position.partition);
-            if group.owners.get(&place) == Some(&self.id) {
-                group.committed.insert(place, position.next_offset);
+        Ok(())
+    }
+
+    fn start(&mut self, partitions: &[(Place, i64)]) -> Result<(), IoError> {
+        for (place, offset) in partitions {
+            if self.waiting.remove(place) {
+                self.positions.insert(place.clone(), *offset);
             }
         }
+        Ok(())
+    }
+
+    fn seek(&mut self, place: &Place, offset: i64) -> Result<(), IoError> {
+        self.gone.remove(place);
+        if let Some(position) = self.positions.get_mut(place) {
+            *position = offset;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, partitions: &[Place]) -> Result<(), IoError> {
+        partitions.iter().for_each(|place| self.forget(place));
+        let mut state = self.broker.state();
+        let owners = &mut state.group(&self.group).owners;
+        owners.retain(|place, owner| *owner != self.id || !partitions.contains(place));
+        drop(state);
+        self.broker.changed();
         Ok(())
     }
 
     fn lag(&mut self) -> Vec<(String, i32, i64)> {
         let state = self.broker.state();
         let lag = |(place, next): (&Place, &i64)| {
-            (place.0.clone(), place.1, (state.end(place) - next).max(0))
+            (place.0.clone(), place.1, (state.bounds(place).high - next).max(0))
         };
         self.positions.iter().map(lag).collect()
     }

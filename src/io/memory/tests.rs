@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::io::laws::{self, PARTITIONS, World, record, take};
-use crate::io::{Log, LogEvent, OffsetReset, OutMessage, Position};
+use crate::io::laws::{self, PARTITIONS, World, part, record, start, take};
+use crate::io::{DeliverError, Delivery, Log, LogEvent, OutMessage, Place};
 
 fn world() -> MemoryBroker {
     let broker = MemoryBroker::new();
@@ -13,7 +13,7 @@ fn world() -> MemoryBroker {
 }
 
 fn open(broker: &MemoryBroker) -> MemoryLog {
-    broker.join("g", &["input"], OffsetReset::Earliest)
+    broker.join("g", &["input"], Delivery::AtLeastOnce)
 }
 
 impl World for MemoryBroker {
@@ -28,7 +28,7 @@ impl World for MemoryBroker {
     }
 
     fn fail_next_deliver(&mut self) {
-        MemoryBroker::fail_next_deliver(self, DeliverFault::BeforeWrite);
+        MemoryBroker::fail_next_deliver(self, DeliverFault::Refused);
     }
 
     fn written(&mut self, _: usize) -> Vec<Vec<u8>> {
@@ -51,21 +51,32 @@ fn a_failed_deliver_moves_nothing() {
     laws::a_failed_deliver_moves_nothing(world());
 }
 
+/// What one poll brings. Assigned partitions are started; wanted ones are not released.
 fn events(log: &mut MemoryLog) -> Vec<String> {
-    let mut seen = Vec::new();
+    let (mut seen, mut arriving) = (Vec::new(), Vec::new());
+    let numbers =
+        |places: &[Place]| format!("{:?}", places.iter().map(|p| p.1).collect::<Vec<_>>());
     let mut note = |event: LogEvent<'_>| {
         seen.push(match event {
             LogEvent::Assigned(places) => {
-                format!("+{:?}", places.iter().map(|p| p.1).collect::<Vec<_>>())
+                arriving.extend(places.iter().cloned());
+                format!("+{}", numbers(places))
             }
-            LogEvent::Revoked(places) => {
-                format!("-{:?}", places.iter().map(|p| p.1).collect::<Vec<_>>())
+            LogEvent::Revoking(places) => format!("~{}", numbers(places)),
+            LogEvent::Lost(places) => format!("-{}", numbers(places)),
+            LogEvent::Gone { place, position, bounds } => {
+                format!("{}@{position} not in {}..{}", place.1, bounds.low, bounds.high)
             }
             LogEvent::Message(m) => format!("{}@{}", m.partition, m.offset),
         });
     };
     log.poll(100, Duration::ZERO, &mut note).unwrap();
+    start(log, arriving);
     seen
+}
+
+fn place(partition: i32) -> Place {
+    ("input".to_owned(), partition)
 }
 
 #[test]
@@ -73,16 +84,36 @@ fn a_partition_moves_only_after_its_owner_let_it_go() {
     let mut broker = world();
     broker.produce((0..PARTITIONS).map(|p| record(p, "x")).collect());
     let mut first = open(&broker);
-    assert_eq!(events(&mut first), ["+[0, 1, 2]", "0@0", "1@0", "2@0"]);
+    assert_eq!(events(&mut first), ["+[0, 1, 2]"]);
+    assert_eq!(events(&mut first), ["0@0", "1@0", "2@0"]);
     let mut second = open(&broker);
     assert_eq!(events(&mut second), [""; 0]);
-    assert_eq!(events(&mut first), ["-[1]"]);
-    let lost = [Position { topic: "input".into(), partition: 1, next_offset: 1 }];
-    first.deliver(Vec::new(), &lost).unwrap();
-    assert_eq!(broker.committed("g", "input", 1), None);
-    assert_eq!(events(&mut second), ["+[1]", "1@0"]);
+    assert_eq!(events(&mut first), ["~[1]"]);
+    assert_eq!(events(&mut second), [""; 0], "not before it is released");
+    first.deliver(&[part(1, Some(1), Vec::new())]).unwrap();
+    first.release(&[place(1)]).unwrap();
+    first.deliver(&[part(1, Some(0), Vec::new())]).unwrap();
+    assert_eq!(broker.committed("g", "input", 1), Some(1), "what is not owned is not committed");
+    assert_eq!(events(&mut second), ["+[1]"]);
+    assert_eq!(events(&mut second), [""; 0]);
     drop(second);
-    assert_eq!(events(&mut first), ["+[1]", "1@0"]);
+    assert_eq!(events(&mut first), ["+[1]"]);
+}
+
+#[test]
+fn a_member_that_was_thrown_out_delivers_nothing_and_is_told() {
+    let mut broker = world();
+    broker.produce(vec![record(0, "x")]);
+    let mut log = broker.join("g", &["input"], Delivery::ExactlyOnce);
+    events(&mut log);
+    assert_eq!(events(&mut log), ["0@0"]);
+    broker.expire_members("g");
+    let output = OutMessage { topic: "output".into(), partition: None, ..record(0, "y") };
+    let error = log.deliver(&[part(0, Some(1), vec![output])]).unwrap_err();
+    assert!(matches!(error, DeliverError::Again(_)), "{error}");
+    assert_eq!(broker.records("output"), []);
+    assert_eq!(events(&mut log), ["-[0, 1, 2]", "+[0, 1, 2]"]);
+    assert_eq!(events(&mut log), ["0@0"]);
 }
 
 #[test]
@@ -91,13 +122,13 @@ fn a_lost_acknowledgement_leaves_outputs_but_no_position() {
     broker.produce(vec![record(0, "x")]);
     let mut log = open(&broker);
     take(&mut log, 1);
-    MemoryBroker::fail_next_deliver(&broker, DeliverFault::AfterWrite);
+    MemoryBroker::fail_next_deliver(&broker, DeliverFault::AnswerLost);
     let output = OutMessage { topic: "output".into(), partition: None, ..record(0, "y") };
-    let position = Position { topic: "input".into(), partition: 0, next_offset: 1 };
-    assert!(log.deliver(vec![output.clone()], std::slice::from_ref(&position)).is_err());
+    let part = part(0, Some(1), vec![output]);
+    assert!(log.deliver(std::slice::from_ref(&part)).is_err());
     assert_eq!(broker.records("output").len(), 1);
     assert_eq!(broker.committed("g", "input", 0), None);
-    log.deliver(vec![output], &[position]).unwrap();
+    log.deliver(&[part]).unwrap();
     assert_eq!(broker.records("output").len(), 2);
     assert_eq!(broker.committed("g", "input", 0), Some(1));
 }
@@ -107,18 +138,30 @@ fn an_output_for_no_partition_writes_nothing() {
     let broker = world();
     let mut log = open(&broker);
     let outputs = vec![record(0, "good"), record(PARTITIONS, "bad")];
-    let error = log.deliver(outputs, &[]).unwrap_err();
+    let error = log.deliver(&[part(0, None, outputs)]).unwrap_err();
     assert_eq!(error.to_string(), "kafka produce: topic input has no partition 3");
     assert_eq!(broker.records("input"), []);
 }
 
 #[test]
-fn latest_starts_behind_what_is_there_and_a_waiting_poll_wakes_up() {
+fn a_position_that_retention_ate_is_told_once() {
     let mut broker = world();
-    broker.produce(vec![record(0, "old")]);
-    let mut log = broker.join("late", &["input"], OffsetReset::Latest);
+    broker.produce((0..5).map(|_| record(0, "x")).collect());
+    broker.truncate("input", 0, 3);
+    let mut log = open(&broker);
+    broker.set_committed("g", "input", 0, 1);
     assert_eq!(events(&mut log), ["+[0, 1, 2]"]);
+    assert_eq!(events(&mut log), ["0@1 not in 3..5"]);
+    assert_eq!(events(&mut log), [""; 0]);
+    log.seek(&place(0), 3).unwrap();
+    assert_eq!(events(&mut log), ["0@3", "0@4"]);
+}
+
+#[test]
+fn a_waiting_poll_wakes_up() {
+    let mut broker = world();
+    let mut log = open(&broker);
     let reader = std::thread::spawn(move || take(&mut log, 1));
     broker.produce(vec![record(0, "new")]);
-    assert_eq!(reader.join().unwrap()[&0][0].0, 1);
+    assert_eq!(reader.join().unwrap()[&0][0].0, 0);
 }

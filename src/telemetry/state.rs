@@ -1,0 +1,77 @@
+//! State: what is stored, what is restored, and what could not be.
+
+use prometheus::{Error, Histogram, IntCounter, IntCounterVec};
+
+use super::family::Families;
+
+/// Seconds, from one small partition to many large ones.
+const RESTORE_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// Seconds. A snapshot is taken between two batches: its time is a pause.
+const SNAPSHOT_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// Families of the state.
+#[derive(Debug, Clone)]
+pub struct StateMetrics {
+    written_bytes: IntCounter,
+    pub(super) restores: IntCounterVec,
+    restore_seconds: Histogram,
+    snapshot_seconds: Histogram,
+    pub(super) gone: IntCounterVec,
+}
+
+impl StateMetrics {
+    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            written_bytes: to.single_counter(
+                "latentd_state_written_bytes_total",
+                "Bytes handed to the state topics: snapshots and journals.",
+            )?,
+            restores: to.counter(
+                "latentd_state_restores_total",
+                "Partitions taken over, by outcome: `restored`, `anew` (nothing stored), `failed` \
+                 (asked again), `refused` (ends the process).",
+                &["outcome"],
+            )?,
+            restore_seconds: to.single_histogram(
+                "latentd_state_restore_duration_seconds",
+                "From an assignment to the first record read, for all its partitions.",
+                RESTORE_SECONDS,
+            )?,
+            snapshot_seconds: to.single_histogram(
+                "latentd_state_snapshot_duration_seconds",
+                "Time to take one snapshot of one partition: no record is read meanwhile.",
+                SNAPSHOT_SECONDS,
+            )?,
+            gone: to.counter(
+                "latentd_offset_gone_total",
+                "Times that records were gone before they were read.",
+                &["stream"],
+            )?,
+        })
+    }
+
+    /// Counts bytes handed to the state topics.
+    pub fn count_written(&self, bytes: u64) {
+        self.written_bytes.inc_by(bytes);
+    }
+
+    /// Counts one partition taken over: `restored`, `anew`, `failed` or `refused`.
+    pub fn count_restore(&self, outcome: &'static str) {
+        self.restores.with_label_values(&[outcome]).inc();
+    }
+
+    /// Adds the seconds of one take-over.
+    pub fn observe_restore(&self, seconds: f64) {
+        self.restore_seconds.observe(seconds);
+    }
+
+    /// Adds the seconds of one snapshot.
+    pub fn observe_snapshot(&self, seconds: f64) {
+        self.snapshot_seconds.observe(seconds);
+    }
+
+    /// Counts a position that is no part of the log any more.
+    pub fn count_gone(&self, stream: &str) {
+        self.gone.with_label_values(&[stream]).inc();
+    }
+}
