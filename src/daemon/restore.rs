@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::stream::Stream;
 use crate::config::MissingOffset;
 use crate::engine::{Shard, SnapshotError};
+use crate::io::failpoint;
 use crate::io::snapshot::{
     JournalEntry, Recovered, SnapshotReader, SnapshotWriter, StateError, Stored,
 };
@@ -111,6 +112,7 @@ pub(super) fn restore(
         let start = within(place, start, bounds, policy)?;
         return Ok(anew(stream, place, start, writer, state));
     }
+    failpoint::hit("during_restore");
     let state = |error| RestoreError::State(error, stream.name.to_string());
     match reader.finish().map_err(state)? {
         Stored::State(recovered) => resume(stream, place, committed, bounds, recovered, policy),

@@ -5,6 +5,7 @@ pub mod decode;
 mod dlq;
 pub mod encode;
 mod error;
+pub mod failpoint;
 pub mod kafka;
 #[cfg(test)]
 mod laws;

@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -198,19 +195,6 @@ fn two_streams_do_not_hear_of_each_other() {
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }
 
-/// Next offset to read of partition 0, as the group has committed it.
-fn committed(broker: &Broker, group: &str, topic: &str) -> i64 {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap())
-        .set("group.id", group)
-        .create()
-        .expect("a consumer");
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, 0);
-    let offsets = consumer.committed_offsets(list, LIMIT).expect("the broker answers");
-    offsets.elements()[0].offset().to_raw().unwrap_or(-1)
-}
-
 #[test]
 fn sigterm_drains_commits_and_ends_well_within_ten_seconds() {
     let (broker, name) = (shared(), "sigterm");
@@ -227,13 +211,13 @@ fn sigterm_drains_commits_and_ends_well_within_ten_seconds() {
     let stopped = log.lines().find(|line| line.contains("stopped: ")).expect("a last word");
     let words = stopped.split("stopped: ").nth(1).expect("a report");
     let records: i64 = words.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
-    assert_eq!(committed(broker, name, "in.sigterm"), records, "{stopped}");
+    assert_eq!(broker.committed(name, "in.sigterm", 0), records, "{stopped}");
     // The next one goes on right there.
     let daemon = Latentd::start(&text);
     let rest = 20_000 - records;
     daemon.wait_metric("latentd_records_consumed_total", &[], rest as f64);
     wait_for("the last commit", LIMIT, || {
-        (committed(broker, name, "in.sigterm") == 20_000).then_some(())
+        (broker.committed(name, "in.sigterm", 0) == 20_000).then_some(())
     });
     assert_eq!(daemon.metric("latentd_records_consumed_total", &[]), rest as f64);
     assert_eq!(daemon.terminate().0.code(), Some(0));
@@ -253,12 +237,12 @@ fn a_broker_that_dies_and_comes_back_costs_no_record() {
     assert_eq!(daemon.get("/healthz").0, 200, "a dead broker is no reason to restart the daemon");
     broker.resume();
     produce(&broker, "in.outage", "press-1", &values[300..]);
-    // Delivery is at least once: every window is there, some perhaps twice.
     let ends = |seen: &[Stored]| -> BTreeSet<String> {
         let end = |r: &Stored| r.text().split(r#""window_end":""#).nth(1).map(|t| t[..20].into());
         seen.iter().filter_map(end).collect()
     };
-    broker.read_until("features.outage", LIMIT, |seen| ends(seen).len() == 593);
+    let features = broker.read_until("features.outage", LIMIT, |seen| ends(seen).len() == 593);
+    assert_eq!(features.len(), 593, "every window is there once");
     assert_eq!(daemon.terminate().0.code(), Some(0));
     broker.stop();
 }
@@ -270,7 +254,14 @@ fn topics_are_made_once_and_listed() {
     let file = settings_file(&folder, &text);
     let file = file.to_str().expect("UTF-8");
     let create = ["topics", "create", "--config", file, "--partitions", "3", "--inputs"];
-    let names = ["in.made", "alerts.made", "dlq.made", "features.made", "forecasts.made"];
+    let names = [
+        "in.made",
+        "alerts.made",
+        "dlq.made",
+        "features.made",
+        "forecasts.made",
+        "state.made.press",
+    ];
     let lines = |word: &str| -> String { names.map(|n| format!("{n}: {word}\n")).concat() };
     assert_eq!(latentd(&create), (0, lines("created"), String::new()));
     assert_eq!(latentd(&create), (0, lines("exists, 3 partitions"), String::new()));

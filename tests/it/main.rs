@@ -3,6 +3,7 @@
 mod broker;
 mod daemon;
 mod engine_laws;
+mod faults;
 mod layers;
 mod pipeline;
 mod real_broker;

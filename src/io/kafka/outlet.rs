@@ -13,7 +13,7 @@ use rdkafka::{ClientConfig, ClientContext};
 
 use super::report::Reporter;
 use super::settings::client_error;
-use crate::io::{DeliverError, IoError, OutMessage};
+use crate::io::{DeliverError, IoError, OutMessage, failpoint};
 
 /// Wait for room in the full queue of the producer.
 const FULL: Duration = Duration::from_millis(10);
@@ -105,6 +105,9 @@ impl Outlet {
         let deliveries = self.producer.context();
         *deliveries.failures() = Failures::default();
         for (at, output) in outputs.enumerate() {
+            if at == sent / 2 {
+                failpoint::hit("mid_produce");
+            }
             if let Err(error) = self.send(output) {
                 deliveries.failures().note(sent - at, &output.topic, &error);
                 break;

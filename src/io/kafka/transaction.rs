@@ -10,7 +10,7 @@ use rdkafka::producer::Producer;
 use rdkafka::util::Timeout;
 
 use super::outlet::Outlet;
-use crate::io::{DeliverError, IoError, OutMessage};
+use crate::io::{DeliverError, IoError, OutMessage, failpoint};
 
 /// Longest wait of one call into the client; it may be called again.
 const CALL: Duration = Duration::from_secs(5);
@@ -73,13 +73,16 @@ impl Transactions {
     ) -> Result<(), DeliverError> {
         self.prepare()?;
         let deadline = Instant::now() + self.timeout;
+        failpoint::hit("before_begin");
         if let Err(error) = self.outlet.producer().begin_transaction() {
             return Err(DeliverError::Lost(fault("begin", &error)));
         }
+        failpoint::hit("after_begin");
         if let Err(error) = self.outlet.write_all(outputs) {
             self.abort()?;
             return Err(error);
         }
+        failpoint::hit("after_produce");
         let producer = self.outlet.producer();
         if offsets.count() > 0 {
             let send = || producer.send_offsets_to_transaction(offsets, group, CALL);
@@ -87,9 +90,14 @@ impl Transactions {
                 return Err(self.give_up(advice, "send offsets", &error));
             }
         }
+        failpoint::hit("after_send_offsets");
+        failpoint::soon("during_commit");
         // -1 lets the client use the rest of the time of the transaction.
         match until(deadline, || producer.commit_transaction(Timeout::Never)) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                failpoint::hit("after_commit");
+                Ok(())
+            }
             // It may be committed or not: only the log knows.
             Err((Advice::Repeat, error)) => Err(DeliverError::Lost(fault("commit", &error))),
             Err((advice, error)) => Err(self.give_up(advice, "commit", &error)),

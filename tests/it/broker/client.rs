@@ -73,6 +73,20 @@ impl Broker {
         producer.flush(Duration::from_secs(60)).expect("all records stored");
     }
 
+    /// Next offset to read of a partition, as a group has committed it; -1 if it has not.
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> i64 {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.bootstrap())
+            .set("group.id", group)
+            .create()
+            .expect("a consumer");
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let offsets = consumer.committed_offsets(list, Duration::from_secs(30));
+        let offsets = offsets.expect("the broker answers");
+        offsets.elements()[0].offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(-1)
+    }
+
     /// Reads `topic` from its beginning, committed records only, until `enough` says so.
     ///
     /// # Panics

@@ -33,6 +33,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
         features = "features.{name}"
         forecasts = "forecasts.{name}"
         dlq = "dlq.{name}"
+        state = "state.{name}.{{stream}}"
         {streams}
         "#,
         bootstrap = broker.bootstrap(),
@@ -49,18 +50,12 @@ pub fn create_outputs(broker: &Broker, name: &str) {
 impl Latentd {
     /// Starts `latentd run` and waits until it answers HTTP.
     pub fn start(settings: &str) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let file = folder.path().join("latentd.toml");
-        fs::write(&file, settings).expect("a writable folder");
-        let log = fs::File::create(folder.path().join("log")).expect("a writable folder");
-        let child = Command::new(env!("CARGO_BIN_EXE_latentd"))
-            .args(["run", "--log-format", "json", "--config"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("latentd starts");
-        let mut latentd = Self { child, folder, url: String::new() };
+        Self::start_with(settings, &[])
+    }
+
+    /// The same with environment variables.
+    pub fn start_with(settings: &str, env: &[(&str, &str)]) -> Self {
+        let mut latentd = Self::spawn(settings, env);
         let address = wait_for("latentd to listen", LIMIT, || {
             if let Some(status) = latentd.child.try_wait().expect("a child") {
                 panic!("latentd ended with {status}:\n{}", latentd.log());
@@ -71,6 +66,40 @@ impl Latentd {
         });
         latentd.url = format!("http://{address}");
         latentd
+    }
+
+    /// Starts `latentd run` and waits for nothing.
+    pub fn spawn(settings: &str, env: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("latentd.toml");
+        fs::write(&file, settings).expect("a writable folder");
+        let log = fs::File::create(folder.path().join("log")).expect("a writable folder");
+        let child = Command::new(env!("CARGO_BIN_EXE_latentd"))
+            .args(["run", "--log-format", "json", "--config"])
+            .arg(&file)
+            .envs(env.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("latentd starts");
+        Self { child, folder, url: String::new() }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Ends it as a power cut would; its log.
+    pub fn kill(mut self) -> String {
+        signal(self.child.id(), "KILL");
+        self.child.wait().expect("a child");
+        self.log()
+    }
+
+    /// Its exit status, once it has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// Everything it has logged so far.
