@@ -15,10 +15,10 @@
 //! | 2 | [`engine`] | the shard: all state of one input partition |
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
 //! | 2 | [`sim`] | a plant and shops with faults whose truth is known |
-//! | 3 | [`io`] | bytes in and out: Kafka, codecs, payloads |
+//! | 3 | [`io`] | bytes in and out: Kafka and its transactions, state topics, codecs |
 //! | 3 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 4 | [`config`] | settings: defaults, file, environment, checks |
-//! | 5 | [`daemon`] | the loop: read, score, publish, commit; shutdown |
+//! | 5 | [`daemon`] | the loop: read, score, deliver; restore, snapshots; shutdown |
 //! | 5 | [`replay`] | files through the same engine: backtests |
 //! | 6 | [`demo`] | everything on one machine with no set-up |
 //! | 7 | [`cli`] | arguments in, an exit code out |

@@ -56,6 +56,8 @@ pub(super) enum Command {
     Check(ConfigArgs),
     /// Make or list the topics that a configuration names.
     Topics(TopicsArgs),
+    /// Look at the stored state of the streams, and check it.
+    State(StateArgs),
     /// Run files through the same engine, without a broker: a backtest.
     Replay(Box<ReplayArgs>),
     /// Simulate a plant and shops and watch latentd work on them; needs no set-up.
@@ -77,6 +79,42 @@ pub(super) struct RunArgs {
     /// Drop the stored state of this stream and learn anew; may be given several times.
     #[arg(long, value_name = "STREAM")]
     pub reset_state: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateArgs {
+    #[command(subcommand)]
+    pub action: StateAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateAction {
+    /// Show offsets, sizes, versions and models, a line per partition.
+    Inspect(StateOf),
+    /// Replay the input in a scratch engine, and compare with the newest snapshot.
+    Verify(StateOf),
+    /// Write each snapshot and its manifest to a folder.
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateOf {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// This stream only.
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    pub of: StateOf,
+
+    /// Folder; made if it does not exist.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod exit;
 mod replay;
 mod run;
+mod state;
 mod topics;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => run::check(&args),
         Command::Topics(args) => topics::run(&args),
+        Command::State(args) => state::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(args).map_err(Failure::failed),
     }

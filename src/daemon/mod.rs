@@ -1,23 +1,27 @@
 //! The running daemon: one thread works, a small runtime answers HTTP, the caller watches.
 //!
-//! Start with [`run()`]. A batch passes `pipeline` (the loop) → `intake` (which shard, which dead
-//! letter) → `partition` (the shard and its batch) → `batch` (the outputs as values) and goes
-//! back to the log. `supervise` watches from the calling thread, `publish` draws the picture that
-//! the handlers show, `clock` is the only clock, `shutdown` the only way to stop.
+//! Start with [`run()`]. Each worker has a thread, a log and a pipeline. A batch passes `pipeline`
+//! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch) →
+//! `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
+//! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
+//! the handlers show, `clock` is the only clock, `shutdown` the only way to stop, `state` looks
+//! at what is stored.
 //!
 //! # Invariants
 //!
-//! - Positions are committed only with or after the outputs of their records.
-//! - A delivery that fails is tried again with the same outputs, until it succeeds or the process
-//!   is told to stop; the partitions are not read on in the meantime.
-//! - A partition that is taken away is dropped whole, with what its batch had not delivered.
-//! - The wall clock closes rows of silent partitions and nothing else.
+//! - Outputs, positions and state of a batch are delivered together ([`crate::io::Log::deliver`]).
+//! - The committed position is asked for before the state is read: the state is never older than
+//!   the last batch that a former owner has committed, up to records that are read again in silence.
+//! - A delivery that fails is tried again with the same outputs, until it succeeds, its partitions
+//!   are lost, or the process is told to stop.
+//! - A partition that is taken away is stored first if the group waits for it, and dropped whole.
+//! - The wall clock closes rows of silent partitions and nothing else, and that is journalled.
 //!
 //! # Readiness
 //!
-//! Ready means: the group has handed out partitions (perhaps none, on a standby), and everything
-//! read so far is delivered. The service manager is told `READY=1` earlier, when HTTP is up and
-//! the pipeline runs: a broker that is down is no reason to restart the daemon.
+//! Ready means: the group has handed out partitions (perhaps none, on a standby), their state is
+//! complete, and everything read so far is delivered. The service manager is told `READY=1`
+//! earlier, when HTTP is up and the workers run: a broker that is down is no reason to restart.
 
 mod batch;
 mod clock;
@@ -30,6 +34,7 @@ mod report;
 mod restore;
 mod run;
 mod shutdown;
+mod state;
 mod stream;
 mod supervise;
 
@@ -39,3 +44,4 @@ pub use report::RunReport;
 pub use restore::RestoreError;
 pub use run::{Options, run, run_on_kafka};
 pub use shutdown::Shutdown;
+pub use state::{StoredState, Verdict, stored_states, verify};

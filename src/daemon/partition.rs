@@ -217,6 +217,11 @@ impl Partition {
         self.writer.snapshot(next_offset, &self.shard.save(), &self.shard.fingerprint())
     }
 
+    /// The state of the shard. Call after `settle`.
+    pub fn state_bytes(&self) -> Vec<u8> {
+        self.shard.save()
+    }
+
     pub fn status(&self) -> ShardStatus {
         self.shard.status()
     }

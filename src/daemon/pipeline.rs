@@ -153,7 +153,7 @@ impl<L: Log> Pipeline<L> {
             match restore::restore(&mut self.log, stream, &place, &self.policy) {
                 Ok(state) => restored.push((place, state)),
                 // The group waits; the next turn asks again.
-                Err(RestoreError::Outside(error)) => {
+                Err(error @ (RestoreError::Outside(_) | RestoreError::Moved { .. })) => {
                     tracing::warn!(topic = place.0, partition = place.1, "restore: {error}");
                     self.metrics.state.count_restore("failed");
                     self.shutdown.sleep(self.pace.retry_first);

@@ -35,6 +35,13 @@ pub enum RestoreError {
     /// The broker does not answer; ask again.
     #[error(transparent)]
     Outside(#[from] IoError),
+    /// Another owner has committed meanwhile: the assignment is old, or a commit was still on its
+    /// way. Ask again.
+    #[error("{place}: the partition has moved on while its state was read")]
+    Moved {
+        /// Topic and partition.
+        place: String,
+    },
     /// The state topic holds something that cannot be read.
     #[error("{0}; --reset-state {1} drops the state and learns anew")]
     State(StateError, String),
@@ -114,8 +121,16 @@ pub(super) fn restore(
     }
     failpoint::hit("during_restore");
     let state = |error| RestoreError::State(error, stream.name.to_string());
-    match reader.finish().map_err(state)? {
-        Stored::State(recovered) => resume(stream, place, committed, bounds, recovered, policy),
+    let stored = reader.finish().map_err(state)?;
+    if let (Stored::State(recovered), Some(before)) = (&stored, committed) {
+        let stamp = recovered.manifest.next_offset;
+        // A state ahead of what was committed a moment ago: is someone else at work?
+        if stamp > before && log.committed(&place.0, place.1)? >= Some(stamp) {
+            return Err(RestoreError::Moved { place: name(place) });
+        }
+    }
+    match stored {
+        Stored::State(recovered) => resume(stream, place, committed, bounds, *recovered, policy),
         Stored::Nothing(writer) => {
             if let Some(committed) = committed {
                 tracing::warn!(

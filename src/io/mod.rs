@@ -19,7 +19,7 @@ pub use decode::{DecodeError, Decoder, InputError, timestamp};
 pub use dlq::dead_letter;
 pub use encode::{Encoder, Origin};
 pub use error::IoError;
-pub use kafka::{KafkaLog, version_text};
+pub use kafka::{KafkaLog, PartitionReader, version_text};
 pub use log::{Bounds, DeliverError, Log, LogEvent, MessageRef, OutMessage, Part, Place, StateRef};
 pub use memory::{DeliverFault, MemoryBroker, MemoryLog, StoredRecord};
 pub use params::{

@@ -4,6 +4,9 @@
 //! consumed (the ceiling), then the daemon reads, decodes, scores at stride 1 with a shared
 //! 64-32-8-32-64 network, trains (one step of 32 windows every 32 windows), encodes and produces
 //! them. Both runs share the machine with the mock cluster, which lives in this process.
+//!
+//! With `LATENTD_TEST_BROKERS=host:port` the broker is a real one, and exactly-once delivery is
+//! measured beside at-least-once delivery, in turns (the mock cluster keeps no transactions).
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use latentd::config::Settings;
 use latentd::daemon::{self, Options, Shutdown};
+use latentd::io::{Delivery, TopicSpec, ensure_topics};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
@@ -43,31 +47,77 @@ features = { every = 10 }
 "#;
 
 fn main() {
-    let cluster: MockCluster<'_, DefaultProducerContext> =
-        MockCluster::new(1).expect("the mock cluster starts");
-    for (topic, partitions) in [
+    let topics = [
         ("input", PARTITIONS),
         ("latentd.alerts.v1", 4),
         ("latentd.features.v1", 4),
         ("latentd.forecasts.v1", 4),
         ("latentd.dlq.v1", 4),
-    ] {
-        cluster.create_topic(topic, partitions, 1).expect("a topic can be made");
+        ("state-0", PARTITIONS),
+    ];
+    match std::env::var("LATENTD_TEST_BROKERS") {
+        Ok(servers) => {
+            let settings = settings(&servers, 0, Delivery::ExactlyOnce);
+            let specs = topics.map(|(name, partitions)| TopicSpec {
+                name: name.to_owned(),
+                partitions,
+                replication: 1,
+                config: BTreeMap::new(),
+            });
+            ensure_topics(&settings.kafka, &specs).expect("topics can be made");
+            measure(&servers, &[Delivery::AtLeastOnce, Delivery::ExactlyOnce].repeat(3));
+        }
+        Err(_) => {
+            let cluster: MockCluster<'_, DefaultProducerContext> =
+                MockCluster::new(1).expect("the mock cluster starts");
+            for (topic, partitions) in topics {
+                cluster.create_topic(topic, partitions, 1).expect("a topic can be made");
+            }
+            measure(&cluster.bootstrap_servers(), &[Delivery::AtLeastOnce]);
+        }
     }
-    let servers = cluster.bootstrap_servers();
-    fill(&servers);
-    let ceiling = consume(&servers);
+}
+
+fn measure(servers: &str, deliveries: &[Delivery]) {
+    fill(servers);
+    let ceiling = consume(servers);
     println!("consume only: {:.0} records/s, {:.0} ns CPU/record", ceiling.rate, ceiling.cpu_ns);
-    let run = latentd(&servers);
-    println!("{}", run.1);
-    println!(
-        "latentd: {:.0} records/s end to end, {:.0} ns CPU/record of the whole process \
-         (broker included), {:.0} ns of the pipeline thread; {:.2} of the ceiling",
-        run.0.rate,
-        run.0.cpu_ns,
-        run.0.thread_ns,
-        run.0.rate / ceiling.rate
-    );
+    let mut rates = BTreeMap::<&str, Vec<f64>>::new();
+    for (run, delivery) in deliveries.iter().enumerate() {
+        let (measured, report) = latentd(settings(servers, run, *delivery));
+        println!("{report}");
+        println!(
+            "latentd, {delivery:?}: {:.0} records/s end to end, {:.0} ns CPU/record of this \
+             process, {:.0} ns of the worker thread; {:.2} of the ceiling",
+            measured.rate,
+            measured.cpu_ns,
+            measured.thread_ns,
+            measured.rate / ceiling.rate
+        );
+        let name = if *delivery == Delivery::ExactlyOnce { "exactly" } else { "at least" };
+        rates.entry(name).or_default().push(measured.rate);
+    }
+    let median = |name: &str| {
+        let mut of = rates.get(name).cloned().unwrap_or_default();
+        of.sort_by(f64::total_cmp);
+        of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    if rates.len() == 2 {
+        println!("exactly once over at least once: {:.2}", median("exactly") / median("at least"));
+    }
+}
+
+fn settings(servers: &str, run: usize, delivery: Delivery) -> Settings {
+    let mut settings =
+        Settings::from_text(SETTINGS, &BTreeMap::new()).unwrap_or_else(|e| panic!("{e}"));
+    settings.kafka.brokers = vec![servers.to_owned()];
+    settings.kafka.group_id = format!("bench-{}-{run}", std::process::id());
+    settings.kafka.delivery = delivery;
+    settings.topics.state = match run {
+        0 => "state-0".to_owned(),
+        _ => format!("state-{}-{run}", std::process::id()),
+    };
+    settings
 }
 
 /// One measured stretch.
@@ -140,10 +190,7 @@ fn consume(servers: &str) -> Measured {
 }
 
 /// Runs the daemon over everything; the clock runs while it is seen to consume.
-fn latentd(servers: &str) -> (Measured, daemon::RunReport) {
-    let mut settings =
-        Settings::from_text(SETTINGS, &BTreeMap::new()).unwrap_or_else(|e| panic!("{e}"));
-    settings.kafka.brokers = vec![servers.to_owned()];
+fn latentd(settings: Settings) -> (Measured, daemon::RunReport) {
     let (tell, listening) = mpsc::channel();
     let options = Options { listening: Some(tell), ..Options::default() };
     let shutdown = Shutdown::new();
@@ -152,9 +199,9 @@ fn latentd(servers: &str) -> (Measured, daemon::RunReport) {
     let address = listening.recv().expect("the daemon listens");
     let consumed = || consumed(&format!("http://{address}/metrics"));
     let first = wait(consumed, 1);
-    let (began, cpu, own) = (Instant::now(), cpu_seconds(None), cpu_seconds(Some("pipeline")));
+    let (began, cpu, own) = (Instant::now(), cpu_seconds(None), cpu_seconds(Some("worker-0")));
     wait(consumed, RECORDS);
-    let own = cpu_seconds(Some("pipeline")) - own;
+    let own = cpu_seconds(Some("worker-0")) - own;
     let result = measured(RECORDS - first, began, cpu_seconds(None) - cpu, own);
     shutdown.request();
     let report = running.join().expect("no panic").unwrap_or_else(|e| panic!("{e}"));

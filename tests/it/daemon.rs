@@ -268,3 +268,101 @@ fn topics_are_made_once_and_listed() {
     let list = ["topics", "list", "--config", file];
     wait_for("the topics", LIMIT, || (latentd(&list).1 == lines("3 partitions")).then_some(()));
 }
+
+#[test]
+fn state_is_inspected_verified_exported_and_a_damaged_one_is_refused() {
+    let (broker, name) = (shared(), "stored");
+    broker.create_topic("in.stored", 1);
+    create_outputs(broker, name);
+    let text = settings(broker, name, &stream("press", "in.stored"));
+    produce(broker, "in.stored", "press-1", &seconds(0..400, 0..0));
+    let daemon = Latentd::start(&text);
+    wait_for("the last commit", LIMIT, || {
+        (broker.committed(name, "in.stored", 0) == 400).then_some(())
+    });
+    // Silence closes the last rows: the journal is part of what is verified.
+    daemon.wait_metric("latentd_rows_closed_total", &[r#"kind="observed""#], 400.0);
+    assert_eq!(daemon.terminate().0.code(), Some(0));
+
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = settings_file(&folder, &text);
+    let file = file.to_str().expect("UTF-8");
+    let (code, lines, errors) = latentd(&["state", "inspect", "--config", file]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(
+        lines.starts_with("press in.stored/0: offset 400, committed 400; snapshot "),
+        "{lines}"
+    );
+    assert!(lines.contains("; 1 series (0 warming), "), "{lines}");
+    let (code, lines, errors) = latentd(&["state", "verify", "--config", file]);
+    assert_eq!(code, 0, "{lines}{errors}");
+    assert!(
+        lines.contains("in.stored/0: verified: records ") && lines.contains(" to 400 give"),
+        "{lines}"
+    );
+    let out = folder.path().join("out");
+    let out_text = out.to_str().expect("UTF-8");
+    let export = ["state", "export", "--config", file, "--out", out_text];
+    assert_eq!(latentd(&export).0, 0);
+    let manifest = std::fs::read_to_string(out.join("press-in.stored-0.json")).expect("written");
+    assert!(manifest.contains(r#""next_offset": 400"#), "{manifest}");
+    assert!(out.join("press-in.stored-0.state").exists());
+
+    // Another latent width does not fit.
+    let unfit = text.replace("latent = 3", "latent = 2");
+    let file_of_unfit = folder.path().join("unfit.toml");
+    std::fs::write(&file_of_unfit, &unfit).expect("written");
+    let unfit = file_of_unfit.to_str().expect("UTF-8");
+    let (code, _, errors) = latentd(&["run", "--config", unfit]);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("`model.latent` was 3 and is 2"), "{errors}");
+    assert!(errors.contains("--reset-state press"), "{errors}");
+
+    // A manifest that nobody of us wrote.
+    kcat(
+        broker,
+        &["-P", "-t", "state.stored.press", "-p", "0", "-K", "|"],
+        "in.stored/0/manifest|{}\n",
+    );
+    let (code, lines, _) = latentd(&["state", "inspect", "--config", file]);
+    assert_eq!(code, 1, "{lines}");
+    let (code, _, errors) = latentd(&["run", "--config", file]);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("`in.stored/0/manifest` does not read"), "{errors}");
+
+    // Only by request is it dropped.
+    produce(broker, "in.stored", "press-1", &seconds(400..450, 0..0));
+    let daemon = Latentd::start_with_args(&text, &["--reset-state", "press"]);
+    wait_for("the last commit", LIMIT, || {
+        (broker.committed(name, "in.stored", 0) == 450).then_some(())
+    });
+    assert_eq!(daemon.metric("latentd_records_consumed_total", &[]), 50.0);
+    assert_eq!(daemon.metric("latentd_state_restores_total", &[r#"outcome="anew""#]), 1.0);
+    assert_eq!(daemon.terminate().0.code(), Some(0));
+    assert_eq!(latentd(&["state", "inspect", "--config", file]).0, 0);
+}
+
+#[test]
+fn a_restart_goes_on_with_the_state_and_is_ready_soon() {
+    let (broker, name) = (shared(), "resumed");
+    broker.create_topic("in.resumed", 2);
+    create_outputs(broker, name);
+    let kafka = "[state]\nsnapshot_interval = \"1h\"\n";
+    let text = settings(broker, name, &format!("{kafka}{}", stream("press", "in.resumed")))
+        .replace("offset_reset = ", "workers = 2, group_id_ = ")
+        .replace("group_id_ = \"earliest\"", "offset_reset = \"earliest\"");
+    produce(broker, "in.resumed", "press-1", &seconds(0..500, 0..0));
+    let daemon = Latentd::start(&text);
+    wait_for("the last commit", LIMIT, || {
+        (broker.committed(name, "in.resumed", 0) == 500).then_some(())
+    });
+    daemon.kill();
+    let daemon = Latentd::start(&text);
+    daemon.wait_metric("latentd_ready", &[], 1.0);
+    // The first batch has brought the only snapshot: what came after it is read again in silence.
+    assert_eq!(daemon.metric("latentd_records_consumed_total", &[]), 0.0);
+    assert_eq!(daemon.metric("latentd_state_restores_total", &[r#"outcome="restored""#]), 1.0);
+    let (_, body) = daemon.get("/api/v1/streams");
+    assert!(body.contains(r#""warming":0"#), "the model is not learned anew: {body}");
+    assert_eq!(daemon.terminate().0.code(), Some(0));
+}

@@ -9,4 +9,5 @@ mod pipeline;
 mod real_broker;
 mod replay;
 mod settings;
+mod snapshot_laws;
 mod support;

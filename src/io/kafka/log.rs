@@ -1,6 +1,6 @@
 //! Consumer and producer together: the [`Log`] of the daemon.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::commit::{Commits, broker, to_list};
+use super::commit::{broker, to_list};
 use super::inlet::{Inlet, Turn, assign, unassign};
-use super::outlet::Outlet;
-use super::reader::StateReader;
+use super::reader::{PartitionReader, committed};
+use super::sender::Sender;
 use super::settings::{self, client_error};
-use super::transaction::Transactions;
-use crate::io::log::{
-    Bounds, DeliverError, Log, LogEvent, MessageRef, OutMessage, Part, Place, StateRef,
-};
-use crate::io::{Delivery, IoError, KafkaParams};
+use crate::io::log::{Bounds, DeliverError, Log, LogEvent, MessageRef, Part, Place, StateRef};
+use crate::io::{IoError, KafkaParams};
 
 /// Longest wait for an answer about offsets.
 const ASK: Duration = Duration::from_secs(10);
@@ -39,21 +36,13 @@ pub struct KafkaLog {
     // Dropped in this order: the producer goes before the consumer.
     sender: Sender,
     consumer: Option<BaseConsumer<Inlet>>,
-    reader: StateReader,
+    reader: PartitionReader,
     /// Started and not yet released.
     owned: BTreeSet<Place>,
     /// Owned by consumers that were given up; told by the next poll.
     lost: Vec<Place>,
     renewals: VecDeque<Instant>,
     headers: Vec<(String, Vec<u8>)>,
-}
-
-/// How outputs and positions leave.
-enum Sender {
-    /// In one transaction.
-    ExactlyOnce(Transactions),
-    /// Outputs, then positions, then state.
-    AtLeastOnce { outlet: Outlet, commits: Commits, state: Vec<(Place, Vec<OutMessage>)> },
 }
 
 impl fmt::Debug for KafkaLog {
@@ -63,23 +52,6 @@ impl fmt::Debug for KafkaLog {
             .field("worker", &self.worker)
             .field("owned", &self.owned)
             .finish_non_exhaustive()
-    }
-}
-
-impl Sender {
-    fn open(params: &KafkaParams, worker: usize) -> Result<Self, IoError> {
-        Ok(match params.delivery {
-            Delivery::ExactlyOnce => {
-                let config = settings::transactional_producer(params, worker)?;
-                let timeout = params.transaction_timeout.to_duration();
-                Self::ExactlyOnce(Transactions::open(config, timeout)?)
-            }
-            Delivery::AtLeastOnce => Self::AtLeastOnce {
-                outlet: Outlet::open(settings::producer(params)?)?,
-                commits: Commits::default(),
-                state: Vec::new(),
-            },
-        })
     }
 }
 
@@ -98,7 +70,7 @@ impl KafkaLog {
         Ok(Self {
             sender: Sender::open(params, worker)?,
             consumer: Some(subscribe(params, &topics)?),
-            reader: StateReader::open(params)?,
+            reader: PartitionReader::open(params)?,
             params: params.clone(),
             worker,
             topics,
@@ -130,13 +102,8 @@ impl KafkaLog {
     }
 
     fn forget(&mut self, places: &[Place]) {
-        for place in places {
-            self.owned.remove(place);
-            if let Sender::AtLeastOnce { commits, state, .. } = &mut self.sender {
-                commits.forget(place);
-                state.retain(|(of, _)| of != place);
-            }
-        }
+        self.owned.retain(|place| !places.contains(place));
+        self.sender.forget(places);
     }
 
     fn poll_open(
@@ -198,55 +165,6 @@ impl KafkaLog {
         self.consumer.as_ref().ok_or_else(|| IoError::Client("the log is closed".to_owned()))
     }
 
-    /// All in one transaction.
-    fn deliver_once(&mut self, parts: &[Part]) -> Result<(), DeliverError> {
-        let Self { sender: Sender::ExactlyOnce(transactions), consumer, .. } = self else {
-            return Ok(());
-        };
-        let group = consumer.as_ref().and_then(Consumer::group_metadata);
-        let Some(group) = group else {
-            return Err(DeliverError::Lost(IoError::Client("no member of the group".into())));
-        };
-        let offsets = to_list(&positions(parts)).map_err(DeliverError::Stop)?;
-        let all = parts.iter().flat_map(|part| part.outputs.iter().chain(&part.state));
-        let all: Vec<&OutMessage> = all.collect();
-        if all.is_empty() && offsets.count() == 0 {
-            return Ok(());
-        }
-        let outcome = transactions.run(all.into_iter(), &offsets, &group);
-        if let Err(DeliverError::Lost(error)) = outcome {
-            return Err(self.begin_anew(error));
-        }
-        outcome
-    }
-
-    /// Outputs, positions, state: a crash in between repeats outputs, and loses none.
-    fn deliver_again(&mut self, parts: &[Part]) -> Result<(), DeliverError> {
-        let Self {
-            sender: Sender::AtLeastOnce { outlet, commits, state }, consumer, owned, ..
-        } = self
-        else {
-            return Ok(());
-        };
-        outlet.renew_if_dead().map_err(DeliverError::Stop)?;
-        let outputs: Vec<&OutMessage> = parts.iter().flat_map(|part| &part.outputs).collect();
-        outlet.write_all(outputs.into_iter())?;
-        for (place, next) in positions(parts) {
-            if owned.contains(&place) {
-                commits.note(place, next);
-            }
-        }
-        let described = parts.iter().filter(|part| !part.state.is_empty());
-        state.extend(described.map(|p| ((p.topic.clone(), p.partition), p.state.clone())));
-        let Some(consumer) = consumer else { return Ok(()) };
-        if commits.commit(consumer).map_err(DeliverError::Stop)? {
-            let waiting: Vec<&OutMessage> = state.iter().flat_map(|(_, of)| of).collect();
-            outlet.write_all(waiting.into_iter())?;
-            state.clear();
-        }
-        Ok(())
-    }
-
     /// New clients in the place of those that can do no more. All partitions are lost.
     fn begin_anew(&mut self, cause: IoError) -> DeliverError {
         let now = Instant::now();
@@ -271,18 +189,11 @@ impl KafkaLog {
         }
     }
 
-    fn commit_if_due(&mut self) -> Result<(), IoError> {
-        match &self.sender {
-            Sender::AtLeastOnce { commits, .. } if commits.is_due() => self.finish_commits(),
-            _ => Ok(()),
-        }
-    }
-
     /// Commits what is pending. What is not committed is read again.
     fn finish_commits(&mut self) -> Result<(), IoError> {
-        match self.deliver_again(&[]) {
-            Ok(()) => Ok(()),
-            Err(DeliverError::Again(e) | DeliverError::Lost(e) | DeliverError::Stop(e)) => Err(e),
+        match (&mut self.sender, &self.consumer) {
+            (Sender::AtLeastOnce(sender), Some(consumer)) => sender.finish(consumer),
+            _ => Ok(()),
         }
     }
 }
@@ -296,11 +207,6 @@ fn subscribe(params: &KafkaParams, topics: &[String]) -> Result<BaseConsumer<Inl
     Ok(consumer)
 }
 
-fn positions(parts: &[Part]) -> BTreeMap<Place, i64> {
-    let position = |part: &Part| Some(((part.topic.clone(), part.partition), part.next_offset?));
-    parts.iter().filter_map(position).collect()
-}
-
 impl Log for KafkaLog {
     fn poll(
         &mut self,
@@ -308,7 +214,9 @@ impl Log for KafkaLog {
         wait: Duration,
         each: &mut dyn FnMut(LogEvent<'_>),
     ) -> Result<usize, IoError> {
-        self.commit_if_due()?;
+        if self.sender.is_due() {
+            self.finish_commits()?;
+        }
         // Out and back in, so that messages may borrow from it while `self` changes.
         let Some(consumer) = self.consumer.take() else { return Ok(0) };
         let polled = self.poll_open(&consumer, max, wait, each);
@@ -317,30 +225,18 @@ impl Log for KafkaLog {
     }
 
     fn deliver(&mut self, parts: &[Part]) -> Result<(), DeliverError> {
-        match self.sender {
-            Sender::ExactlyOnce(_) => self.deliver_once(parts),
-            Sender::AtLeastOnce { .. } => self.deliver_again(parts),
+        let Some(consumer) = &self.consumer else {
+            return Err(DeliverError::Stop(IoError::Client("the log is closed".to_owned())));
+        };
+        match self.sender.deliver(consumer, &self.owned, parts) {
+            Err(DeliverError::Lost(cause)) => Err(self.begin_anew(cause)),
+            outcome => outcome,
         }
     }
 
     fn committed(&mut self, topic: &str, partition: i32) -> Result<Option<i64>, IoError> {
-        if let Sender::ExactlyOnce(transactions) = &mut self.sender {
-            // Ends what a former life of this producer left open.
-            transactions.prepare().map_err(|error| match error {
-                DeliverError::Again(e) | DeliverError::Lost(e) | DeliverError::Stop(e) => e,
-            })?;
-        }
-        let mut list = TopicPartitionList::new();
-        list.add_partition(topic, partition);
-        let offsets = self
-            .consumer()?
-            .committed_offsets(list, ASK)
-            .map_err(|error| broker("committed offset", &error))?;
-        match offsets.elements().first().map(|element| (element.offset(), element.error())) {
-            Some((Offset::Offset(next), Ok(()))) => Ok(Some(next)),
-            Some((_, Err(error))) => Err(broker("committed offset", &error)),
-            _ => Ok(None),
-        }
+        self.sender.prepare()?;
+        committed(self.consumer()?, topic, partition)
     }
 
     fn bounds(&mut self, topic: &str, partition: i32) -> Result<Bounds, IoError> {
@@ -354,7 +250,11 @@ impl Log for KafkaLog {
         each: &mut dyn FnMut(StateRef<'_>),
     ) -> Result<(), IoError> {
         self.reader.ensure(&self.params, state_topic, of)?;
-        self.reader.read(state_topic, of.1, each)
+        self.reader.read(state_topic, of.1, None, &mut |message| {
+            let key = message.key.unwrap_or_default();
+            each(StateRef { offset: message.offset, key, payload: message.payload });
+            true
+        })
     }
 
     fn start(&mut self, partitions: &[(Place, i64)]) -> Result<(), IoError> {

@@ -1,6 +1,6 @@
 //! The log on a Kafka cluster, through librdkafka.
 //!
-//! [`KafkaLog`] joins a consumer (`inlet`) and a producer (`outlet`). With exactly-once delivery
+//! [`KafkaLog`] joins a consumer (`inlet`) and a producer (`outlet`, behind `sender`). With exactly-once delivery
 //! `transaction` makes outputs, state and positions one; with at-least-once delivery `commit`
 //! commits positions after the outputs were acknowledged. `reader` reads state topics, `settings`
 //! has the properties of all clients, `report` their log lines.
@@ -11,6 +11,7 @@ mod log;
 mod outlet;
 mod reader;
 mod report;
+mod sender;
 pub(super) mod settings;
 mod transaction;
 
@@ -18,6 +19,7 @@ mod transaction;
 mod tests;
 
 pub use log::KafkaLog;
+pub use reader::PartitionReader;
 pub use settings::OWNED_PROPERTIES;
 
 use rdkafka::ClientConfig;

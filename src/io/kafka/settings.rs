@@ -28,6 +28,12 @@ pub const OWNED_PROPERTIES: &[&str] = &[
 const ENVELOPE_BYTES: usize = 65_536;
 
 #[rustfmt::skip]
+const COMMON: &[(&str, &str)] = &[
+    // The library's own 10 s outlast most restarts of a broker, and half of a transaction.
+    ("reconnect.backoff.max.ms", "1000"),
+];
+
+#[rustfmt::skip]
 const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -71,8 +77,8 @@ pub(super) fn consumer(params: &KafkaParams) -> Result<ClientConfig, IoError> {
 /// Properties of a client that reads whole partitions and is in no group.
 pub(super) fn reader(params: &KafkaParams, isolation: &str) -> Result<ClientConfig, IoError> {
     let mut config = finished(base(params)?, &[], params);
-    // The client wants a group although it never joins it.
-    config.set("group.id", format!("{}-state", params.group_id));
+    // For its committed positions; this client never joins it.
+    config.set("group.id", &params.group_id);
     config.set("enable.auto.commit", "false");
     config.set("enable.partition.eof", "true");
     config.set("auto.offset.reset", "error");
@@ -157,7 +163,7 @@ fn finished(
     defaults: &[(&str, &str)],
     params: &KafkaParams,
 ) -> ClientConfig {
-    for (key, value) in defaults {
+    for (key, value) in COMMON.iter().chain(defaults) {
         config.set(*key, *value);
     }
     for (key, value) in &params.rdkafka {

@@ -142,7 +142,7 @@ fn commits_outlive_a_moving_coordinator_and_a_rebalance_and_keep_to_what_is_owne
     log.close();
     assert_eq!(mock.committed(1), Offset::Offset(1));
 
-    log.deliver(&after_first(2)).unwrap();
+    assert!(log.deliver(&after_first(2)).is_err(), "a closed log delivers nothing");
     assert_eq!(mock.committed(2), Offset::Invalid);
 }
 

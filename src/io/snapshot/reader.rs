@@ -15,7 +15,7 @@ const BYTES_MAX: usize = 1 << 30;
 
 /// Folds the records of one partition of a state topic, in order, into what they say about one
 /// input partition. Records about other input partitions are passed over.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SnapshotReader {
     writer: SnapshotWriter,
     prefix: String,
@@ -27,7 +27,7 @@ pub struct SnapshotReader {
 #[derive(Debug)]
 pub enum Stored {
     /// A snapshot.
-    State(Recovered),
+    State(Box<Recovered>),
     /// None, and where to write the first.
     Nothing(SnapshotWriter),
 }
@@ -95,7 +95,8 @@ impl SnapshotReader {
         let journal = self.journal(manifest.sequence)?;
         self.writer.sequence = self.writer.sequence.max(manifest.sequence);
         self.writer.entries = journal.len() as u64;
-        Ok(Stored::State(Recovered { manifest, bytes, journal, writer: self.writer }))
+        let recovered = Recovered { manifest, bytes, journal, writer: self.writer };
+        Ok(Stored::State(Box::new(recovered)))
     }
 
     /// Tells the writer which keys there are, leftovers of a crash included: the next snapshot

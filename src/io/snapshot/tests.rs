@@ -42,7 +42,7 @@ fn read(topic: &str, log: &[OutMessage]) -> Result<Stored, StateError> {
 
 fn state(topic: &str, log: &[OutMessage]) -> Recovered {
     match read(topic, log) {
-        Ok(Stored::State(recovered)) => recovered,
+        Ok(Stored::State(recovered)) => *recovered,
         other => panic!("{other:?}"),
     }
 }

@@ -50,12 +50,12 @@ pub fn create_outputs(broker: &Broker, name: &str) {
 impl Latentd {
     /// Starts `latentd run` and waits until it answers HTTP.
     pub fn start(settings: &str) -> Self {
-        Self::start_with(settings, &[])
+        Self::start_with_args(settings, &[])
     }
 
-    /// The same with environment variables.
-    pub fn start_with(settings: &str, env: &[(&str, &str)]) -> Self {
-        let mut latentd = Self::spawn(settings, env);
+    /// The same with further arguments.
+    pub fn start_with_args(settings: &str, args: &[&str]) -> Self {
+        let mut latentd = Self::spawn(settings, args, &[]);
         let address = wait_for("latentd to listen", LIMIT, || {
             if let Some(status) = latentd.child.try_wait().expect("a child") {
                 panic!("latentd ended with {status}:\n{}", latentd.log());
@@ -69,7 +69,7 @@ impl Latentd {
     }
 
     /// Starts `latentd run` and waits for nothing.
-    pub fn spawn(settings: &str, env: &[(&str, &str)]) -> Self {
+    pub fn spawn(settings: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("latentd.toml");
         fs::write(&file, settings).expect("a writable folder");
@@ -77,6 +77,7 @@ impl Latentd {
         let child = Command::new(env!("CARGO_BIN_EXE_latentd"))
             .args(["run", "--log-format", "json", "--config"])
             .arg(&file)
+            .args(args)
             .envs(env.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)

@@ -189,7 +189,7 @@ fn calm_state(calm: &MemoryBroker, name: &str, state_topic: &str, partition: i32
 
 fn recovered(reader: SnapshotReader) -> Recovered {
     match reader.finish() {
-        Ok(Stored::State(recovered)) => recovered,
+        Ok(Stored::State(recovered)) => *recovered,
         other => panic!("no state: {other:?}"),
     }
 }

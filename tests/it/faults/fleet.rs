@@ -157,7 +157,7 @@ impl<'b> Fleet<'b> {
         let armed =
             if point == "during_restore" { point.to_owned() } else { format!("{point}:{times}") };
         let mut latentd =
-            Latentd::spawn(&self.settings(instance), &[("LATENTD_FAILPOINT", &armed)]);
+            Latentd::spawn(&self.settings(instance), &[], &[("LATENTD_FAILPOINT", &armed)]);
         let status = wait_for(&format!("death at {armed}"), LIMIT, || latentd.ended());
         assert!(status.code().is_none(), "{armed}: {status}\n{}", latentd.log());
         self.fault();
