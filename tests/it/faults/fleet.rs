@@ -28,7 +28,8 @@ pub struct Fleet<'b> {
     feeder: Option<JoinHandle<i64>>,
     stop_feeding: Arc<AtomicBool>,
     offsets: BaseConsumer,
-    hit_at: Option<(Instant, i64)>,
+    /// When the last fault came, and what was committed of each partition then.
+    hit_at: Option<(Instant, Vec<i64>)>,
     takeovers: Vec<Duration>,
     seed: u64,
 }
@@ -198,32 +199,42 @@ impl<'b> Fleet<'b> {
 
     fn fault(&mut self) {
         self.faults += 1;
-        let committed = self.total_committed();
-        self.hit_at = Some((Instant::now(), committed));
+        let at = Instant::now();
+        self.hit_at = Some((at, self.committed()));
+    }
+
+    /// Committed position of each partition; nothing while the broker is away.
+    fn committed(&self) -> Vec<i64> {
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_range(&format!("in.{}", self.name), 0, PARTITIONS - 1);
+        let Ok(offsets) = self.offsets.committed_offsets(list, Duration::from_secs(5)) else {
+            return Vec::new();
+        };
+        let raw =
+            |e: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| e.offset().to_raw();
+        offsets.elements().into_iter().filter_map(raw).map(|offset| offset.max(0)).collect()
     }
 
     /// Committed positions, added up.
     pub fn total_committed(&self) -> i64 {
-        let mut list = rdkafka::TopicPartitionList::new();
-        list.add_partition_range(&format!("in.{}", self.name), 0, PARTITIONS - 1);
-        let Ok(offsets) = self.offsets.committed_offsets(list, Duration::from_secs(5)) else {
-            return 0;
-        };
-        let raw =
-            |e: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| e.offset().to_raw();
-        offsets.elements().into_iter().filter_map(raw).map(|offset| offset.max(0)).sum()
+        self.committed().iter().sum()
     }
 
     /// Waits until the group has committed `records` more.
     pub fn wait_progress(&mut self, what: &str, records: i64) {
         let from = self.total_committed();
         wait_for(&format!("progress, {what}; logs:\n{}", self.logs()), LIMIT, || {
-            let committed = self.total_committed();
-            if let Some((at, _)) = self.hit_at.filter(|(_, before)| *before < committed) {
+            let committed = self.committed();
+            // Taken over: each partition has moved on since the fault.
+            let moved = |(_, before): &&(Instant, Vec<i64>)| {
+                before.len() == committed.len()
+                    && before.iter().zip(&committed).all(|(before, now)| before < now)
+            };
+            if let Some((at, _)) = self.hit_at.as_ref().filter(moved) {
                 self.takeovers.push(at.elapsed());
                 self.hit_at = None;
             }
-            (committed >= from + records).then_some(())
+            (committed.iter().sum::<i64>() >= from + records).then_some(())
         });
     }
 
