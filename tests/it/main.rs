@@ -1,6 +1,7 @@
 //! One integration binary: laws of the engine, the rules of the tree, and runs on a real broker.
 
 mod broker;
+mod conformance;
 mod daemon;
 mod engine_laws;
 mod faults;

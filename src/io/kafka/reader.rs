@@ -1,5 +1,6 @@
 //! Reads partitions without a group: state topics, and the input that a state is checked with.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -29,6 +30,8 @@ pub struct PartitionReader {
     /// Longest life of a transaction, which hides what lies behind it.
     transaction: Duration,
     clients: Option<(Client, Client)>,
+    /// State topics that are there, with their partitions.
+    ensured: BTreeMap<String, usize>,
 }
 
 type Client = BaseConsumer<Quiet>;
@@ -70,6 +73,7 @@ impl PartitionReader {
             all: settings::reader(params, "read_uncommitted")?,
             transaction: params.transaction_timeout.to_duration(),
             clients: None,
+            ensured: BTreeMap::new(),
         })
     }
 
@@ -121,11 +125,17 @@ impl PartitionReader {
         &mut self,
         params: &KafkaParams,
         state_topic: &str,
-        (topic, _): &Place,
+        (topic, number): &Place,
     ) -> Result<(), IoError> {
+        let known = self.ensured.get(state_topic).copied().unwrap_or(0);
+        if usize::try_from(*number).is_ok_and(|number| number < known) {
+            return Ok(());
+        }
         let (_, all) = self.clients()?;
         let wanted = partitions(all, topic)?;
-        if partitions(all, state_topic)? >= wanted {
+        let there = partitions(all, state_topic)?;
+        if there >= wanted {
+            self.ensured.insert(state_topic.to_owned(), there);
             return Ok(());
         }
         let spec = TopicSpec::state(state_topic, wanted);
@@ -157,7 +167,10 @@ impl PartitionReader {
     ) -> Result<(), IoError> {
         let transaction = self.transaction;
         let (reader, all) = self.clients()?;
-        wait_until_stable(reader, all, topic, partition, transaction + ASK)?;
+        let bounds = wait_until_stable(reader, all, topic, partition, transaction + ASK)?;
+        if from.unwrap_or(bounds.low) >= bounds.high {
+            return Ok(());
+        }
         let mut list = TopicPartitionList::new();
         let from = from.map_or(Offset::Beginning, Offset::Offset);
         list.add_partition_offset(topic, partition, from)
@@ -203,12 +216,12 @@ fn wait_until_stable(
     topic: &str,
     partition: i32,
     limit: Duration,
-) -> Result<(), IoError> {
+) -> Result<Bounds, IoError> {
     let ask = |client: &Client| {
         let watermarks = client.fetch_watermarks(topic, partition, ASK);
         watermarks.map_err(|error| broker("end of the state topic", &error))
     };
-    let (_, end) = ask(all)?;
+    let (low, end) = ask(all)?;
     let deadline = Instant::now() + limit;
     while ask(reader)?.1 < end {
         if Instant::now() >= deadline {
@@ -217,7 +230,7 @@ fn wait_until_stable(
         }
         std::thread::sleep(LOOK);
     }
-    Ok(())
+    Ok(Bounds { low, high: end })
 }
 
 fn is_connection(error: &KafkaError) -> bool {

@@ -81,6 +81,8 @@ pub(super) fn reader(params: &KafkaParams, isolation: &str) -> Result<ClientConf
     config.set("group.id", &params.group_id);
     config.set("enable.auto.commit", "false");
     config.set("enable.partition.eof", "true");
+    // The end of a partition is told with an empty answer: it should not be waited for.
+    config.set("fetch.wait.max.ms", "10");
     config.set("auto.offset.reset", "error");
     config.set("isolation.level", isolation);
     Ok(config)

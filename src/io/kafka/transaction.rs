@@ -161,5 +161,10 @@ fn advice(error: &KafkaError) -> Advice {
 }
 
 fn fault(operation: &'static str, error: &KafkaError) -> IoError {
-    IoError::Broker { operation, detail: error.to_string() }
+    let fenced = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fenced);
+    let hint = match fenced {
+        true => " (is another process of this group running under the same `kafka.instance`?)",
+        false => "",
+    };
+    IoError::Broker { operation, detail: format!("{error}{hint}") }
 }

@@ -19,10 +19,19 @@ const START: i64 = 1_767_225_600_000;
 /// Records that the feeder writes to each partition a second.
 const PACE: u64 = 150;
 
+const CLASSIC: &str = r#"
+    kafka.rdkafka."session.timeout.ms" = "2000"
+    kafka.rdkafka."heartbeat.interval.ms" = "300"
+"#;
+/// The group protocol of KIP-848: the broker assigns, and sets the session.
+pub const CONSUMER: &str = r#"kafka.rdkafka."group.protocol" = "consumer""#;
+
 pub struct Fleet<'b> {
     pub broker: &'b Broker,
     pub name: String,
     pub workers: usize,
+    /// Settings of the client library that the group needs.
+    pub group: &'static str,
     pub faults: usize,
     running: BTreeMap<String, Latentd>,
     feeder: Option<JoinHandle<i64>>,
@@ -112,6 +121,7 @@ impl<'b> Fleet<'b> {
             broker,
             name,
             workers,
+            group: CLASSIC,
             faults: 0,
             running: BTreeMap::new(),
             feeder: Some(feeder),
@@ -130,10 +140,9 @@ impl<'b> Fleet<'b> {
             kafka.transaction_timeout = "3s"
             kafka.batch_records_max = 40
             kafka.batch_wait = "20ms"
-            kafka.rdkafka."session.timeout.ms" = "2000"
-            kafka.rdkafka."heartbeat.interval.ms" = "300"
+            {}
             "#,
-            self.workers
+            self.workers, self.group
         );
         let rest = settings(self.broker, &self.name, &stream(&self.name));
         let brokers = format!("kafka = {{ brokers = [\"{}\"], ", self.broker.bootstrap());

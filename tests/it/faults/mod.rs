@@ -71,6 +71,19 @@ fn a_broker_that_is_killed_and_stays_away_changes_no_output() {
     broker.stop();
 }
 
+#[test]
+fn a_group_of_the_new_protocol_changes_no_output() {
+    let mut fleet = Fleet::new(shared(), "kip848", 2);
+    fleet.group = fleet::CONSUMER;
+    fleet.start("a");
+    fleet.wait_progress("a", 200);
+    fleet.start("b");
+    fleet.wait_progress("b joins", 300);
+    fleet.stop("a");
+    fleet.wait_progress("a left", 200);
+    fleet.verify(&["b"]);
+}
+
 /// The long form: `LATENTD_FAULTS` kills and as many other faults as fit between them.
 #[test]
 #[ignore = "takes minutes: tests/faults"]
