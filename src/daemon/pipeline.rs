@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::intake::{Intake, Saving};
 use super::publish::Board;
-use super::restore::{self, Policy, RestoreError};
+use super::restore::{self, Policy, RestoreError, Restored};
 use super::supervise::Heartbeat;
 use super::{Clock, DaemonError, RunReport, Shutdown};
 use crate::io::{DeliverError, IoError, Log, Place};
@@ -141,31 +141,26 @@ impl<L: Log> Pipeline<L> {
 
     /// Restores the state of partitions that were given to us, then begins to read them.
     fn take_over(&mut self) -> Result<(), DaemonError> {
-        if self.intake.arriving().is_empty() {
+        let places = self.intake.arriving().to_vec();
+        if places.is_empty() {
             return Ok(());
         }
-        let places = self.intake.arriving().to_vec();
         let began = self.clock.steady();
         self.set_not_ready(Some(NotReady::Restoring { partitions: places.len() }));
-        let mut restored = Vec::with_capacity(places.len());
-        for place in places {
-            let Some(stream) = self.intake.stream_of(&place.0) else { continue };
-            match restore::restore(&mut self.log, stream, &place, &self.policy) {
-                Ok(state) => restored.push((place, state)),
-                // The group waits; the next turn asks again.
-                Err(error @ (RestoreError::Outside(_) | RestoreError::Moved { .. })) => {
-                    tracing::warn!(topic = place.0, partition = place.1, "restore: {error}");
-                    self.metrics.state.count_restore("failed");
-                    self.shutdown.sleep(self.pace.retry_first);
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.metrics.state.count_restore("refused");
-                    return Err(DaemonError::Restore(error));
-                }
+        let restored = match self.restore_all(places) {
+            Ok(restored) => restored,
+            // The group waits; the next turn asks again.
+            Err(error @ (RestoreError::Outside(_) | RestoreError::Moved { .. })) => {
+                tracing::warn!("restore: {error}");
+                self.metrics.state.count_restore("failed");
+                self.shutdown.sleep(self.pace.retry_first);
+                return Ok(());
             }
-            self.heartbeat.beat();
-        }
+            Err(error) => {
+                self.metrics.state.count_restore("refused");
+                return Err(DaemonError::Restore(error));
+            }
+        };
         for (_, state) in &restored {
             self.metrics.state.count_restore(if state.fresh { "anew" } else { "restored" });
         }
@@ -176,6 +171,17 @@ impl<L: Log> Pipeline<L> {
         self.metrics.state.observe_restore(now.saturating_sub(began).as_secs_f64());
         self.intake.begin(restored, now);
         Ok(())
+    }
+
+    fn restore_all(&mut self, places: Vec<Place>) -> Result<Vec<(Place, Restored)>, RestoreError> {
+        let mut restored = Vec::with_capacity(places.len());
+        for place in places {
+            let Some(stream) = self.intake.stream_of(&place.0) else { continue };
+            let state = restore::restore(&mut self.log, stream, &place, &self.policy)?;
+            restored.push((place, state));
+            self.heartbeat.beat();
+        }
+        Ok(restored)
     }
 
     /// Gives up what the group wants back, now that its last batch is delivered.

@@ -162,6 +162,20 @@ impl<'b> Fleet<'b> {
         assert!(self.running.insert(instance.to_owned(), latentd).is_none(), "{instance} runs");
     }
 
+    /// Runs a second process under the name of `instance` until one of the two is fenced off and
+    /// says why, then stops it.
+    pub fn twin_until_fenced(&mut self, instance: &str) {
+        let twin = Latentd::start(&self.settings(instance));
+        let first = &self.running[instance];
+        wait_for("one to be fenced", LIMIT, || {
+            let told =
+                |latentd: &Latentd| latentd.log().contains("under the same `kafka.instance`?");
+            (told(&twin) || told(first)).then_some(())
+        });
+        self.fault();
+        assert_eq!(twin.terminate().0.code(), Some(0));
+    }
+
     /// Starts an instance that ends itself when it gets to a point for the `times`-th time.
     pub fn die_at(&mut self, instance: &str, point: &str, times: usize) {
         let armed =

@@ -72,6 +72,16 @@ fn a_broker_that_is_killed_and_stays_away_changes_no_output() {
 }
 
 #[test]
+fn two_processes_of_one_name_fence_each_other_say_so_and_change_no_output() {
+    let mut fleet = Fleet::new(shared(), "twins", 1);
+    fleet.start("a");
+    fleet.wait_progress("a", 200);
+    fleet.twin_until_fenced("a");
+    fleet.wait_progress("the twin is gone", 200);
+    fleet.verify(&["a"]);
+}
+
+#[test]
 fn a_group_of_the_new_protocol_changes_no_output() {
     let mut fleet = Fleet::new(shared(), "kip848", 2);
     fleet.group = fleet::CONSUMER;
