@@ -1,17 +1,17 @@
 //! The linear control: is the autoencoder better than PCA of the same width on the same windows?
 
-use linfa::DatasetBase;
-use linfa::traits::Fit;
-use linfa_reduction::Pca;
-use ndarray::{Array1, Array2, ArrayView1};
+use linfa_linalg::eigh::EighInto;
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
 
 /// Windows between two fits of the PCA.
 const FIT_EVERY: u64 = 4_096;
 /// The first fit, so that short series get an answer too.
 const FIT_FIRST: u64 = 512;
-/// Most windows behind a fit.
-const SAMPLE_MAX: usize = 512;
+/// Most windows behind a fit, unless the code is very wide.
+const SAMPLE_MAX: usize = 256;
+/// Share of the whole variance below which a direction is rounding.
+const VARIANCE_MIN: f64 = 1e-10;
 /// One window in this many is compared: the control must stay cheap.
 const COMPARE_EVERY: u64 = 8;
 /// Compared windows over which the errors are averaged.
@@ -74,22 +74,18 @@ impl LinearControl {
     /// Fits the PCA to windows of `width` cells, laid one after the other. A fit that fails, for
     /// example on windows without variance, keeps the one before.
     pub(super) fn fit(&mut self, cells: &[f32], width: usize) {
+        let most = SAMPLE_MAX.max(4 * self.latent);
         let complete = cells.chunks_exact(width).filter(|w| w.iter().all(|x| x.is_finite()));
-        let sample: Vec<f64> = complete.take(SAMPLE_MAX).flatten().map(|x| f64::from(*x)).collect();
+        let sample: Vec<f64> = complete.take(most).flatten().map(|x| f64::from(*x)).collect();
         let rows = sample.len() / width;
         if rows < 4 * self.latent.max(8) {
             return;
         }
-        let Ok(sample) = Array2::from_shape_vec((rows, width), sample) else { return };
-        let spread = sample.var_axis(ndarray::Axis(0), 0.0).sum();
-        // Windows that are all alike have no principal components.
-        if spread < 1e-6 {
-            return;
-        }
-        let Ok(pca) = Pca::params(self.latent).fit(&DatasetBase::from(sample)) else { return };
-        let fitted = Fitted { mean: pca.mean().clone(), components: pca.components().clone() };
-        if fitted.components.iter().all(|c| c.is_finite()) {
-            self.fitted = Some(fitted);
+        let Ok(mut sample) = Array2::from_shape_vec((rows, width), sample) else { return };
+        let Some(mean) = sample.mean_axis(Axis(0)) else { return };
+        sample -= &mean;
+        if let Some(components) = principal_axes(&sample, self.latent) {
+            self.fitted = Some(Fitted { mean, components });
         }
     }
 
@@ -98,6 +94,34 @@ impl LinearControl {
         let [autoencoder, pca] = self.errors;
         (self.compared >= 32 && pca > 0.0).then(|| autoencoder / pca)
     }
+}
+
+/// At most `k` orthonormal directions `(_, d)` of largest variance of centred rows `(n, d)`, those
+/// without variance left out; `None` if there is none.
+///
+/// By the eigenvectors of the covariance, or of the rows' own products if there are fewer rows
+/// than columns. An iterative solver does not survive samples of low rank: sensors that follow
+/// one load without noise.
+fn principal_axes(rows: &Array2<f64>, k: usize) -> Option<Array2<f64>> {
+    let (n, d) = rows.dim();
+    let dual = n < d;
+    let products = if dual { rows.dot(&rows.t()) } else { rows.t().dot(rows) };
+    let scale = products.diag().sum();
+    // Windows that are all alike have no principal components.
+    if !scale.is_finite() || scale < 1e-6 * n as f64 {
+        return None;
+    }
+    let (values, vectors) = (products / scale).eigh_into().ok()?;
+    let mut order: Vec<usize> = (0..values.len()).filter(|i| values[*i] > VARIANCE_MIN).collect();
+    order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
+    order.truncate(k);
+    let mut axes = Array2::zeros((order.len(), d));
+    for (mut axis, i) in axes.rows_mut().into_iter().zip(&order) {
+        let vector = vectors.column(*i);
+        axis.assign(&if dual { rows.t().dot(&vector) } else { vector.to_owned() });
+        axis /= axis.dot(&axis).sqrt();
+    }
+    (!axes.is_empty() && axes.iter().all(|c| c.is_finite())).then_some(axes)
 }
 
 impl Fitted {
@@ -112,6 +136,10 @@ impl Fitted {
 
 #[cfg(test)]
 mod tests {
+    use linfa::DatasetBase;
+    use linfa::traits::Fit;
+    use linfa_reduction::Pca;
+
     use super::*;
     use rand::{Rng, SeedableRng};
     use rand_xoshiro::Xoshiro256PlusPlus;
@@ -140,6 +168,35 @@ mod tests {
             control.compare((&cells[..12]).into(), 1.0);
         }
         assert!(control.ratio().expect("known") > 1e3, "a bad autoencoder is told");
+    }
+
+    /// The same axes as those of linfa, where that finds any.
+    #[test]
+    fn axes_are_those_of_linfa() {
+        for (rows, width) in [(200, 12), (30, 40)] {
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+            let spread = Array1::from_shape_fn(width, |i| 0.8_f64.powi(i as i32));
+            let sample = Array2::from_shape_simple_fn((rows, width), || rng.gen_range(-1.0..1.0));
+            let sample: Array2<f64> = sample * spread;
+            let centred = &sample - &sample.mean_axis(Axis(0)).expect("rows");
+            let axes = principal_axes(&centred, 3).expect("three axes");
+            let oracle = Pca::params(3).fit(&DatasetBase::from(sample)).expect("full rank");
+            for (axis, want) in axes.rows().into_iter().zip(oracle.components().rows()) {
+                assert!((axis.dot(&want).abs() - 1.0).abs() < 1e-4, "{}", axis.dot(&want));
+            }
+        }
+    }
+
+    /// Four sensors that follow one load without noise: 64 cells, two dimensions.
+    #[test]
+    fn windows_of_low_rank_have_few_axes_and_do_no_harm() {
+        let cell = |row: usize, i: usize| ((row + i / 4 + i % 4) as f32 / 9.0).sin();
+        let cells: Vec<f32> = (0..300).flat_map(|row| (0..64).map(move |i| cell(row, i))).collect();
+        let mut control = LinearControl::new(8);
+        control.fit(&cells, 64);
+        let fitted = control.fitted.as_ref().expect("fitted");
+        assert!(fitted.components.nrows() <= 4, "{}", fitted.components.nrows());
+        assert!(fitted.error((&cells[..64]).into()) < 1e-6);
     }
 
     #[test]
