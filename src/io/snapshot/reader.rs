@@ -93,7 +93,8 @@ impl SnapshotReader {
         }
         let bytes = self.unpack(&manifest, &key)?;
         let journal = self.journal(manifest.sequence)?;
-        self.writer.sequence = self.writer.sequence.max(manifest.sequence);
+        // Not that of the rests of a later one: the journal belongs to the manifest.
+        self.writer.sequence = manifest.sequence;
         self.writer.entries = journal.len() as u64;
         let recovered = Recovered { manifest, bytes, journal, writer: self.writer };
         Ok(Stored::State(Box::new(recovered)))

@@ -118,10 +118,32 @@ fn a_crash_before_the_manifest_leaves_the_old_state_and_its_rests_are_swept_away
     let recovered = state("in", &log);
     assert_eq!((recovered.manifest.next_offset, recovered.bytes.as_slice()), (10, &b"first"[..]));
     let mut writer = recovered.writer;
+    // What happens after the restart belongs to the state that was found.
+    log.push(writer.journal(entry(12, 5)));
+    let again = state("in", &log);
+    assert_eq!(again.journal, [entry(12, 5)]);
+    assert_eq!(again.writer, writer);
     log.extend(writer.snapshot(30, b"third", &fingerprint()));
     let kept = compact(&log, log.len());
     assert_eq!(kept.len(), 2, "a chunk and a manifest");
     assert_eq!(state("in", &kept).bytes, b"third");
+}
+
+#[test]
+fn a_reset_that_is_cut_off_leaves_no_half_state() {
+    let mut writer = writer("in");
+    let log = writer.snapshot(10, &noise(1_300_000, 3), &fingerprint());
+    let mut reader = SnapshotReader::new("state", "press", "in", 3);
+    for (offset, record) in log.iter().enumerate() {
+        reader.take(record.key.as_deref().unwrap(), record.payload.as_deref(), offset as i64);
+    }
+    let (_, tombstones) = reader.reset();
+    assert_eq!(tombstones.len(), 4);
+    for cut in 1..=tombstones.len() {
+        let mut log = log.clone();
+        log.extend_from_slice(&tombstones[..cut]);
+        assert!(matches!(read("in", &log), Ok(Stored::Nothing(_))), "cut after {cut}");
+    }
 }
 
 proptest! {

@@ -71,7 +71,9 @@ impl SnapshotWriter {
         let mut records: Vec<OutMessage> =
             keys.iter().zip(&chunks).map(|(key, chunk)| self.record(key, Some(chunk))).collect();
         records.push(self.record(&self.manifest_key(), Some(&json(&manifest))));
-        records.extend(self.live.iter().map(|key| self.record(key, None)));
+        // Rests of a snapshot that was cut off may have the keys of this one.
+        let old = self.live.iter().filter(|key| !keys.contains(key));
+        records.extend(old.map(|key| self.record(key, None)));
         self.live = keys.into_iter().collect();
         records
     }
@@ -88,7 +90,8 @@ impl SnapshotWriter {
     /// Tombstones for everything that is stored.
     pub(super) fn tombstones(&mut self) -> Vec<OutMessage> {
         let live = std::mem::take(&mut self.live);
-        let keys = live.into_iter().chain([self.manifest_key()]);
+        // The manifest first: without it the rest is nothing.
+        let keys = std::iter::once(self.manifest_key()).chain(live);
         keys.map(|key| self.record(&key, None)).collect()
     }
 
