@@ -16,6 +16,7 @@
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
 //! | 2 | [`sim`] | a plant and shops with faults whose truth is known |
 //! | 3 | [`io`] | bytes in and out: Kafka and its transactions, state topics, codecs |
+//! | 3 | [`pool`] | threads that train beside the scoring |
 //! | 3 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 4 | [`config`] | settings: defaults, file, environment, checks |
 //! | 5 | [`daemon`] | the loop: read, score, deliver; restore, snapshots; shutdown |
@@ -37,6 +38,7 @@ pub mod engine;
 pub mod forecast;
 pub mod io;
 pub mod model;
+pub mod pool;
 pub mod record;
 pub mod replay;
 pub mod sim;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub topics: TopicNames,
     /// Snapshots and what to do without them.
     pub state: StateSettings,
+    /// Threads that train.
+    pub training: TrainingSettings,
     /// The HTTP server.
     pub http: HttpSettings,
     /// Values that a `[[stream]]` does not set itself.
@@ -52,6 +54,15 @@ pub enum MissingOffset {
     Earliest,
     /// With the next record that comes.
     Latest,
+}
+
+/// Threads that train.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSettings {
+    /// Threads beside the workers; with 0 the workers train.
+    #[schemars(range(min = 0, max = 256))]
+    pub threads: usize,
 }
 
 /// The HTTP server.

@@ -218,7 +218,7 @@ impl Partition {
     }
 
     /// The state of the shard. Call after `settle`.
-    pub fn state_bytes(&self) -> Vec<u8> {
+    pub fn state_bytes(&mut self) -> Vec<u8> {
         self.shard.save()
     }
 

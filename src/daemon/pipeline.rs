@@ -150,7 +150,7 @@ impl<L: Log> Pipeline<L> {
         let restored = match self.restore_all(places) {
             Ok(restored) => restored,
             // The group waits; the next turn asks again.
-            Err(error @ (RestoreError::Outside(_) | RestoreError::Moved { .. })) => {
+            Err(error @ (RestoreError::Outside { .. } | RestoreError::Moved { .. })) => {
                 tracing::warn!("restore: {error}");
                 self.metrics.state.count_restore("failed");
                 self.shutdown.sleep(self.pace.retry_first);

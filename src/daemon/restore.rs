@@ -33,8 +33,13 @@ pub(super) struct Restored {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The broker does not answer; ask again.
-    #[error(transparent)]
-    Outside(#[from] IoError),
+    #[error("{place}: {source}")]
+    Outside {
+        /// Topic and partition.
+        place: String,
+        /// What it was asked.
+        source: IoError,
+    },
     /// Another owner has committed meanwhile: the assignment is old, or a commit was still on its
     /// way. Ask again.
     #[error("{place}: the partition has moved on while its state was read")]
@@ -106,12 +111,14 @@ pub(super) fn restore(
     place: &Place,
     policy: &Policy,
 ) -> Result<Restored, RestoreError> {
-    let committed = log.committed(&place.0, place.1)?;
-    let bounds = log.bounds(&place.0, place.1)?;
+    let outside = |source| RestoreError::Outside { place: name(place), source };
+    let committed = log.committed(&place.0, place.1).map_err(outside)?;
+    let bounds = log.bounds(&place.0, place.1).map_err(outside)?;
     let mut reader = SnapshotReader::new(&stream.state_topic, &stream.name, &place.0, place.1);
     log.read_state(&stream.state_topic, place, &mut |record| {
         reader.take(record.key, record.payload, record.offset);
-    })?;
+    })
+    .map_err(outside)?;
     if policy.dropped.contains(&*stream.name) {
         let (writer, state) = reader.reset();
         tracing::warn!(stream = %stream.name, topic = place.0, partition = place.1, "state dropped");
@@ -125,7 +132,7 @@ pub(super) fn restore(
     if let (Stored::State(recovered), Some(before)) = (&stored, committed) {
         let stamp = recovered.manifest.next_offset;
         // A state ahead of what was committed a moment ago: is someone else at work?
-        if stamp > before && log.committed(&place.0, place.1)? >= Some(stamp) {
+        if stamp > before && log.committed(&place.0, place.1).map_err(outside)? >= Some(stamp) {
             return Err(RestoreError::Moved { place: name(place) });
         }
     }
@@ -160,6 +167,7 @@ fn anew(
     state: Vec<OutMessage>,
 ) -> Restored {
     let shard = Shard::new(Arc::clone(&stream.spec), place.1);
+    let shard = shard.with_trainer(Arc::clone(&stream.trainer));
     Restored { shard, writer, start, silent_until: None, journal: Vec::new(), state, fresh: true }
 }
 
@@ -188,6 +196,7 @@ fn resume(
     let shard = Shard::restore(Arc::clone(&stream.spec), place.1, &bytes).map_err(|error| {
         RestoreError::Snapshot { place: name(place), stream: stream.name.to_string(), error }
     })?;
+    let shard = shard.with_trainer(Arc::clone(&stream.trainer));
     let start = within(place, stamp, bounds, policy)?;
     // What is gone can not be learned again; what is left of the silence is kept.
     let until = within(place, committed, bounds, policy)?;

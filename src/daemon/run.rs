@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -17,11 +17,13 @@ use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
 use super::restore::Policy;
 use super::shutdown::watch_signals;
-use super::stream::streams_of;
+use super::stream::{Stream, streams_of};
 use super::supervise::{Heartbeat, Supervisor};
 use super::{Clock, DaemonError, RunReport, Shutdown};
 use crate::config::Settings;
 use crate::io::{KafkaLog, Log, version_text};
+use crate::model::Trainer;
+use crate::pool::TrainingPool;
 use crate::telemetry::{Build, Metrics};
 use crate::web::{self, App, NotReady, SharedStatus, Status};
 
@@ -96,10 +98,14 @@ pub fn run<L: Log + Send + 'static>(
         stalled: None,
         streams: Vec::new(),
     });
+    let threads = settings.training.threads;
+    let pool = TrainingPool::new(threads, metrics.training.clone()).map_err(DaemonError::Thread)?;
+    let trainer: Arc<dyn Trainer> = Arc::new(pool);
     let boards = Board::for_workers(logs.len(), &status);
     let mut pipelines = Vec::with_capacity(logs.len());
     for (log, board) in logs.into_iter().zip(boards) {
-        pipelines.push(pipeline(settings, &options, log, board, &metrics, shutdown)?);
+        let streams = streams_of(settings, &trainer)?;
+        pipelines.push(pipeline(settings, &options, log, streams, board, &metrics, shutdown)?);
     }
     let app = App { status: status.clone(), registry };
     let http = start_http(&settings.http.listen, app, &options, shutdown)?;
@@ -116,6 +122,7 @@ fn pipeline<L: Log>(
     settings: &Settings,
     options: &Options,
     log: L,
+    streams: Vec<Stream>,
     board: Board,
     metrics: &Metrics,
     shutdown: &Shutdown,
@@ -126,7 +133,7 @@ fn pipeline<L: Log>(
     };
     Ok(Pipeline {
         log,
-        intake: Intake::new(streams_of(settings)?, dlq, metrics.clone())?,
+        intake: Intake::new(streams, dlq, metrics.clone())?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),

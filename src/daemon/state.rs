@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::engine::Shard;
 use crate::io::snapshot::{Recovered, SnapshotReader, StateError, Stored};
 use crate::io::{MessageRef, PartitionReader, Place};
+use crate::model::{InPlace, Trainer};
 
 /// Records between two settlements of a check.
 const SETTLE_EVERY: u64 = 1_024;
@@ -64,7 +65,9 @@ pub fn stored_states(
 ) -> Result<Vec<StoredState>, DaemonError> {
     let mut reader = PartitionReader::open(&settings.kafka).map_err(DaemonError::Connect)?;
     let mut states = Vec::new();
-    for stream in streams_of(settings)?.iter().filter(|s| only.is_none_or(|name| name == &*s.name))
+    for stream in streams_of(settings, &in_place())?
+        .iter()
+        .filter(|s| only.is_none_or(|name| name == &*s.name))
     {
         for topic in &stream.topics {
             let count = reader.partitions(topic).map_err(DaemonError::StateTopics)?;
@@ -116,7 +119,7 @@ pub fn verify(settings: &Settings, state: StoredState) -> Result<Verdict, Daemon
     let Some(newest) = state.newest else {
         return Ok(Verdict::Unknown("nothing is stored".to_owned()));
     };
-    let mut streams = streams_of(settings)?;
+    let mut streams = streams_of(settings, &in_place())?;
     let Some(stream) = streams.iter_mut().find(|stream| *stream.name == *state.stream) else {
         return Ok(Verdict::Unknown("the configuration has no such stream".to_owned()));
     };
@@ -150,6 +153,11 @@ pub fn verify(settings: &Settings, state: StoredState) -> Result<Verdict, Daemon
     let replayed = replay(&mut reader, stream, &state.place, restored, to)?;
     let same = replayed == newest.bytes;
     Ok(if same { Verdict::Same { from, to } } else { Verdict::Different { from, to } })
+}
+
+/// A check is in no hurry.
+fn in_place() -> Arc<dyn Trainer> {
+    Arc::new(InPlace)
 }
 
 /// Feeds the records before `to` to a scratch engine; its state.

@@ -6,6 +6,7 @@ use super::DaemonError;
 use crate::config::{Settings, StreamSettings};
 use crate::engine::StreamSpec;
 use crate::io::{Decoder, Encoder, Origin, OutMessage};
+use crate::model::Trainer;
 use crate::record::{Millis, Outbox};
 
 /// One stream; its partitions hold the state.
@@ -17,11 +18,15 @@ pub(super) struct Stream {
     pub state_topic: String,
     pub decoder: Decoder,
     pub idle_timeout: Millis,
+    pub trainer: Arc<dyn Trainer>,
     encoder: Encoder,
 }
 
 /// The streams of checked settings, in their order.
-pub(super) fn streams_of(settings: &Settings) -> Result<Vec<Stream>, DaemonError> {
+pub(super) fn streams_of(
+    settings: &Settings,
+    trainer: &Arc<dyn Trainer>,
+) -> Result<Vec<Stream>, DaemonError> {
     let stream = |configured: &StreamSettings| {
         let spec = configured.spec(settings.seed);
         let decoder = Decoder::new(&configured.input(settings.kafka.message_bytes_max))
@@ -35,6 +40,7 @@ pub(super) fn streams_of(settings: &Settings) -> Result<Vec<Stream>, DaemonError
             spec: Arc::new(spec),
             decoder,
             idle_timeout: configured.idle_timeout,
+            trainer: Arc::clone(trainer),
         })
     };
     settings.stream.iter().map(stream).collect()

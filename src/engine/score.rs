@@ -7,7 +7,7 @@ use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
 use crate::detect::{Firing, Observation, Transition};
-use crate::model::{Learner, Workspace};
+use crate::model::{Learner, Trainer, Workspace};
 use crate::record::{
     Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord, Millis,
     Outbox, RowScore, Severity, Step, WindowSpan,
@@ -62,7 +62,7 @@ impl Shard {
     }
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
-        let Self { spec, series, shared, space, loss, partition, .. } = self;
+        let Self { spec, series, shared, trainer, space, loss, partition, .. } = self;
         let series = &mut series[pending.series];
         series.pending = false;
         let mut own = series.learner.take();
@@ -80,7 +80,7 @@ impl Shard {
                     };
                     let error = finish_window(&context, series, learner, scored, out);
                     *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
-                    count_and_train(learner, space, &mut out.facts);
+                    count_and_train(learner, &**trainer, space, &mut out.facts);
                 }
                 None => finish_unscored(&context, series, out),
             }
@@ -256,17 +256,19 @@ fn learn(
     learner.offer(scored.x, verdict.errors[0].powi(2));
 }
 
-fn count_and_train(learner: &mut Learner, space: &mut Workspace, facts: &mut Facts) {
+fn count_and_train(
+    learner: &mut Learner,
+    trainer: &dyn Trainer,
+    space: &mut Workspace,
+    facts: &mut Facts,
+) {
     if !learner.count_window() {
         return;
     }
-    match learner.step(space) {
-        Ok(Some(loss)) => {
-            facts.train_steps += 1;
-            facts.train_loss_sum += loss;
-        }
-        Ok(None) => {}
-        Err(_) => facts.train_diverged += 1,
+    if let Some(outcome) = learner.refresh(trainer, space) {
+        facts.train_steps += outcome.steps;
+        facts.train_loss_sum += outcome.loss_sum;
+        facts.train_diverged += outcome.diverged;
     }
 }
 

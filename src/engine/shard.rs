@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::series::Series;
 use super::{StreamSpec, ids};
-use crate::model::{Learner, Network, Scope, Workspace};
+use crate::model::{InPlace, Learner, Network, Scope, Trainer, Workspace};
 use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Severity};
 use crate::window::{ClosedRow, Watermark};
 
@@ -35,6 +35,8 @@ pub struct Shard {
     due: BTreeMap<EventTime, Vec<usize>>,
     /// The network of all series, in `scope = "shard"`.
     pub(super) shared: Option<Learner>,
+    #[serde(skip)]
+    pub(super) trainer: Arc<dyn Trainer>,
     #[serde(skip)]
     pub(super) space: Workspace,
     #[serde(skip)]
@@ -78,7 +80,7 @@ pub struct ShardStatus {
     pub watermark: Option<EventTime>,
     /// Rows not closed yet, over all series.
     pub open_rows: usize,
-    /// Training steps so far, over all networks.
+    /// Training steps behind the networks that score, over all of them.
     pub model_version: u64,
     /// Exponentially weighted mean of the squared reconstruction error of scored windows.
     pub reconstruction_loss: Option<f64>,
@@ -87,7 +89,7 @@ pub struct ShardStatus {
 }
 
 impl Shard {
-    /// An empty shard.
+    /// An empty shard, which trains in place.
     pub fn new(spec: Arc<StreamSpec>, partition: i32) -> Self {
         let learner = new_learner(&spec, &format!("partition {partition}"));
         let space = workspace(&spec, learner.network());
@@ -99,11 +101,25 @@ impl Shard {
             index: FxHashMap::default(),
             series: Vec::new(),
             due: BTreeMap::new(),
+            trainer: Arc::new(InPlace),
             space,
             pending: Vec::new(),
             pending_windows: 0,
             loss: None,
         }
+    }
+
+    /// This shard, trained by `trainer` from now on. Changes no result.
+    #[must_use]
+    pub fn with_trainer(self, trainer: Arc<dyn Trainer>) -> Self {
+        Self { trainer, ..self }
+    }
+
+    /// Waits for all training that runs elsewhere; its results take effect when they are due.
+    pub(super) fn settle_training(&mut self) {
+        let Self { series, shared, space, .. } = self;
+        let own = series.iter_mut().filter_map(|series| series.learner.as_deref_mut());
+        own.chain(shared).for_each(|learner| learner.settle(space));
     }
 
     /// A shard that goes on with a stored state; `None` if the state contradicts itself or `spec`.
@@ -125,10 +141,19 @@ impl Shard {
                 return None;
             }
         }
-        let known = |index: &usize| *index < shard.series.len();
-        let all_known = stored.due.values().flatten().all(known);
         (shard.due, shard.loss) = (stored.due, stored.loss);
-        all_known.then_some(shard)
+        shard.every_open_row_is_due().then_some(shard)
+    }
+
+    /// Whether each open row is closed some day, and `due` names no other series.
+    fn every_open_row_is_due(&self) -> bool {
+        let due: FxHashSet<(EventTime, usize)> =
+            self.due.iter().flat_map(|(end, all)| all.iter().map(|i| (*end, *i))).collect();
+        let is_due = |(i, series): (usize, &Series)| {
+            series.open.ends(self.spec.rows.step).all(|end| due.contains(&(end, i)))
+        };
+        due.iter().all(|(_, index)| *index < self.series.len())
+            && self.series.iter().enumerate().all(is_due)
     }
 
     /// Takes one record. `log_time` is the record's Kafka time, the bound of `ahead_max`.
@@ -283,7 +308,7 @@ impl Shard {
     /// Windows that can share one pass: as many as have the same weights.
     fn windows_before_scoring(&self) -> usize {
         match &self.shared {
-            Some(learner) => learner.windows_until_step().min(BATCH_MAX),
+            Some(learner) => learner.windows_until_refresh().min(BATCH_MAX),
             None => 1,
         }
     }

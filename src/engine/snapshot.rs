@@ -5,13 +5,15 @@
 //! | bytes | content |
 //! |---|---|
 //! | 8 | `latentd\0` |
-//! | 2 | format, little end first: 1 |
+//! | 2 | format, little end first: 2 |
 //! | rest | MessagePack: a map with `fingerprint`, `partition` and `state` |
 //!
 //! Structs are maps with the names of their fields, so that a later version can add fields. Long
 //! lists of numbers are their bytes ([`crate::record::raw`]). What follows from the configuration
 //! (learning rate, paces, budgets) is taken from the configuration of the day;
 //! what shapes or interprets the state is part of the fingerprint and must not change.
+//!
+//! Format 1 had no trainee beside the scoring network; it is read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +27,7 @@ use crate::record::Step;
 
 const MAGIC: &[u8; 8] = b"latentd\0";
 /// The format that is written.
-pub const SNAPSHOT_FORMAT: u16 = 1;
+pub const SNAPSHOT_FORMAT: u16 = 2;
 
 /// What shapes a state: readable keys and values.
 pub type Fingerprint = BTreeMap<String, String>;
@@ -144,10 +146,11 @@ impl Shard {
         self.spec.fingerprint()
     }
 
-    /// The state as bytes. Call after [`Shard::settle`]: rows that wait for their result are no
-    /// part of it.
-    pub fn save(&self) -> Vec<u8> {
+    /// The state as bytes. Waits for training that runs elsewhere. Call after [`Shard::settle`]:
+    /// rows that wait for their result are no part of it.
+    pub fn save(&mut self) -> Vec<u8> {
         debug_assert!(self.pending.is_empty(), "save only a settled shard");
+        self.settle_training();
         let fingerprint = self.fingerprint();
         let mut bytes = Vec::with_capacity(1 << 16);
         bytes.extend_from_slice(MAGIC);
@@ -197,7 +200,7 @@ fn body(bytes: &[u8]) -> Result<&[u8], SnapshotError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(SnapshotError::Foreign)?;
     let (format, body) = rest.split_first_chunk::<2>().ok_or(SnapshotError::Foreign)?;
     match u16::from_le_bytes(*format) {
-        SNAPSHOT_FORMAT => Ok(body),
+        1..=SNAPSHOT_FORMAT => Ok(body),
         0 => Err(SnapshotError::Foreign),
         format => Err(SnapshotError::Newer { format }),
     }

@@ -1,40 +1,61 @@
-//! One network that learns online: newest windows and a replay of older ones, one step at a time.
+//! One network that learns online, from the newest windows and a replay of older ones.
 
 use std::sync::Arc;
 
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1, Axis};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
 use super::control::LinearControl;
+use super::refresh::{Outcome, Refresh, Refreshed, Running, Started, Trainee, Trainer};
 use super::reservoir::Reservoir;
-use super::{ModelError, ModelParams, Network, Workspace};
+use super::{ModelParams, Network, Workspace};
 use crate::record::raw;
 
-/// A network with its optimiser, its memory of past windows and its random numbers.
+/// A network that scores, its trainee, and what training needs: past windows, random numbers.
 ///
-/// Training happens at counted windows: after each call of [`Learner::count_window`] that returns
-/// `true`, the caller takes one [`Learner::step`]. Clock and batch boundaries play no part.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Training goes on beside the scoring. At counted windows, every [`Learner::windows_until_refresh`]
+/// of them, the weights of the refresh that was started the last time take effect, and the next
+/// one is started. Clock, threads and batch boundaries play no part.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Learner {
+    /// Scores windows. The trainee is ahead of it by at most two refreshes.
     network: Network,
-    adam: Adam,
+    /// Training steps behind `network`.
+    version: u64,
+    /// `None` while a refresh has it.
+    trainee: Option<Trainee>,
+    /// A refresh whose result is known and not due.
+    refreshed: Option<Refreshed>,
+    /// A refresh whose result is not known.
+    #[serde(skip)]
+    running: Option<Box<dyn Running>>,
     reservoir: Reservoir,
     control: LinearControl,
-    /// Learnable windows since the last step, newest last, at most half a batch of them.
+    /// Learnable windows since the last refresh was started, newest last, at most half of what it
+    /// takes.
     #[serde(with = "raw::f32s")]
     fresh: Vec<f32>,
     rng: Xoshiro256PlusPlus,
     latent_space_id: Arc<str>,
     width: usize,
+    #[serde(skip)]
+    pace: Pace,
+    windows: u64,
+    since_refresh: u64,
+}
+
+/// When training happens and how much of it.
+#[derive(Debug, Clone, Default)]
+struct Pace {
     batch: usize,
+    refresh_steps: u32,
     train_every: u32,
     warmup_train_every: u32,
     warmup: u64,
-    windows: u64,
-    since_step: u32,
 }
 
 impl Learner {
@@ -43,20 +64,26 @@ impl Learner {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let network = Network::new(params, width, &mut rng);
         Self {
-            adam: Adam::new(params.learning_rate.get() as f32, network.layers()),
+            trainee: Some(Trainee::new(network.clone(), params.learning_rate.get() as f32)),
             network,
+            version: 0,
+            refreshed: None,
+            running: None,
             reservoir: Reservoir::new(params.reservoir, width),
             control: LinearControl::new(params.latent),
             fresh: Vec::new(),
             rng,
             latent_space_id,
             width,
-            batch: params.batch,
-            train_every: params.train_every,
-            warmup_train_every: params.warmup_train_every,
-            warmup: u64::from(params.warmup),
+            pace: Pace {
+                batch: params.batch,
+                refresh_steps: params.refresh_steps,
+                train_every: params.train_every,
+                warmup_train_every: params.warmup_train_every,
+                warmup: u64::from(params.warmup),
+            },
             windows: 0,
-            since_step: 0,
+            since_refresh: 0,
         }
     }
 
@@ -67,15 +94,23 @@ impl Learner {
             && self.width == width
             && self.fresh.len().is_multiple_of(width);
         sound.then_some(())?;
+        let untrained = fresh.trainee.as_ref()?;
+        let (trainee, refreshed) = match (self.trainee, self.refreshed) {
+            (Some(trainee), None) => (Some(trainee.adopt(untrained)?), None),
+            (None, Some(refreshed)) => (None, Some(refreshed.adopt(untrained)?)),
+            _ => return None,
+        };
         Some(Self {
             network: self.network,
-            adam: self.adam.adopt(&fresh.adam)?,
+            version: self.version,
+            trainee,
+            refreshed,
             reservoir: self.reservoir.adopt(&fresh.reservoir)?,
             control: self.control.adopt(&fresh.control, width)?,
             fresh: self.fresh,
             rng: self.rng,
             windows: self.windows,
-            since_step: self.since_step,
+            since_refresh: self.since_refresh,
             ..fresh
         })
     }
@@ -85,9 +120,9 @@ impl Learner {
         &self.network
     }
 
-    /// Training steps taken: the version of the weights.
+    /// Training steps behind the network that scores: the version of its weights.
     pub fn version(&self) -> u64 {
-        self.adam.steps()
+        self.version
     }
 
     /// Names the coordinate system of the latent features.
@@ -96,14 +131,15 @@ impl Learner {
     }
 
     /// Windows that may still be scored with the present weights, at least 1.
-    pub fn windows_until_step(&self) -> usize {
-        self.pace().saturating_sub(self.since_step).max(1) as usize
+    pub fn windows_until_refresh(&self) -> usize {
+        let left = self.period().saturating_sub(self.since_refresh).max(1);
+        usize::try_from(left).unwrap_or(usize::MAX)
     }
 
-    /// Counts a scored window and says whether a training step is now due.
+    /// Counts a scored window and says whether a refresh is now due.
     pub fn count_window(&mut self) -> bool {
-        self.since_step += 1;
-        let due = self.since_step >= self.pace();
+        self.since_refresh += 1;
+        let due = self.since_refresh >= self.period();
         self.windows += 1;
         due
     }
@@ -118,7 +154,8 @@ impl Learner {
     /// squared reconstruction error, for the linear control.
     pub fn offer(&mut self, window: ArrayView1<'_, f32>, error: f64) {
         debug_assert_eq!(window.len(), self.width);
-        let fresh_max = (self.batch / 2).max(1) * self.width;
+        let steps = self.pace.refresh_steps as usize;
+        let fresh_max = (self.pace.batch / 2).max(1) * steps * self.width;
         if self.fresh.len() >= fresh_max {
             self.fresh.drain(..self.width);
         }
@@ -130,44 +167,119 @@ impl Learner {
         }
     }
 
-    /// Takes one Adam step on the fresh windows, filled up to a batch from the reservoir.
+    /// Puts the weights of the last refresh into effect, waiting for them if need be, and starts
+    /// the next refresh. Returns what the last one did; `None` if none was started.
     ///
-    /// Returns the mean Huber loss before the step; `None` if no window was ever offered.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Diverged`] if a gradient is not finite; weights and moments are unchanged.
-    pub fn step(&mut self, space: &mut Workspace) -> Result<Option<f64>, ModelError> {
-        self.since_step = 0;
-        if self.reservoir.len() == 0 {
-            return Ok(None);
+    /// `space` is overwritten; it holds at least a batch of windows.
+    pub fn refresh(&mut self, trainer: &dyn Trainer, space: &mut Workspace) -> Option<Outcome> {
+        self.since_refresh = 0;
+        self.settle(space);
+        let outcome = self.refreshed.take().map(|refreshed| {
+            let Refreshed { trainee, outcome } = refreshed;
+            self.network.assign(trainee.network());
+            self.version = trainee.steps();
+            self.trainee = Some(trainee);
+            outcome
+        });
+        if self.reservoir.len() > 0
+            && let Some(trainee) = self.trainee.take()
+        {
+            let refresh = Refresh::new(trainee, self.draw_batches(), self.pace.batch);
+            match trainer.start(refresh, space) {
+                Started::Done(refreshed) => self.refreshed = Some(refreshed),
+                Started::Running(running) => self.running = Some(running),
+            }
         }
-        let batch = self.batch.min(space.rows_max());
-        let fresh = (self.fresh.len() / self.width).min(batch);
-        for i in 0..batch {
-            let row = space.window_mut(i);
-            if i < fresh {
-                let newest = self.fresh.len() - (i + 1) * self.width;
-                row.into_iter().zip(&self.fresh[newest..]).for_each(|(cell, v)| *cell = *v);
-            } else {
-                self.reservoir.sample(row, &mut self.rng);
+        outcome
+    }
+
+    /// Waits for the refresh that runs; its result takes effect when it is due. What is stored
+    /// must be settled.
+    pub fn settle(&mut self, space: &mut Workspace) {
+        if let Some(running) = self.running.take() {
+            self.refreshed = Some(running.finish(space));
+        }
+    }
+
+    /// The windows of all steps of a refresh, `(steps * batch, d)`: fresh ones in their order,
+    /// each batch filled up from the reservoir.
+    fn draw_batches(&mut self) -> Array2<f32> {
+        let Pace { batch, refresh_steps, .. } = self.pace;
+        let steps = refresh_steps as usize;
+        let fresh = self.fresh.len() / self.width;
+        let mut windows = Array2::zeros((steps * batch, self.width));
+        for (step, mut rows) in windows.axis_chunks_iter_mut(Axis(0), batch).enumerate() {
+            let [from, to] = [step, step + 1].map(|s| s * fresh / steps * self.width);
+            let mut fresh = self.fresh[from..to].chunks_exact(self.width);
+            for mut row in rows.rows_mut() {
+                match fresh.next() {
+                    Some(window) => row.iter_mut().zip(window).for_each(|(cell, v)| *cell = *v),
+                    None => self.reservoir.sample(row, &mut self.rng),
+                }
             }
         }
         self.fresh.clear();
-        let loss = self.network.loss_and_gradients(space, batch);
-        let finite = space
-            .gradients
-            .iter()
-            .all(|g| g.weights.iter().chain(&g.biases).sum::<f32>().is_finite());
-        if !finite {
-            return Err(ModelError::Diverged { step: self.adam.steps() });
-        }
-        self.adam.step(self.network.layers_mut(), &space.gradients);
-        Ok(Some(loss))
+        windows
     }
 
-    fn pace(&self) -> u32 {
-        if self.windows < self.warmup { self.warmup_train_every } else { self.train_every }
+    /// Windows from one refresh to the next.
+    fn period(&self) -> u64 {
+        let Pace { refresh_steps, train_every, warmup_train_every, warmup, .. } = self.pace;
+        let every = if self.windows < warmup { warmup_train_every } else { train_every };
+        u64::from(every) * u64::from(refresh_steps)
+    }
+}
+
+/// The stored fields of a [`Learner`], of this format and of format 1, which had no trainee: its
+/// network scored and was trained in place.
+#[derive(Deserialize)]
+struct Stored {
+    network: Network,
+    #[serde(default)]
+    adam: Option<Adam>,
+    #[serde(default)]
+    version: u64,
+    #[serde(default)]
+    trainee: Option<Trainee>,
+    #[serde(default)]
+    refreshed: Option<Refreshed>,
+    reservoir: Reservoir,
+    control: LinearControl,
+    #[serde(with = "raw::f32s")]
+    fresh: Vec<f32>,
+    rng: Xoshiro256PlusPlus,
+    latent_space_id: Arc<str>,
+    width: usize,
+    windows: u64,
+    #[serde(alias = "since_step")]
+    since_refresh: u64,
+}
+
+impl TryFrom<Stored> for Learner {
+    type Error = &'static str;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        if stored.width == 0 {
+            return Err("a learner of windows without cells");
+        }
+        let of_format_1 = stored.adam.map(|adam| Trainee::resume(stored.network.clone(), adam));
+        let version = of_format_1.as_ref().map_or(stored.version, Trainee::steps);
+        Ok(Self {
+            network: stored.network,
+            version,
+            trainee: of_format_1.or(stored.trainee),
+            refreshed: stored.refreshed,
+            running: None,
+            reservoir: stored.reservoir,
+            control: stored.control,
+            fresh: stored.fresh,
+            rng: stored.rng,
+            latent_space_id: stored.latent_space_id,
+            width: stored.width,
+            pace: Pace::default(),
+            windows: stored.windows,
+            since_refresh: stored.since_refresh,
+        })
     }
 }
 

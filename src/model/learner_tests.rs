@@ -5,8 +5,8 @@ use ndarray::{Array1, Array2};
 use rand::Rng;
 
 use super::*;
-use crate::model::Activation;
 use crate::model::network::tests::params;
+use crate::model::{Activation, InPlace};
 
 fn learner(params: &ModelParams, width: usize, seed: u64) -> Learner {
     Learner::new(params, width, seed, Arc::from("test"))
@@ -35,7 +35,7 @@ fn a_linear_network_reaches_the_error_of_pca() {
     let mut space = Workspace::new(learner.network(), 500);
     for row in rows.rows().into_iter().cycle().take(6_000) {
         learner.offer(row, 0.0);
-        learner.step(&mut space).expect("finite");
+        learner.refresh(&InPlace, &mut space);
     }
     for (i, row) in rows.rows().into_iter().enumerate() {
         space.window_mut(i).assign(&row);
@@ -58,7 +58,7 @@ fn equal_seeds_give_equal_bits_and_other_seeds_do_not() {
         let mut space = Workspace::new(learner.network(), 8);
         for row in rows.rows() {
             learner.offer(row, 0.0);
-            learner.step(&mut space).expect("finite");
+            learner.refresh(&InPlace, &mut space);
         }
         learner.network().clone()
     };
@@ -72,25 +72,51 @@ fn a_step_that_diverges_changes_no_weight() {
     let mut space = Workspace::new(learner.network(), 8);
     let before = learner.network().clone();
     learner.offer(Array1::from_elem(8, f32::INFINITY).view(), 0.0);
-    assert_eq!(learner.step(&mut space), Err(ModelError::Diverged { step: 0 }));
-    assert_eq!(learner.network(), &before);
+    assert_eq!(learner.refresh(&InPlace, &mut space), None, "nothing was started before");
+    let outcome = learner.refresh(&InPlace, &mut space);
+    assert_eq!(outcome, Some(Outcome { steps: 0, diverged: 1, loss_sum: 0.0 }));
+    assert_eq!((learner.network(), learner.version()), (&before, 0));
 }
 
+/// With 2 steps a refresh: each takes effect when the next one starts.
 #[test]
-fn steps_are_due_at_counted_windows() {
+fn refreshes_are_due_at_counted_windows_and_take_effect_one_later() {
     let mut params = params(&[], 2, Activation::Identity);
-    (params.warmup, params.warmup_train_every, params.train_every) = (4, 2, 3);
+    (params.warmup, params.warmup_train_every, params.train_every) = (8, 2, 3);
+    params.refresh_steps = 2;
     let mut learner = learner(&params, 8, 1);
     let mut space = Workspace::new(learner.network(), 8);
-    let due: Vec<bool> = (0..10)
-        .map(|_| {
+    let mut versions = Vec::new();
+    let due: Vec<usize> = (1..=24)
+        .filter(|_| {
+            learner.offer(Array1::from_elem(8, 0.5).view(), 0.0);
+            let expected = learner.windows_until_refresh() == 1;
             let due = learner.count_window();
+            assert_eq!(due, expected, "a pass never crosses a refresh");
             if due {
-                learner.step(&mut space).expect("finite");
+                learner.refresh(&InPlace, &mut space);
+                versions.push(learner.version());
             }
             due
         })
         .collect();
-    let expected = [false, true, false, true, false, false, true, false, false, true];
-    assert_eq!(due, expected);
+    assert_eq!(due, [4, 8, 14, 20]);
+    assert_eq!(versions, [0, 2, 4, 6]);
+}
+
+/// Each batch holds its share of the fresh windows, in their order, then windows of the past.
+#[test]
+fn batches_share_the_fresh_windows_out() {
+    let mut params = params(&[], 2, Activation::Identity);
+    (params.refresh_steps, params.batch) = (3, 8);
+    let mut learner = learner(&params, 8, 1);
+    for i in 0..5 {
+        learner.offer(Array1::from_elem(8, i as f32).view(), 0.0);
+    }
+    let windows = learner.draw_batches();
+    assert_eq!(windows.dim(), (24, 8));
+    let first: Vec<f32> = windows.column(0).to_vec();
+    assert_eq!([first[0], first[8], first[9], first[16], first[17]], [0.0, 1.0, 2.0, 3.0, 4.0]);
+    assert!(first.iter().all(|v| (0.0..5.0).contains(v)));
+    assert!(learner.fresh.is_empty());
 }

@@ -1,7 +1,8 @@
 //! The autoencoder: standardise, encode, decode, score, learn.
 //!
 //! A row meets the parts in this order: [`Scaler`] → [`Network`] (made of dense layers) →
-//! [`Learner`], which keeps a reservoir of past windows and takes Adam steps.
+//! [`Learner`], which keeps a reservoir of past windows and draws from it what a [`Refresh`] trains
+//! on. A [`Trainer`] runs refreshes, perhaps on other threads; they take effect at counted windows.
 //!
 //! # Symbols
 //!
@@ -27,6 +28,7 @@ mod error;
 mod learner;
 mod network;
 mod params;
+mod refresh;
 mod reservoir;
 mod scaler;
 mod workspace;
@@ -35,5 +37,6 @@ pub use error::ModelError;
 pub use learner::Learner;
 pub use network::Network;
 pub use params::{Activation, ModelParams, Scope, Variant};
+pub use refresh::{InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
 pub use scaler::Scaler;
 pub use workspace::Workspace;

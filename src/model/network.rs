@@ -49,6 +49,14 @@ impl Network {
             && layers.into_iter().all(|(a, b)| a.is_like(b))
     }
 
+    /// Takes over the weights of a network of the same shape.
+    pub(super) fn assign(&mut self, other: &Self) {
+        for (layer, from) in self.layers.iter_mut().zip(&other.layers) {
+            layer.weights.assign(&from.weights);
+            layer.biases.assign(&from.biases);
+        }
+    }
+
     /// Input width, then the output width of each layer.
     pub fn widths(&self) -> Vec<usize> {
         let outputs = self.layers.iter().map(|layer| layer.weights.ncols());

@@ -16,6 +16,7 @@ pub(crate) fn params(hidden: &[usize], latent: usize, activation: Activation) ->
         batch: 8,
         train_every: 1,
         warmup_train_every: 1,
+        refresh_steps: 1,
         reservoir: 64,
         warmup: 10,
     }

@@ -61,6 +61,10 @@ pub struct ModelParams {
     /// The same during warm-up.
     #[schemars(range(min = 1))]
     pub warmup_train_every: u32,
+    /// Training steps from one refresh of the scoring network to the next. The steps of a refresh
+    /// are taken while the windows up to the next one are scored, and take effect then.
+    #[schemars(range(min = 1, max = 1_024))]
+    pub refresh_steps: u32,
     /// Past windows kept for replay in training.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub reservoir: usize,

@@ -24,6 +24,12 @@ pub enum ReplayError {
     /// Forecasts were asked of a stream of single events.
     #[error("forecasts need a grid of rows, and the step is `event`")]
     NoGrid,
+    /// The system gives no thread.
+    #[error("a thread cannot be started")]
+    Thread(#[source] std::io::Error),
+    /// A metric family exists twice.
+    #[error("metrics cannot be registered")]
+    Metrics(#[source] prometheus::Error),
     /// An output would replace an input.
     #[error("{} is an input, too", path.display())]
     SameFile {

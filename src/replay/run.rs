@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use prometheus::Registry;
 
 use super::infer::infer;
 use super::layout::Layout;
@@ -14,7 +15,10 @@ use super::{ReplayArgs, ReplayError, ReplaySummary, settings};
 use crate::config::Settings;
 use crate::engine::{Shard, StreamSpec};
 use crate::io::{Encoder, EntitySource, Origin};
+use crate::model::Trainer;
+use crate::pool::TrainingPool;
 use crate::record::{EventTime, Outbox, Placement, RecordRef};
+use crate::telemetry::TrainingMetrics;
 
 /// Rows between two looks at what the engine has said. Changes no output.
 const SETTLE_EVERY: u64 = 1_024;
@@ -43,6 +47,7 @@ pub fn run(
         summary: ReplaySummary::default(),
         progress: progress.clone(),
         outbox: Outbox { keep_rows: args.scores.is_some(), ..Outbox::default() },
+        trainer: Arc::new(trainer(configured.as_ref())?),
     };
     match names_series(args, configured.as_ref())? {
         true => replay.log(configured.as_ref(), &args.files, None)?,
@@ -57,6 +62,14 @@ pub fn run(
     }
     progress.finish_and_clear();
     Ok(replay.summary)
+}
+
+/// Threads that train; nobody asks for the metrics of a replay.
+fn trainer(configured: Option<&Settings>) -> Result<TrainingPool, ReplayError> {
+    let threads = configured.map_or(1, |settings| settings.training.threads);
+    let metrics =
+        TrainingMetrics::register_alone(&Registry::new()).map_err(ReplayError::Metrics)?;
+    TrainingPool::new(threads, metrics).map_err(ReplayError::Thread)
 }
 
 /// Whether rows say which series they belong to: then all files are parts of one log.
@@ -93,6 +106,7 @@ struct Replay<'a> {
     summary: ReplaySummary,
     progress: ProgressBar,
     outbox: Outbox,
+    trainer: Arc<dyn Trainer>,
 }
 
 /// One partition: its engine and what its outputs are called.
@@ -130,7 +144,7 @@ impl Replay<'_> {
         let spec = Arc::new(stream.spec(settings.seed));
         let build = env!("CARGO_PKG_VERSION");
         let mut log = Log {
-            shard: Shard::new(Arc::clone(&spec), 0),
+            shard: Shard::new(Arc::clone(&spec), 0).with_trainer(Arc::clone(&self.trainer)),
             encoder: Encoder::new(&spec.name, &spec.channels, settings.topics.clone(), build),
             spec,
             origin: match configured {

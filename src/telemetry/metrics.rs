@@ -5,7 +5,7 @@ use prometheus::{Error, Gauge, GaugeVec, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::shards::SEVERITIES;
-use super::{DeliveryMetrics, IngestMetrics, ShardMetrics, StateMetrics};
+use super::{DeliveryMetrics, IngestMetrics, ShardMetrics, StateMetrics, TrainingMetrics};
 use crate::record::Facts;
 
 /// What was built.
@@ -30,6 +30,8 @@ pub struct Metrics {
     pub delivery: DeliveryMetrics,
     /// State.
     pub state: StateMetrics,
+    /// Training.
+    pub training: TrainingMetrics,
 }
 
 impl Metrics {
@@ -56,6 +58,7 @@ impl Metrics {
             shards: ShardMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
             state: StateMetrics::register(to)?,
+            training: TrainingMetrics::register(to)?,
         })
     }
 
@@ -81,6 +84,9 @@ impl Metrics {
             self.state.restores.with_label_values(&[outcome]);
         }
         self.state.gone.with_label_values(&[stream]);
+        for by in ["pool", "shard"] {
+            self.training.refresh_seconds.with_label_values(&[by]);
+        }
         for family in [&ingest.consumed_bytes, &ingest.duplicates, &ingest.replayed] {
             family.with_label_values(&[stream]);
         }

@@ -44,6 +44,8 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_records_produced_total", COUNTER, &["outcome", "topic"], "Output records handed"),
     ("latentd_records_rejected_total", COUNTER, &["reason", "stream"], "Records that could not"),
     ("latentd_records_replayed_total", COUNTER, &["stream"], "Records read again"),
+    ("latentd_refresh_duration_seconds", HISTOGRAM, &["by"], "Time of the training steps"),
+    ("latentd_refresh_wait_seconds", HISTOGRAM, &[], "Time for which scoring stood still"),
     ("latentd_rows_closed_total", COUNTER, &["kind", "stream"], "Rows closed: with"),
     ("latentd_state_restore_duration_seconds", HISTOGRAM, &[], "From an assignment"),
     ("latentd_state_restores_total", COUNTER, &["outcome"], "Partitions taken over"),

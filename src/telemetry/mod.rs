@@ -5,8 +5,8 @@
 //! never a label. Counters of a stream exist from the start at 0, so that `rate()` sees the first
 //! increase; gauges of a partition vanish when the partition moves away.
 //!
-//! Files: `family` makes families, `ingest`, `shards`, `delivery` and `state` hold them in the
-//! order in which a batch passes, `metrics` joins them, `logging` sets up the log lines.
+//! Files: `family` makes families, `ingest`, `shards`, `training`, `delivery` and `state` hold them
+//! in the order in which a batch passes, `metrics` joins them, `logging` sets up the log lines.
 
 mod delivery;
 mod family;
@@ -15,6 +15,7 @@ mod logging;
 mod metrics;
 mod shards;
 mod state;
+mod training;
 
 pub use delivery::DeliveryMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
@@ -22,3 +23,4 @@ pub use logging::{LogFormat, LogSetupError, init_logging};
 pub use metrics::{Build, Metrics};
 pub use shards::{ShardMetrics, StreamGauges};
 pub use state::StateMetrics;
+pub use training::TrainingMetrics;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregate::Cell;
 use super::{Aggregate, RowParams};
-use crate::record::{EventTime, Placement, RecordRef};
+use crate::record::{EventTime, Placement, RecordRef, Step};
 
 /// A row that will not change any more.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +99,11 @@ impl OpenRows {
     pub fn fits(&self, channels: usize) -> bool {
         self.rows.iter().all(|row| row.cells.len() == channels)
             && self.rows.iter().zip(self.rows.iter().skip(1)).all(|(a, b)| a.start < b.start)
+    }
+
+    /// Ends of the open rows.
+    pub fn ends(&self, step: Step) -> impl Iterator<Item = EventTime> {
+        self.rows.iter().map(move |row| step.row_of(EventTime::from_millis(row.start)).1)
     }
 
     /// Rows not closed yet.

@@ -10,8 +10,11 @@ use latentd::io::{
     Decoder, Encoder, EntitySource, InputParams, MessageRef, Origin, TimestampFormat,
     TimestampSource, TopicNames,
 };
-use latentd::model::{Activation, Learner, ModelParams, Scope, Variant, Workspace};
+use latentd::model::{Activation, InPlace, Learner, ModelParams, Scope, Variant, Workspace};
 use latentd::record::{EventTime, FeatureRecord, Millis, Positive, WindowSpan};
+
+/// Training steps of a refresh.
+const STEPS: u64 = 4;
 
 /// The net of the targets: 64-32-8-32-64.
 fn params(batch: usize) -> ModelParams {
@@ -25,6 +28,7 @@ fn params(batch: usize) -> ModelParams {
         batch,
         train_every: 1,
         warmup_train_every: 1,
+        refresh_steps: STEPS as u32,
         reservoir: 4_096,
         warmup: 1,
     }
@@ -52,12 +56,12 @@ fn network(c: &mut Criterion) {
         });
     }
     group.finish();
-    let mut group = c.benchmark_group("forward + backward + Adam, per window");
+    let mut group = c.benchmark_group("draw + forward + backward + Adam, per window");
     for batch in [8_usize, 32] {
         let (mut learner, mut space) = ready(batch);
-        group.throughput(Throughput::Elements(batch as u64));
+        group.throughput(Throughput::Elements(STEPS * batch as u64));
         group.bench_function(BenchmarkId::from_parameter(batch), |b| {
-            b.iter(|| learner.step(black_box(&mut space)));
+            b.iter(|| learner.refresh(&InPlace, black_box(&mut space)));
         });
     }
     group.finish();

@@ -39,6 +39,7 @@ fn spec() -> StreamSpec {
             batch: 32,
             train_every: 32,
             warmup_train_every: 32,
+            refresh_steps: 4,
             reservoir: 4_096,
             warmup: 300,
         },

@@ -50,7 +50,7 @@ fn main() {
     let settings = Settings::from_text(STREAM, &std::collections::BTreeMap::new());
     let spec = Arc::new(settings.unwrap_or_else(|e| panic!("{e}")).stream[0].spec(1));
     for series in [1_000, 10_000] {
-        let shard = trained(&spec, series);
+        let mut shard = trained(&spec, series);
         let fingerprint = shard.fingerprint();
         let mut writer = SnapshotWriter::new("state", "bench", "bench", 0);
         let (mut pauses, mut records) = (Vec::new(), Vec::new());

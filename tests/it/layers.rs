@@ -9,7 +9,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("record", 0),
     ("window", 1), ("model", 1), ("detect", 1), ("forecast", 1),
     ("engine", 2), ("telemetry", 2), ("sim", 2),
-    ("io", 3), ("web", 3),
+    ("io", 3), ("web", 3), ("pool", 3),
     ("config", 4),
     ("daemon", 5), ("replay", 5),
     ("demo", 6),

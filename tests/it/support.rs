@@ -48,6 +48,7 @@ pub fn spec(scope: Scope, channels: usize, seed: u64) -> StreamSpec {
             batch: 8,
             train_every: 3,
             warmup_train_every: 1,
+            refresh_steps: 2,
             reservoir: 64,
             warmup: 40,
         },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -45,6 +46,12 @@ pub struct Recovered {
     pub writer: SnapshotWriter,
 }
 
+/// What all manifests have.
+#[derive(Deserialize)]
+struct Labelled {
+    format: u32,
+}
+
 impl SnapshotReader {
     /// For partition `partition` of the input `topic`.
     pub fn new(state_topic: &str, stream: &str, topic: &str, partition: i32) -> Self {
@@ -86,11 +93,12 @@ impl SnapshotReader {
         let Some((offset, value)) = self.records.get(&key) else {
             return Ok(Stored::Nothing(self.writer));
         };
-        let manifest: Manifest = self.parse(&key, *offset, value)?;
-        if manifest.format > FORMAT {
-            let (place, format) = (self.place(), manifest.format);
-            return Err(StateError::Newer { place, key, format, known: FORMAT });
+        // First of all: the other fields are those of its format.
+        let Labelled { format } = self.parse(&key, *offset, value)?;
+        if format > FORMAT {
+            return Err(StateError::Newer { place: self.place(), key, format, known: FORMAT });
         }
+        let manifest: Manifest = self.parse(&key, *offset, value)?;
         let bytes = self.unpack(&manifest, &key)?;
         let journal = self.journal(manifest.sequence)?;
         // Not that of the rests of a later one: the journal belongs to the manifest.
@@ -131,6 +139,11 @@ impl SnapshotReader {
         }
         if manifest.bytes > BYTES_MAX {
             return Err(damaged(format!("{} bytes, at most {BYTES_MAX}", manifest.bytes)));
+        }
+        // Before memory is taken on the word of one of them.
+        match zstd::zstd_safe::get_frame_content_size(&compressed) {
+            Ok(Some(bytes)) if bytes == manifest.bytes as u64 => {}
+            other => return Err(damaged(format!("{other:?} bytes, not {}", manifest.bytes))),
         }
         let bytes = zstd::bulk::decompress(&compressed, manifest.bytes);
         let bytes = bytes.map_err(|error| damaged(error.to_string()))?;
