@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::{Broker, jars};
+use super::{Broker, jars, wait_for};
 
 /// A record as it lies in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +82,10 @@ impl Broker {
             .expect("a consumer");
         let mut list = rdkafka::TopicPartitionList::new();
         list.add_partition(topic, partition);
-        let offsets = consumer.committed_offsets(list, Duration::from_secs(30));
-        let offsets = offsets.expect("the broker answers");
+        // A broker that has just come up does not coordinate groups yet.
+        let offsets = wait_for("the coordinator", Duration::from_secs(30), || {
+            consumer.committed_offsets(list.clone(), Duration::from_secs(30)).ok()
+        });
         offsets.elements()[0].offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(-1)
     }
 
