@@ -28,6 +28,7 @@ mod layers;
 mod merge;
 mod rules;
 mod rules_forecast;
+mod rules_model;
 mod rules_stream;
 mod schema;
 mod settings;

@@ -1,8 +1,9 @@
-//! Rules of one `[[stream]]`: names, time, windows, network, alerts.
+//! Rules of one `[[stream]]`: names, time, windows, alerts.
 
 use super::StreamSettings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
+use super::rules_model;
 use crate::io::{EntitySource, TimestampSource};
 use crate::record::{Millis, Step};
 
@@ -11,19 +12,13 @@ const NAME_BYTES_MAX: usize = 100;
 const CHANNEL_NAME_BYTES_MAX: usize = 128;
 const CHANNELS_MAX: usize = 1024;
 
-// Bounds of one network, in numbers of four bytes each.
-const INPUTS_MAX: usize = 65_536;
-const LAYERS_MAX: usize = 8;
-const WEIGHTS_MAX: usize = 1 << 24;
-const RESERVOIR_VALUES_MAX: usize = 1 << 26;
-
 /// Checks the rules of one stream; `at` is its path, for example `stream[0]`.
 pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     names(stream, at, faults);
     sources(stream, at, faults);
     times(stream, at, faults);
     windows(stream, at, faults);
-    network(stream, at, faults);
+    rules_model::check(stream, at, faults);
     alerts(stream, at, faults);
 }
 
@@ -114,51 +109,6 @@ fn windows(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
         let path = format!("{at}.window.min_completeness");
         faults.push(Fault::rule(path, window.min_completeness, why));
     }
-}
-
-fn network(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
-    let model = &stream.model;
-    let (channels, length) = (stream.channel.len(), stream.window.length);
-    let inputs = channels.saturating_mul(length);
-    let size = format!("{inputs} inputs ({channels} channels x {length} rows)");
-    if inputs <= model.latent {
-        let path = format!("{at}.model.latent");
-        let why = format!("is not smaller than the {size}");
-        faults.push(Fault::rule(path, model.latent, why));
-    }
-    if INPUTS_MAX < inputs {
-        let why = format!("makes {size}, at most {INPUTS_MAX} are possible");
-        faults.push(Fault::rule(format!("{at}.window.length"), length, why));
-    }
-    for (i, width) in model.hidden.iter().enumerate().filter(|(_, width)| **width == 0) {
-        let path = format!("{at}.model.hidden[{i}]");
-        faults.push(Fault::rule(path, width, "a layer needs at least one neuron"));
-    }
-    let path = format!("{at}.model.hidden");
-    if LAYERS_MAX < model.hidden.len() {
-        let why = format!("expected at most {LAYERS_MAX} layers, got {}", model.hidden.len());
-        return faults.push(Fault::new(path, why));
-    }
-    let weights = weights(inputs, &model.hidden, model.latent);
-    if WEIGHTS_MAX < weights {
-        let why =
-            format!("makes {weights} weights with the {size}, at most {WEIGHTS_MAX} are possible");
-        faults.push(Fault::rule(path, format!("{:?}", model.hidden), why));
-    }
-    if RESERVOIR_VALUES_MAX < model.reservoir.saturating_mul(inputs) {
-        let why = format!("windows of {size}, at most {RESERVOIR_VALUES_MAX} values are kept");
-        faults.push(Fault::rule(format!("{at}.model.reservoir"), model.reservoir, why));
-    }
-}
-
-/// Weights and biases of encoder and decoder.
-fn weights(inputs: usize, hidden: &[usize], latent: usize) -> usize {
-    let widths: Vec<_> =
-        std::iter::once(inputs).chain(hidden.iter().copied()).chain([latent]).collect();
-    widths.windows(2).fold(0, |sum: usize, pair| {
-        let both_ways = pair[0].saturating_mul(pair[1]).saturating_mul(2);
-        sum.saturating_add(both_ways).saturating_add(pair[0]).saturating_add(pair[1])
-    })
 }
 
 fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {

@@ -48,20 +48,34 @@ impl Residuals {
     /// observed cells (slow faults), and the largest residual of the newest row over its
     /// channel's usual size (sharp ones).
     ///
-    /// `x` and `xhat` are `(length * channels,)`, oldest row first, NaN in `x` where missing.
-    pub fn errors(&self, x: ArrayView1<'_, f32>, xhat: ArrayView1<'_, f32>) -> [f64; 2] {
+    /// `x` and `xhat` are `(length * channels,)`, oldest row first, NaN in `x` where missing. If
+    /// `xhat` is the mean of several reconstructions, `spread` is their variance: the errors are
+    /// then the expected ones.
+    pub fn errors(
+        &self,
+        x: ArrayView1<'_, f32>,
+        xhat: ArrayView1<'_, f32>,
+        spread: Option<ArrayView1<'_, f32>>,
+    ) -> [f64; 2] {
+        let spread = |i: usize| spread.map_or(0.0, |spread| spread[i]);
         let (mut sum, mut observed) = (0.0_f32, 0_u32);
-        for (x, xhat) in x.iter().zip(xhat) {
+        for (i, (x, xhat)) in x.iter().zip(xhat).enumerate() {
             let residual = xhat - x;
             if !residual.is_nan() {
-                sum += residual * residual;
+                sum += residual * residual + spread(i);
                 observed += 1;
             }
         }
         let window = (sum / observed.max(1) as f32).sqrt();
         let channels = self.scales.len();
         let newest = (x.len() - channels..x.len())
-            .map(|i| ratio(x[i], xhat[i], self.scales[i + channels - x.len()]).abs())
+            .map(|i| {
+                let scale = self.scales[i + channels - x.len()];
+                let size = ratio(x[i], xhat[i], scale).abs();
+                let noise =
+                    if x[i].is_nan() { 0.0 } else { spread(i).sqrt() / scale.max(SCALE_MIN) };
+                if noise > 0.0 { size.hypot(noise) } else { size }
+            })
             .fold(0.0, f32::max);
         [f64::from(window), f64::from(newest)]
     }
@@ -135,7 +149,7 @@ mod tests {
         assert!(parts[0].share > 0.9, "{parts:?}");
         assert!((parts[0].ratio - 10.0).abs() < 0.1 && (parts[1].ratio - 1.0).abs() < 0.01);
         assert!((parts.iter().map(|part| part.share).sum::<f32>() - 1.0).abs() < 1e-6);
-        let [window, newest] = residuals.errors(x.view(), xhat.view());
+        let [window, newest] = residuals.errors(x.view(), xhat.view(), None);
         assert!((newest - 10.0).abs() < 0.1);
         assert!((window - (1.51_f64 / 4.0).sqrt()).abs() < 1e-6);
     }
@@ -145,6 +159,6 @@ mod tests {
         let residuals = Residuals::new(1);
         let x = array![f32::NAN, f32::NAN];
         let xhat = array![3.0, 3.0];
-        assert_eq!(residuals.errors(x.view(), xhat.view()), [0.0, 0.0]);
+        assert_eq!(residuals.errors(x.view(), xhat.view(), None), [0.0, 0.0]);
     }
 }

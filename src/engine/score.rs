@@ -1,16 +1,16 @@
 //! From a closed row to its results: score, alert, learn, latent features, forecast.
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, ArrayView2};
 
 use super::explain::{alert_record, contributions, is_eligible};
-use super::series::Series;
+use super::series::{Awaiting, Series};
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
 use crate::detect::{Firing, Observation, Transition};
-use crate::model::{Learner, Trainer, Workspace};
+use crate::model::{HeadKind, Learner, Trainer, Workspace};
 use crate::record::{
-    Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord, Millis,
-    Outbox, RowScore, Severity, Step, WindowSpan,
+    Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,
+    HeadOutput, Millis, Outbox, RowScore, Severity, Step, WindowSpan,
 };
 use crate::window::ClosedRow;
 
@@ -35,6 +35,24 @@ pub(super) struct Scored<'a> {
     pub(super) x: ArrayView1<'a, f32>,
     pub(super) xhat: ArrayView1<'a, f32>,
     pub(super) z: ArrayView1<'a, f32>,
+    /// Variance of several reconstructions of which `xhat` is the mean.
+    pub(super) spread: Option<ArrayView1<'a, f32>>,
+    /// What the layer on top of the code says; empty without one.
+    pub(super) head: ArrayView1<'a, f32>,
+}
+
+impl<'a> Scored<'a> {
+    /// Row `slot` of a pass of `rows` windows.
+    fn new(space: &'a Workspace, rows: usize, slot: usize) -> Self {
+        let row = |all: ArrayView2<'a, f32>| all.slice_move(ndarray::s![slot, ..]);
+        Self {
+            x: row(space.windows(rows)),
+            xhat: row(space.reconstructions(rows)),
+            z: row(space.codes(rows)),
+            spread: space.spreads(rows).map(row),
+            head: row(space.heads(rows)),
+        }
+    }
 }
 
 /// What all results of one row have in common.
@@ -73,11 +91,7 @@ impl Shard {
             let context = context(spec, series, learner, &pending.row, *partition);
             match pending.slot {
                 Some(slot) => {
-                    let scored = Scored {
-                        x: space.windows(windows).slice_move(ndarray::s![slot, ..]),
-                        xhat: space.reconstructions(windows).slice_move(ndarray::s![slot, ..]),
-                        z: space.codes(windows).slice_move(ndarray::s![slot, ..]),
-                    };
+                    let scored = Scored::new(space, windows, slot);
                     let error = finish_window(&context, series, learner, scored, out);
                     *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
                     count_and_train(learner, &**trainer, space, &mut out.facts);
@@ -183,7 +197,7 @@ fn finish_unscored(context: &Context<'_>, series: &mut Series, out: &mut Outbox)
 
 /// Judges a window by what was known before it.
 fn judge(spec: &StreamSpec, series: &Series, scored: Scored<'_>) -> Verdict {
-    let errors = series.residuals.errors(scored.x, scored.xhat);
+    let errors = series.residuals.errors(scored.x, scored.xhat, scored.spread);
     let threshold = series.threshold.level(&spec.alert.budget);
     if series.windows <= u64::from(spec.model.warmup) {
         return Verdict { warming: true, errors, p_value: 1.0, threshold, ..Verdict::default() };
@@ -253,7 +267,43 @@ fn learn(
     }
     series.residuals.learn(scored.x, scored.xhat);
     series.scaler.learn(&context.row.values);
-    learner.offer(scored.x, verdict.errors[0].powi(2));
+    offer(series, learner, scored.x);
+    learner.compare(scored.x, verdict.errors[0].powi(2));
+}
+
+/// Gives a window to the learner; if a layer on top of the code is to say something about the next
+/// one, only when that is known.
+fn offer(series: &mut Series, learner: &mut Learner, window: ArrayView1<'_, f32>) {
+    let Some(kind) = learner.head() else { return learner.offer(window, &[]) };
+    let before = series.awaiting.replace(Awaiting { window: window.to_vec(), rows: series.rows });
+    let Some(before) = before.filter(|before| before.rows + series.stride == series.rows) else {
+        return;
+    };
+    let from = window.len() - series.channels();
+    let newest = window.iter().zip(&before.window).skip(from);
+    let targets: Vec<f32> = newest
+        .map(|(next, now)| match kind {
+            HeadKind::Logistic if next.is_nan() || now.is_nan() => f32::NAN,
+            HeadKind::Logistic => f32::from(u8::from(next > now)),
+            HeadKind::Linear | HeadKind::None => *next,
+        })
+        .collect();
+    learner.offer(before.window.as_slice().into(), &targets);
+}
+
+/// What the layer on top of the code says, in the units of the channels.
+fn head_output(
+    series: &Series,
+    learner: &Learner,
+    said: ArrayView1<'_, f32>,
+) -> Option<HeadOutput> {
+    let each = said.iter().enumerate();
+    match learner.head()? {
+        HeadKind::Logistic => Some(HeadOutput::Rise(each.map(|(_, p)| f64::from(*p)).collect())),
+        HeadKind::Linear | HeadKind::None => {
+            Some(HeadOutput::Next(each.map(|(c, x)| series.scaler.unscale(c, *x)).collect()))
+        }
+    }
 }
 
 fn count_and_train(
@@ -289,6 +339,7 @@ fn emit_features(
         entity: series.key.clone(),
         window: context.span,
         z: scored.z.to_vec(),
+        head: head_output(series, learner, scored.head),
         surprise: verdict.surprise,
         anomaly_score: verdict.anomaly_score,
         reconstruction_error: verdict.errors[0].powi(2),

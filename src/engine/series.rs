@@ -32,6 +32,21 @@ pub(super) struct Series {
     /// Scored windows since the series began or was restarted.
     pub(super) windows: u64,
     last_row: Option<EventTime>,
+    /// The newest window that may be learned from, if that needs the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) awaiting: Option<Awaiting>,
+    /// Rows from one window to the next.
+    #[serde(skip)]
+    pub(super) stride: u64,
+}
+
+/// A window that waits for the next one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Awaiting {
+    #[serde(with = "crate::record::raw::f32s")]
+    pub(super) window: Vec<f32>,
+    /// Rows of the series at its end.
+    pub(super) rows: u64,
 }
 
 impl Series {
@@ -56,6 +71,8 @@ impl Series {
             rows: 0,
             windows: 0,
             last_row: None,
+            awaiting: None,
+            stride: spec.window.stride as u64,
         }
     }
 
@@ -67,7 +84,10 @@ impl Series {
         let forecasters: Vec<Forecaster> =
             forecasters.map(|(known, fresh)| known.adopt(fresh)).collect::<Option<_>>()?;
         let targets = spec.forecast.as_ref().map_or(0, |params| params.targets.len());
-        let sound = self.open.fits(spec.channels.len()) && forecasters.len() == targets;
+        let awaits = |a: &Awaiting| a.window.len() == spec.shape().cells();
+        let sound = self.open.fits(spec.channels.len())
+            && forecasters.len() == targets
+            && self.awaiting.as_ref().is_none_or(awaits);
         sound.then_some(())?;
         Some(Self {
             key: self.key,
@@ -88,7 +108,14 @@ impl Series {
             rows: self.rows,
             windows: self.windows,
             last_row: self.last_row,
+            awaiting: self.awaiting,
+            stride: fresh.stride,
         })
+    }
+
+    /// Number of channels.
+    pub(super) fn channels(&self) -> usize {
+        self.scaler.channels()
     }
 
     /// Rows missing between the last closed row and `start`; 0 without a grid.

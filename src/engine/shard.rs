@@ -317,7 +317,7 @@ impl Shard {
 fn new_learner(spec: &StreamSpec, owner: &str) -> Learner {
     let parts = [&*spec.name, owner];
     let seed = ids::seed(spec.seed, &parts);
-    Learner::new(&spec.model, spec.input_width(), seed, ids::latent_space_id(spec.seed, &parts))
+    Learner::new(&spec.model, spec.shape(), seed, ids::latent_space_id(spec.seed, &parts))
 }
 
 fn workspace(spec: &StreamSpec, network: &Network) -> Workspace {

@@ -129,6 +129,7 @@ impl StreamSpec {
         put("model.hidden", list(&mut self.model.hidden.iter().map(ToString::to_string)));
         put("model.latent", self.model.latent.to_string());
         put("model.activation", format!("{:?}", self.model.activation));
+        self.model.shaping(|key, value| put(&format!("model.{key}"), value));
         let Some(forecast) = &self.forecast else { return keys };
         let name =
             |target: &usize| self.channels.get(*target).map_or("?".into(), |n| n.to_string());

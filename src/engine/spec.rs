@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::detect::AlertParams;
 use crate::forecast::ForecastParams;
-use crate::model::ModelParams;
+use crate::model::{ModelParams, WindowShape};
 use crate::window::{RowParams, WindowParams};
 
 /// The checked description of one stream. Built by `config`, shared by all shards of the stream.
@@ -33,8 +33,8 @@ pub struct StreamSpec {
 }
 
 impl StreamSpec {
-    /// Inputs of the network: channels x rows of a window.
-    pub fn input_width(&self) -> usize {
-        self.channels.len() * self.window.length
+    /// What the network sees: channels x rows of a window.
+    pub fn shape(&self) -> WindowShape {
+        WindowShape { rows: self.window.length, channels: self.channels.len() }
     }
 }

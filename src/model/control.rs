@@ -71,11 +71,12 @@ impl LinearControl {
         self.windows == FIT_FIRST || self.windows.is_multiple_of(FIT_EVERY) && self.windows > 0
     }
 
-    /// Fits the PCA to windows of `width` cells, laid one after the other. A fit that fails, for
+    /// Fits the PCA to windows, the first `width` of each `stride` numbers. A fit that fails, for
     /// example on windows without variance, keeps the one before.
-    pub(super) fn fit(&mut self, cells: &[f32], width: usize) {
+    pub(super) fn fit(&mut self, cells: &[f32], stride: usize, width: usize) {
         let most = SAMPLE_MAX.max(4 * self.latent);
-        let complete = cells.chunks_exact(width).filter(|w| w.iter().all(|x| x.is_finite()));
+        let windows = cells.chunks_exact(stride).map(|numbers| &numbers[..width]);
+        let complete = windows.filter(|w| w.iter().all(|x| x.is_finite()));
         let sample: Vec<f64> = complete.take(most).flatten().map(|x| f64::from(*x)).collect();
         let rows = sample.len() / width;
         if rows < 4 * self.latent.max(8) {
@@ -156,7 +157,7 @@ mod tests {
     fn its_error_is_what_the_components_leave() {
         let cells = windows(300, 3, 0.01);
         let mut control = LinearControl::new(3);
-        control.fit(&cells, 12);
+        control.fit(&cells, 12, 12);
         let fitted = control.fitted.as_ref().expect("fitted");
         let gram = fitted.components.dot(&fitted.components.t());
         assert!((gram - Array2::<f64>::eye(3)).iter().all(|c| c.abs() < 1e-6), "orthonormal");
@@ -193,7 +194,7 @@ mod tests {
         let cell = |row: usize, i: usize| ((row + i / 4 + i % 4) as f32 / 9.0).sin();
         let cells: Vec<f32> = (0..300).flat_map(|row| (0..64).map(move |i| cell(row, i))).collect();
         let mut control = LinearControl::new(8);
-        control.fit(&cells, 64);
+        control.fit(&cells, 64, 64);
         let fitted = control.fitted.as_ref().expect("fitted");
         assert!(fitted.components.nrows() <= 4, "{}", fitted.components.nrows());
         assert!(fitted.error((&cells[..64]).into()) < 1e-6);
@@ -203,7 +204,7 @@ mod tests {
     fn windows_without_variance_or_with_fewer_dimensions_than_codes_do_no_harm() {
         for cells in [vec![0.5; 12 * 100], windows(100, 1, 0.0), vec![f32::NAN; 1_200]] {
             let mut control = LinearControl::new(3);
-            control.fit(&cells, 12);
+            control.fit(&cells, 12, 12);
             assert!(control.ratio().is_none());
         }
     }

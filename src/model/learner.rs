@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, Axis};
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-use super::adam::Adam;
 use super::control::LinearControl;
-use super::refresh::{Outcome, Refresh, Refreshed, Running, Started, Trainee, Trainer};
-use super::reservoir::Reservoir;
-use super::{ModelParams, Network, Workspace};
+use super::net::Recipe;
+use super::train::{Optimizer, Reservoir, Trainee};
+use super::{
+    HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running, Started, Trainer,
+    WindowShape, Workspace,
+};
 use crate::record::raw;
 
 /// A network that scores, its trainee, and what training needs: past windows, random numbers.
@@ -41,7 +43,10 @@ pub struct Learner {
     fresh: Vec<f32>,
     rng: Xoshiro256PlusPlus,
     latent_space_id: Arc<str>,
+    /// Numbers kept of a window: its cells, then what the layer on top is to say.
     width: usize,
+    #[serde(skip)]
+    recipe: Arc<Recipe>,
     #[serde(skip)]
     pace: Pace,
     windows: u64,
@@ -59,12 +64,19 @@ struct Pace {
 }
 
 impl Learner {
-    /// A learner for windows of `width` cells. `latent_space_id` names the coordinates of `z`.
-    pub fn new(params: &ModelParams, width: usize, seed: u64, latent_space_id: Arc<str>) -> Self {
+    /// A learner for windows of `shape`. `latent_space_id` names the coordinates of `z`.
+    pub fn new(
+        params: &ModelParams,
+        shape: WindowShape,
+        seed: u64,
+        latent_space_id: Arc<str>,
+    ) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let network = Network::new(params, width, &mut rng);
+        let network = Network::new(params, shape, &mut rng);
+        let recipe = Arc::new(Recipe::new(params, shape));
+        let width = shape.cells() + if params.has_head() { shape.channels } else { 0 };
         Self {
-            trainee: Some(Trainee::new(network.clone(), params.learning_rate.get() as f32)),
+            trainee: Some(Trainee::new(network.clone(), &recipe)),
             network,
             version: 0,
             refreshed: None,
@@ -75,6 +87,7 @@ impl Learner {
             rng,
             latent_space_id,
             width,
+            recipe,
             pace: Pace {
                 batch: params.batch,
                 refresh_steps: params.refresh_steps,
@@ -106,7 +119,7 @@ impl Learner {
             trainee,
             refreshed,
             reservoir: self.reservoir.adopt(&fresh.reservoir)?,
-            control: self.control.adopt(&fresh.control, width)?,
+            control: self.control.adopt(&fresh.control, fresh.recipe.shape.cells())?,
             fresh: self.fresh,
             rng: self.rng,
             windows: self.windows,
@@ -150,20 +163,31 @@ impl Learner {
         self.control.ratio()
     }
 
-    /// Keeps a window of `(d,)` cells (NaN where not observed) for training. `error` is its mean
-    /// squared reconstruction error, for the linear control.
-    pub fn offer(&mut self, window: ArrayView1<'_, f32>, error: f64) {
-        debug_assert_eq!(window.len(), self.width);
+    /// The layer on top of the code, if there is one: it wants to be told what to say.
+    pub fn head(&self) -> Option<HeadKind> {
+        self.recipe.head().map(|(kind, _)| kind)
+    }
+
+    /// Keeps a window of `(d,)` cells (NaN where not observed) for training. `targets` are what
+    /// the layer on top is to say of it, one a channel, NaN where not known; empty without one.
+    pub fn offer(&mut self, window: ArrayView1<'_, f32>, targets: &[f32]) {
+        debug_assert_eq!(window.len() + targets.len(), self.width);
         let steps = self.pace.refresh_steps as usize;
         let fresh_max = (self.pace.batch / 2).max(1) * steps * self.width;
         if self.fresh.len() >= fresh_max {
             self.fresh.drain(..self.width);
         }
-        self.fresh.extend(window);
-        self.reservoir.insert(window, &mut self.rng);
+        self.fresh.extend(window.iter().chain(targets));
+        let cells = self.fresh.len() - self.width;
+        self.reservoir.insert(&self.fresh[cells..], &mut self.rng);
+    }
+
+    /// Compares a calm window with the linear control; `error` is the network's mean squared
+    /// reconstruction error on it.
+    pub fn compare(&mut self, window: ArrayView1<'_, f32>, error: f64) {
         self.control.compare(window, error);
         if self.control.is_due() {
-            self.control.fit(self.reservoir.cells(), self.width);
+            self.control.fit(self.reservoir.cells(), self.width, window.len());
         }
     }
 
@@ -184,7 +208,9 @@ impl Learner {
         if self.reservoir.len() > 0
             && let Some(trainee) = self.trainee.take()
         {
-            let refresh = Refresh::new(trainee, self.draw_batches(), self.pace.batch);
+            let (windows, seed) = (self.draw_batches(), self.rng.r#gen());
+            let (recipe, batch) = (Arc::clone(&self.recipe), self.pace.batch);
+            let refresh = Refresh { trainee, recipe, windows, batch, seed };
             match trainer.start(refresh, space) {
                 Started::Done(refreshed) => self.refreshed = Some(refreshed),
                 Started::Running(running) => self.running = Some(running),
@@ -201,7 +227,7 @@ impl Learner {
         }
     }
 
-    /// The windows of all steps of a refresh, `(steps * batch, d)`: fresh ones in their order,
+    /// The windows of all steps of a refresh, `(steps * batch, d + t)`: fresh ones in their order,
     /// each batch filled up from the reservoir.
     fn draw_batches(&mut self) -> Array2<f32> {
         let Pace { batch, refresh_steps, .. } = self.pace;
@@ -236,7 +262,7 @@ impl Learner {
 struct Stored {
     network: Network,
     #[serde(default)]
-    adam: Option<Adam>,
+    adam: Option<Optimizer>,
     #[serde(default)]
     version: u64,
     #[serde(default)]
@@ -276,6 +302,7 @@ impl TryFrom<Stored> for Learner {
             rng: stored.rng,
             latent_space_id: stored.latent_space_id,
             width: stored.width,
+            recipe: Arc::default(),
             pace: Pace::default(),
             windows: stored.windows,
             since_refresh: stored.since_refresh,

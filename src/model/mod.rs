@@ -20,23 +20,24 @@
 //! - The bits of one row's reconstruction do not depend on the other rows of its batch.
 //! - Every weight is finite: a step that would store NaN is refused with [`ModelError::Diverged`].
 
-mod activation;
-mod adam;
 mod control;
-mod dense;
 mod error;
 mod learner;
-mod network;
+mod net;
 mod params;
-mod refresh;
-mod reservoir;
 mod scaler;
-mod workspace;
+mod train;
 
 pub use error::ModelError;
 pub use learner::Learner;
-pub use network::Network;
-pub use params::{Activation, ModelParams, Scope, Variant};
-pub use refresh::{InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
+pub use net::{Network, Workspace};
+pub use params::{
+    Activation, DenoisingParams, HeadKind, Loss, ModelParams, OptimizerKind, OptimizerParams,
+    ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity, StackedParams, VaeParams,
+    VaeScore, Variant, VqVaeParams, WindowShape,
+};
 pub use scaler::Scaler;
-pub use workspace::Workspace;
+pub use train::{InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
+
+#[cfg(test)]
+mod family_tests;

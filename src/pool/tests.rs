@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
-use crate::model::{Activation, InPlace, Learner, ModelParams, Scope, Variant};
+use crate::model::{Activation, InPlace, Learner, ModelParams, Scope, Variant, WindowShape};
 use crate::record::Positive;
 
 fn learner() -> Learner {
@@ -22,8 +22,9 @@ fn learner() -> Learner {
         refresh_steps: 3,
         reservoir: 40,
         warmup: 10,
+        ..ModelParams::default()
     };
-    Learner::new(&params, 16, 5, Arc::from("test"))
+    Learner::new(&params, WindowShape { rows: 16, channels: 1 }, 5, Arc::from("test"))
 }
 
 fn pool(threads: usize) -> TrainingPool {
@@ -39,7 +40,7 @@ fn train(trainer: &dyn Trainer) -> Vec<String> {
     for _ in 0..60 {
         let window = ndarray::Array1::from_shape_simple_fn(16, || rng.gen_range(-1.0_f32..1.0));
         for learner in &mut learners {
-            learner.offer(window.view(), 0.0);
+            learner.offer(window.view(), &[]);
             if learner.count_window() {
                 learner.refresh(trainer, &mut space);
             }
@@ -89,7 +90,7 @@ fn a_full_queue_sends_refreshes_back_to_the_shard() {
     let window = ndarray::Array1::from_elem(16, 0.5_f32);
     for _ in 0..4 {
         for learner in &mut learners {
-            learner.offer(window.view(), 0.0);
+            learner.offer(window.view(), &[]);
             learner.refresh(&pool, &mut space);
         }
     }
@@ -133,7 +134,7 @@ fn refresh() -> Refresh {
     }
     let (catch, mut learner) = (Catch::default(), learner());
     let mut space = Workspace::new(learner.network(), 8);
-    learner.offer(ndarray::Array1::zeros(16).view(), 0.0);
+    learner.offer(ndarray::Array1::zeros(16).view(), &[]);
     learner.refresh(&catch, &mut space);
     catch.0.into_inner().expect("one thread").expect("a refresh was started")
 }

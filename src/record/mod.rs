@@ -13,7 +13,8 @@ pub use fact::{Facts, Placement};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FeatureRecord, ForecastPoint,
-    ForecastRecord, ForecastSource, Interval, Outbox, RowScore, Severity, Skill, WindowSpan,
+    ForecastRecord, ForecastSource, HeadOutput, Interval, Outbox, RowScore, Severity, Skill,
+    WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

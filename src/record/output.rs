@@ -169,6 +169,8 @@ pub struct FeatureRecord {
     pub window: WindowSpan,
     /// Latent code, `(k,)`.
     pub z: Vec<f32>,
+    /// What the layer on top of the code says, if there is one.
+    pub head: Option<HeadOutput>,
     /// Surprise of the window; 0 while warming.
     pub surprise: f64,
     /// Surprise over threshold; 0 while warming.
@@ -183,6 +185,15 @@ pub struct FeatureRecord {
     pub latent_space_id: Arc<str>,
     /// Offset of the last record in the window.
     pub offset: i64,
+}
+
+/// What the layer on top of a stacked autoencoder says of a window, one number per channel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HeadOutput {
+    /// The newest row of the next window, in the units of the channels.
+    Next(Vec<f64>),
+    /// Probability that the newest row of the next window lies above that of this one.
+    Rise(Vec<f64>),
 }
 
 /// Lower and upper bound at one coverage level.

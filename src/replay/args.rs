@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::model::Variant;
+
 /// Most horizons or seasons of one forecast.
 const LIST_MAX: usize = 1_000;
 
@@ -56,9 +58,18 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ROWS", requires = "forecasts")]
     pub season: Option<RowList>,
 
+    /// Member of the autoencoder family: undercomplete, deep, stacked, sparse, denoising, vae, vq_vae
+    /// [default: of the configuration, else undercomplete]
+    #[arg(long, value_name = "NAME", value_parser = variant)]
+    pub variant: Option<Variant>,
+
     /// Root of every random number [default: of the configuration]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+fn variant(text: &str) -> Result<Variant, String> {
+    serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
 }
 
 /// Numbers of rows, ascending, from 1: `1..24` (both ends belong), `1,6,24`, or both.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::infer::Inferred;
 use super::{ReplayArgs, ReplayError};
 use crate::config::{Layers, Settings, StreamSettings};
+use crate::model::{ModelParams, Variant};
 use crate::record::{Millis, Step};
 
 /// Name of a stream without a configuration.
@@ -18,6 +19,8 @@ const DISORDER_ROWS_MAX: i64 = 48;
 /// Longest season that is looked for without being asked.
 const SEASON_ROWS_MAX: i64 = 20_160;
 const HORIZONS: std::ops::RangeInclusive<u32> = 1..=24;
+/// First hidden layer of a deep network that is made of a linear one.
+const DEEP_FIRST: usize = 32;
 const DAY: i64 = 24 * 3_600_000;
 
 /// Settings with one stream.
@@ -85,6 +88,9 @@ fn pointer(column: &str) -> String {
 fn overlay(mut settings: Settings, args: &ReplayArgs) -> Result<Settings, ReplayError> {
     settings.seed = args.seed.unwrap_or(settings.seed);
     for stream in &mut settings.stream {
+        if let Some(variant) = args.variant {
+            set_variant(&mut stream.model, variant);
+        }
         let every = &mut stream.features.every;
         // Nobody reads them: they would only cost time.
         *every = if args.features.is_some() { (*every).max(1) } else { 0 };
@@ -96,6 +102,15 @@ fn overlay(mut settings: Settings, args: &ReplayArgs) -> Result<Settings, Replay
     }
     settings.check()?;
     Ok(settings)
+}
+
+/// Another variant with the other settings as they are, as far as it can have them.
+fn set_variant(model: &mut ModelParams, variant: Variant) {
+    model.variant = variant;
+    if variant == Variant::Deep && model.hidden.len() < 2 {
+        let first = model.hidden.first().copied().unwrap_or(DEEP_FIRST);
+        model.hidden = vec![2 * first, first];
+    }
 }
 
 fn forecasts(stream: &mut StreamSettings, step: Millis, args: &ReplayArgs) {

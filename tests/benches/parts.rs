@@ -10,7 +10,9 @@ use latentd::io::{
     Decoder, Encoder, EntitySource, InputParams, MessageRef, Origin, TimestampFormat,
     TimestampSource, TopicNames,
 };
-use latentd::model::{Activation, InPlace, Learner, ModelParams, Scope, Variant, Workspace};
+use latentd::model::{
+    Activation, InPlace, Learner, ModelParams, Scope, Variant, WindowShape, Workspace,
+};
 use latentd::record::{EventTime, FeatureRecord, Millis, Positive, WindowSpan};
 
 /// Training steps of a refresh.
@@ -31,17 +33,19 @@ fn params(batch: usize) -> ModelParams {
         refresh_steps: STEPS as u32,
         reservoir: 4_096,
         warmup: 1,
+        ..ModelParams::default()
     }
 }
 
 fn ready(batch: usize) -> (Learner, Workspace) {
-    let mut learner = Learner::new(&params(batch), 64, 1, Arc::from("bench"));
+    let mut learner =
+        Learner::new(&params(batch), WindowShape { rows: 64, channels: 1 }, 1, Arc::from("bench"));
     let mut space = Workspace::new(learner.network(), batch.max(256));
     for i in 0..256 {
         let wave = |j: usize| ((i * 13 + j) as f32 * 0.37).sin();
         space.window_mut(i).iter_mut().enumerate().for_each(|(j, cell)| *cell = wave(j));
         let window = space.windows(256).row(i).to_owned();
-        learner.offer(window.view(), 0.0);
+        learner.offer(window.view(), &[]);
     }
     (learner, space)
 }

@@ -42,6 +42,7 @@ fn spec() -> StreamSpec {
             refresh_steps: 4,
             reservoir: 4_096,
             warmup: 300,
+            ..ModelParams::default()
         },
         alert: AlertParams {
             budget: Budget { alerts: positive(2.0), per: Millis::new(604_800_000) },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latentd::engine::Shard;
-use latentd::model::Scope;
+use latentd::model::{Scope, Variant};
 use latentd::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -44,8 +44,10 @@ proptest! {
         cuts in prop::collection::vec(any::<Index>(), 0..12),
         seed in any::<u64>(),
         shared in any::<bool>(),
+        variant in proptest::sample::select(&Variant::ALL[..]),
     ) {
-        let spec = spec(if shared { Scope::Shard } else { Scope::Series }, 2, seed);
+        let mut spec = spec(if shared { Scope::Shard } else { Scope::Series }, 2, seed);
+        spec.model.variant = variant;
         let uncut = run(&spec, [records.as_slice()]);
         let chopped = run(&spec, split_at_each(&records, &cuts));
         prop_assert_eq!(bits(&uncut), bits(&chopped));

@@ -78,6 +78,41 @@ fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default
 }
 
 #[test]
+fn the_defaults_of_the_model_are_those_of_its_type() {
+    let settings = usable(SMALLEST);
+    assert_eq!(settings.stream[0].model, latentd::model::ModelParams::default());
+}
+
+#[test]
+fn each_variant_asks_for_what_it_needs() {
+    #[rustfmt::skip]
+    let cases = [
+        (r#"model = { variant = "deep" }"#,
+            "stream[0].model.hidden = [32]: a deep network has two hidden layers or more on each side, for example [64, 32]"),
+        (r#"model = { variant = "stacked", stacked = { pretrain_steps = 200 } }"#,
+            "stream[0].model.stacked.pretrain_steps = 200: 2 pairs of layers take 400 windows, longer than model.warmup = 300"),
+        (r#"model = { variant = "vq_vae", vq_vae = { groups = 3 } }"#,
+            "stream[0].model.vq_vae.groups = 3: does not divide model.latent = 8"),
+        (r#"model = { variant = "denoising", denoising = { block_rows = [4, 0] } }"#,
+            "stream[0].model.denoising.block_rows[1] = 0: a block has at least one row"),
+        (r#"model = { variant = "vae", vae = { samples = 0 } }"#,
+            "stream[0].model.vae.samples: expected a whole number from 1 to 64, got 0"),
+        (r#"model = { variant = "sparse", sparse = { target = 1.5 } }"#,
+            "stream[0].model.sparse.target: expected a number between 0 and 1, got 1.5"),
+        (r#"model = { optimizer = { momentum = 1.0 } }"#,
+            "stream[0].model.optimizer.momentum: expected a number from 0 to 0.999, got 1.0"),
+    ];
+    for (text, why) in cases {
+        assert_eq!(fault(text), format!("settings are not usable: {why}"), "{text}");
+    }
+    // A sparse code may be wider than the input.
+    usable(&format!("{SMALLEST}{}", r#"model = { variant = "sparse", latent = 40 }"#));
+    for variant in ["undercomplete", "stacked", "sparse", "denoising", "vae", "vq_vae"] {
+        usable(&format!("{SMALLEST}model = {{ variant = \"{variant}\" }}"));
+    }
+}
+
+#[test]
 fn stream_defaults_lie_under_every_stream() {
     let settings = usable(
         r#"
@@ -397,7 +432,7 @@ fn durations_become_rows_and_names_become_indexes() {
     let forecast = spec.forecast.as_ref().unwrap();
     assert_eq!(forecast.targets, [1]);
     assert_eq!((&forecast.horizons[..], &forecast.seasons[..]), (&[1, 60][..], &[1440][..]));
-    assert_eq!((spec.input_width(), spec.seed), (32, 7));
+    assert_eq!((spec.shape().cells(), spec.seed), (32, 7));
     assert_eq!(format!("{:?}", spec.rows.aggregates), "[Max, Mean]");
     let input = stream.input(settings.kafka.message_bytes_max);
     assert_eq!(input.fields, ["/oil~1temp", "/pressure"]);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::record::{
     AlertChange, Contribution, Direction, EventTime, Evidence, ForecastPoint, ForecastSource,
-    Interval, Millis, Severity, Skill, WindowSpan,
+    HeadOutput, Interval, Millis, Severity, Skill, WindowSpan,
 };
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
@@ -73,6 +73,7 @@ fn features() -> FeatureRecord {
         entity: "press-07".into(),
         window: span(),
         z: vec![0.12, -1.08, 0.44],
+        head: None,
         surprise: 0.5,
         anomaly_score: 0.1 + 0.2,
         reconstruction_error: f64::NAN,
@@ -176,6 +177,15 @@ fn features_read_as_promised() {
             r#""surprise":0.5,"reconstruction_error":null,"warming":false}"#,
         )
     );
+    for (head, text) in [
+        (HeadOutput::Next(vec![1.5, -2.0]), r#""next":[1.5,-2.0],"observed"#),
+        (HeadOutput::Rise(vec![0.25, 0.75]), r#""p_rise":[0.25,0.75],"observed"#),
+    ] {
+        let record = FeatureRecord { head: Some(head), ..features() };
+        let message = encoder().features(&record, ORIGIN);
+        assert!(body(&message).contains(text), "{}", body(&message));
+        assert_eq!(fault(FEATURES, body(&message)), None);
+    }
     let headers = headers(&message);
     assert_eq!(headers[2], "ce_id: plant.press/5/8812093/features/press-07/1700000000000");
     assert_eq!(headers[4], "ce_type: io.latentd.features.v1");

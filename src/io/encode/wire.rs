@@ -8,7 +8,7 @@ use serde::ser::{SerializeMap, Serializer};
 use super::Origin;
 use crate::record::{
     AlertChange, AlertRecord, Contribution, Direction, EventTime, FeatureRecord, ForecastPoint,
-    ForecastRecord, Interval, Severity, Skill, WindowSpan,
+    ForecastRecord, HeadOutput, Interval, Severity, Skill, WindowSpan,
 };
 
 /// An event time as RFC 3339.
@@ -182,6 +182,10 @@ pub(super) struct FeatureBody<'a> {
     latent_space_id: &'a str,
     model_version: Version,
     z: &'a [f32],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a [f64]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p_rise: Option<&'a [f64]>,
     observed_ratio: f64,
     anomaly_score: f64,
     surprise: f64,
@@ -196,6 +200,11 @@ impl<'a> FeatureBody<'a> {
         stream: &'a str,
         span: (&'a str, &'a str),
     ) -> Self {
+        let (next, p_rise) = match &record.head {
+            Some(HeadOutput::Next(values)) => (Some(values.as_slice()), None),
+            Some(HeadOutput::Rise(values)) => (None, Some(values.as_slice())),
+            None => (None, None),
+        };
         Self {
             stream,
             entity: &record.entity,
@@ -204,6 +213,8 @@ impl<'a> FeatureBody<'a> {
             latent_space_id: &record.latent_space_id,
             model_version: Version(record.model_version),
             z: &record.z,
+            next,
+            p_rise,
             observed_ratio: record.window.completeness,
             anomaly_score: record.anomaly_score,
             surprise: record.surprise,

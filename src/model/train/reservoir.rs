@@ -1,6 +1,6 @@
 //! Past windows kept for replay, so that training on the newest ones does not forget the rest.
 
-use ndarray::{ArrayView1, ArrayViewMut1};
+use ndarray::ArrayViewMut1;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::record::raw;
 /// weighs more, old behaviour never vanishes at once (compare Vitter, "Random Sampling with a
 /// Reservoir", 1985, which keeps all ages alike and would never let go of the past).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Reservoir {
+pub(in crate::model) struct Reservoir {
     capacity: usize,
     width: usize,
     #[serde(with = "raw::f32s")]
@@ -20,37 +20,37 @@ pub(super) struct Reservoir {
 }
 
 impl Reservoir {
-    pub(super) fn new(capacity: usize, width: usize) -> Self {
+    pub(in crate::model) fn new(capacity: usize, width: usize) -> Self {
         Self { capacity, width, cells: Vec::new() }
     }
 
     /// These windows, as many as `fresh` may hold; `None` if they are of another width.
-    pub(super) fn adopt(mut self, fresh: &Self) -> Option<Self> {
+    pub(in crate::model) fn adopt(mut self, fresh: &Self) -> Option<Self> {
         let whole = self.width == fresh.width && self.cells.len().is_multiple_of(fresh.width);
         self.cells.truncate(fresh.capacity.saturating_mul(fresh.width));
         whole.then_some(Self { capacity: fresh.capacity, ..self })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::model) fn len(&self) -> usize {
         self.cells.len() / self.width
     }
 
     /// All windows, one after the other.
-    pub(super) fn cells(&self) -> &[f32] {
+    pub(in crate::model) fn cells(&self) -> &[f32] {
         &self.cells
     }
 
-    pub(super) fn insert(&mut self, window: ArrayView1<'_, f32>, rng: &mut impl Rng) {
+    pub(in crate::model) fn insert(&mut self, window: &[f32], rng: &mut impl Rng) {
         if self.len() < self.capacity {
             self.cells.extend(window);
             return;
         }
         let slot = rng.gen_range(0..self.capacity) * self.width;
-        self.cells[slot..][..self.width].iter_mut().zip(window).for_each(|(cell, v)| *cell = *v);
+        self.cells[slot..][..self.width].copy_from_slice(window);
     }
 
     /// Copies a random window into `out`; does nothing while empty.
-    pub(super) fn sample(&self, mut out: ArrayViewMut1<'_, f32>, rng: &mut impl Rng) {
+    pub(in crate::model) fn sample(&self, mut out: ArrayViewMut1<'_, f32>, rng: &mut impl Rng) {
         if self.cells.is_empty() {
             return;
         }

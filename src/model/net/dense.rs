@@ -6,21 +6,31 @@ use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
-use super::Activation;
+use crate::model::Activation;
 
 /// Weights `(n_in, n_out)`, biases `(n_out,)` and the activation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
-    pub(super) weights: Array2<f32>,
-    pub(super) biases: Array1<f32>,
-    pub(super) activation: Activation,
+    pub(in crate::model) weights: Array2<f32>,
+    pub(in crate::model) biases: Array1<f32>,
+    pub(in crate::model) activation: Activation,
+}
+
+/// What the backward pass of a layer needs of the forward pass; `b` rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passed<'a> {
+    /// Input of the layer, `(b, n_in)`.
+    pub x: ArrayView2<'a, f32>,
+    /// Input of the activation, if it asks for it, `(b, n_out)`.
+    pub before: Option<ArrayView2<'a, f32>>,
+    /// Output, `(b, n_out)`.
+    pub y: ArrayView2<'a, f32>,
 }
 
 impl Dense {
     /// Weights from N(0, gain² / n_in), biases zero (LeCun et al., "Efficient BackProp", 1998).
     pub(super) fn new(
-        inputs: usize,
-        outputs: usize,
+        (inputs, outputs): (usize, usize),
         activation: Activation,
         gain: f32,
         rng: &mut impl Rng,
@@ -42,10 +52,19 @@ impl Dense {
         standard && shape(self) == shape(other)
     }
 
-    /// Writes `f(x · w + b)` into `y`; `x` is `(b, n_in)`, `y` is `(b, n_out)`.
-    pub(super) fn forward(&self, x: ArrayView2<'_, f32>, mut y: ArrayViewMut2<'_, f32>) {
+    /// Writes `f(x · w + b)` into `y`, and the input of `f` into `before` if it is given; `x` is
+    /// `(b, n_in)`, the others are `(b, n_out)`.
+    pub(super) fn forward(
+        &self,
+        x: ArrayView2<'_, f32>,
+        before: Option<ArrayViewMut2<'_, f32>>,
+        mut y: ArrayViewMut2<'_, f32>,
+    ) {
         y.assign(&self.biases.broadcast(y.raw_dim()).expect("biases are as wide as the output"));
         general_mat_mul(1.0, &x, &self.weights, 1.0, &mut y);
+        if let Some(mut before) = before {
+            before.assign(&y);
+        }
         self.activation.apply(y);
     }
 
@@ -53,14 +72,13 @@ impl Dense {
     /// activation) to those of the weights, the biases and, if wanted, the input.
     pub(super) fn backward(
         &self,
-        x: ArrayView2<'_, f32>,
-        y: ArrayView2<'_, f32>,
+        passed: Passed<'_>,
         mut dy: ArrayViewMut2<'_, f32>,
         gradient: &mut DenseGradient,
         dx: Option<ArrayViewMut2<'_, f32>>,
     ) {
-        self.activation.scale_by_derivative(y, dy.view_mut());
-        general_mat_mul(1.0, &x.t(), &dy, 0.0, &mut gradient.weights);
+        self.activation.scale_by_derivative(passed.before, passed.y, dy.view_mut());
+        general_mat_mul(1.0, &passed.x.t(), &dy, 0.0, &mut gradient.weights);
         sum_rows(dy.view(), gradient.biases.view_mut());
         if let Some(mut dx) = dx {
             general_mat_mul(1.0, &dy, &self.weights.t(), 0.0, &mut dx);
@@ -70,20 +88,20 @@ impl Dense {
 
 /// Gradients of one layer, shaped as its weights and biases.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct DenseGradient {
-    pub(super) weights: Array2<f32>,
-    pub(super) biases: Array1<f32>,
+pub struct DenseGradient {
+    pub(in crate::model) weights: Array2<f32>,
+    pub(in crate::model) biases: Array1<f32>,
 }
 
 impl DenseGradient {
     /// Whether both are of one shape.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub(in crate::model) fn is_like(&self, other: &Self) -> bool {
         let shape = |gradient: &Self| (gradient.weights.dim(), gradient.biases.dim());
         let standard = self.weights.is_standard_layout() && self.biases.is_standard_layout();
         standard && shape(self) == shape(other)
     }
 
-    pub(super) fn zeros_like(layer: &Dense) -> Self {
+    pub(in crate::model) fn zeros_like(layer: &Dense) -> Self {
         Self {
             weights: Array2::zeros(layer.weights.raw_dim()),
             biases: Array1::zeros(layer.biases.raw_dim()),

@@ -1,0 +1,32 @@
+//! The networks: layers, code, forward and backward passes, and the scratch memory for them.
+//!
+//! `dense` is one layer, with its `activation`. `network` strings layers together and runs them;
+//! what lies between encoder and decoder is the `code`: plain, a Gaussian (`gaussian`), or a choice
+//! from a book (`codebook`). `loss` says what errors cost, `gradient` runs backwards, `pretrain`
+//! does so for one pair of layers, `corruption` is what a denoising network has to undo. `recipe`
+//! says how to train, `workspace` holds all intermediate numbers.
+
+mod activation;
+mod code;
+mod codebook;
+mod corruption;
+mod dense;
+mod gaussian;
+mod gradient;
+mod loss;
+mod network;
+mod pretrain;
+mod recipe;
+mod workspace;
+
+pub(super) use code::Code;
+pub(super) use dense::{Dense, DenseGradient};
+pub(super) use gradient::Losses;
+pub use network::Network;
+pub(super) use recipe::{Kind, Recipe};
+pub use workspace::Workspace;
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+pub(super) mod tests;
