@@ -17,6 +17,9 @@ use crate::window::ClosedRow;
 /// Rate of the exponentially weighted reconstruction loss.
 const LOSS_RATE: f64 = 0.01;
 
+/// Windows with a smaller p-value are not what others are compared with.
+const TYPICAL: f64 = 0.05;
+
 /// How unusual a window is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Verdict {
@@ -267,14 +270,14 @@ fn learn(
     }
     series.residuals.learn(scored.x, scored.xhat);
     series.scaler.learn(&context.row.values);
-    offer(series, learner, scored.x);
+    offer(series, learner, scored.x, verdict.p_value > TYPICAL);
     learner.compare(scored.x, verdict.errors[0].powi(2));
 }
 
 /// Gives a window to the learner; if a layer on top of the code is to say something about the next
 /// one, only when that is known.
-fn offer(series: &mut Series, learner: &mut Learner, window: ArrayView1<'_, f32>) {
-    let Some(kind) = learner.head() else { return learner.offer(window, &[]) };
+fn offer(series: &mut Series, learner: &mut Learner, window: ArrayView1<'_, f32>, typical: bool) {
+    let Some(kind) = learner.head() else { return learner.offer(window, &[], typical) };
     let before = series.awaiting.replace(Awaiting { window: window.to_vec(), rows: series.rows });
     let Some(before) = before.filter(|before| before.rows + series.stride == series.rows) else {
         return;
@@ -288,7 +291,7 @@ fn offer(series: &mut Series, learner: &mut Learner, window: ArrayView1<'_, f32>
             HeadKind::Linear | HeadKind::None => *next,
         })
         .collect();
-    learner.offer(before.window.as_slice().into(), &targets);
+    learner.offer(before.window.as_slice().into(), &targets, typical);
 }
 
 /// What the layer on top of the code says, in the units of the channels.
@@ -315,7 +318,7 @@ fn count_and_train(
     if !learner.count_window() {
         return;
     }
-    if let Some(outcome) = learner.refresh(trainer, space) {
+    if let Some((outcome, _)) = learner.refresh(trainer, space) {
         facts.train_steps += outcome.steps;
         facts.train_loss_sum += outcome.loss_sum;
         facts.train_diverged += outcome.diverged;

@@ -23,6 +23,7 @@ fn params(variant: Variant) -> ModelParams {
         learning_rate: positive(0.005),
         reservoir: 512,
         warmup: 1,
+        gate: GateParams { every: 0, ..GateParams::default() },
         ..ModelParams::default()
     }
 }
@@ -58,9 +59,9 @@ fn train(learner: &mut Learner, refreshes: usize) -> Vec<Outcome> {
             Some(_) => next.iter().zip(now).map(|(a, b)| f32::from(u8::from(a > b))).collect(),
             None => Vec::new(),
         };
-        learner.offer(window, &targets);
+        learner.offer(window, &targets, true);
         if i % 8 == 7 {
-            outcomes.extend(learner.refresh(&InPlace, &mut space));
+            outcomes.extend(learner.refresh(&InPlace, &mut space).map(|(outcome, _)| outcome));
         }
     }
     outcomes

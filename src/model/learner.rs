@@ -8,11 +8,13 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use super::control::LinearControl;
+use super::exam::Exam;
+use super::gate::Gate;
 use super::net::Recipe;
 use super::train::{Optimizer, Reservoir, Trainee};
 use super::{
-    HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running, Started, Trainer,
-    WindowShape, Workspace,
+    Examined, GateParams, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running,
+    Started, Trainer, WindowShape, Workspace,
 };
 use crate::record::raw;
 
@@ -37,6 +39,7 @@ pub struct Learner {
     running: Option<Box<dyn Running>>,
     reservoir: Reservoir,
     control: LinearControl,
+    gate: Gate,
     /// Learnable windows since the last refresh was started, newest last, at most half of what it
     /// takes.
     #[serde(with = "raw::f32s")]
@@ -83,6 +86,7 @@ impl Learner {
             running: None,
             reservoir: Reservoir::new(params.reservoir, width),
             control: LinearControl::new(params.latent),
+            gate: Gate::new(&params.gate, width),
             fresh: Vec::new(),
             rng,
             latent_space_id,
@@ -120,6 +124,8 @@ impl Learner {
             refreshed,
             reservoir: self.reservoir.adopt(&fresh.reservoir)?,
             control: self.control.adopt(&fresh.control, fresh.recipe.shape.cells())?,
+            gate: self.gate.adopt(fresh.gate, &fresh.network, fresh.recipe.shape.cells())?,
+            latent_space_id: self.latent_space_id,
             fresh: self.fresh,
             rng: self.rng,
             windows: self.windows,
@@ -168,10 +174,14 @@ impl Learner {
         self.recipe.head().map(|(kind, _)| kind)
     }
 
-    /// Keeps a window of `(d,)` cells (NaN where not observed) for training. `targets` are what
-    /// the layer on top is to say of it, one a channel, NaN where not known; empty without one.
-    pub fn offer(&mut self, window: ArrayView1<'_, f32>, targets: &[f32]) {
+    /// Keeps a window of `(d,)` cells (NaN where not observed) for training, or for examinations if
+    /// it is `typical`: not even slightly unusual. `targets` are what the layer on top is to say of
+    /// it, one a channel, NaN where not known; empty without one.
+    pub fn offer(&mut self, window: ArrayView1<'_, f32>, targets: &[f32], typical: bool) {
         debug_assert_eq!(window.len() + targets.len(), self.width);
+        if typical && 2 * self.windows >= self.pace.warmup && self.gate.keeps_next() {
+            return self.gate.keep(window, targets, &mut self.rng);
+        }
         let steps = self.pace.refresh_steps as usize;
         let fresh_max = (self.pace.batch / 2).max(1) * steps * self.width;
         if self.fresh.len() >= fresh_max {
@@ -191,32 +201,70 @@ impl Learner {
         }
     }
 
-    /// Puts the weights of the last refresh into effect, waiting for them if need be, and starts
-    /// the next refresh. Returns what the last one did; `None` if none was started.
+    /// Puts the last refresh into effect, waiting for it if need be, and starts the next one.
+    /// Returns what the last one did; `None` if none was started.
     ///
     /// `space` is overwritten; it holds at least a batch of windows.
-    pub fn refresh(&mut self, trainer: &dyn Trainer, space: &mut Workspace) -> Option<Outcome> {
+    pub fn refresh(
+        &mut self,
+        trainer: &dyn Trainer,
+        space: &mut Workspace,
+    ) -> Option<(Outcome, Option<Examined>)> {
         self.since_refresh = 0;
         self.settle(space);
-        let outcome = self.refreshed.take().map(|refreshed| {
-            let Refreshed { trainee, outcome } = refreshed;
-            self.network.assign(trainee.network());
-            self.version = trainee.steps();
-            self.trainee = Some(trainee);
-            outcome
-        });
+        let outcome = self.refreshed.take().map(|refreshed| self.take_effect(refreshed));
         if self.reservoir.len() > 0
             && let Some(trainee) = self.trainee.take()
         {
             let (windows, seed) = (self.draw_batches(), self.rng.r#gen());
             let (recipe, batch) = (Arc::clone(&self.recipe), self.pace.batch);
-            let refresh = Refresh { trainee, recipe, windows, batch, seed };
+            let exam = self.next_exam(space);
+            let refresh = Refresh { trainee, recipe, windows, batch, seed, exam };
             match trainer.start(refresh, space) {
                 Started::Done(refreshed) => self.refreshed = Some(refreshed),
                 Started::Running(running) => self.running = Some(running),
             }
         }
         outcome
+    }
+
+    /// Who scores after a refresh: once the gate is closed, whom an examination lets pass.
+    fn take_effect(&mut self, refreshed: Refreshed) -> (Outcome, Option<Examined>) {
+        let Refreshed { mut trainee, outcome, sat } = refreshed;
+        let examined = match sat {
+            None if self.gate.is_closed() => None,
+            None => {
+                self.network.assign(trainee.network());
+                self.version = trainee.steps();
+                None
+            }
+            Some(sat) => {
+                let champion = (&mut self.network, &mut self.version);
+                let examined = self.gate.judge(sat, champion, &mut trainee);
+                if examined.new_latent_space {
+                    self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
+                }
+                Some(examined)
+            }
+        };
+        self.trainee = Some(trainee);
+        (outcome, examined)
+    }
+
+    /// The examination after the next refresh, if it is time for one.
+    fn next_exam(&mut self, space: &mut Workspace) -> Option<Exam> {
+        let warm = self.windows >= self.pace.warmup;
+        let step = self.pace.refresh_steps;
+        let closes = warm && self.gate.count_refresh(step) && !self.gate.has_anchors();
+        if closes {
+            // The first space begins with the network that scores when the warm-up is over.
+            self.gate.begin_latent_space(&self.network, self.recipe.shape, space);
+            self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
+        }
+        if !warm {
+            return None;
+        }
+        self.gate.next_exam(&self.network, self.recipe.shape, &mut self.rng)
     }
 
     /// Waits for the refresh that runs; its result takes effect when it is due. What is stored
@@ -271,6 +319,8 @@ struct Stored {
     refreshed: Option<Refreshed>,
     reservoir: Reservoir,
     control: LinearControl,
+    #[serde(default)]
+    gate: Option<Gate>,
     #[serde(with = "raw::f32s")]
     fresh: Vec<f32>,
     rng: Xoshiro256PlusPlus,
@@ -298,6 +348,7 @@ impl TryFrom<Stored> for Learner {
             running: None,
             reservoir: stored.reservoir,
             control: stored.control,
+            gate: stored.gate.unwrap_or_else(|| Gate::new(&GateParams::default(), stored.width)),
             fresh: stored.fresh,
             rng: stored.rng,
             latent_space_id: stored.latent_space_id,

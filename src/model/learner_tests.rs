@@ -36,7 +36,7 @@ fn a_linear_network_reaches_the_subspace_of_pca() {
     let mut learner = learner(&params, 8, 1);
     let mut space = Workspace::new(learner.network(), 500);
     for row in rows.rows().into_iter().cycle().take(30_000) {
-        learner.offer(row, &[]);
+        learner.offer(row, &[], true);
         learner.refresh(&InPlace, &mut space);
     }
     for (i, row) in rows.rows().into_iter().enumerate() {
@@ -69,7 +69,7 @@ fn equal_seeds_give_equal_bits_and_other_seeds_do_not() {
         let mut learner = learner(&params(&[6], 3, Activation::Tanh), 8, seed);
         let mut space = Workspace::new(learner.network(), 8);
         for row in rows.rows() {
-            learner.offer(row, &[]);
+            learner.offer(row, &[], true);
             learner.refresh(&InPlace, &mut space);
         }
         learner.network().clone()
@@ -83,10 +83,11 @@ fn a_step_that_diverges_changes_no_weight() {
     let mut learner = learner(&params(&[6], 3, Activation::Relu), 8, 5);
     let mut space = Workspace::new(learner.network(), 8);
     let before = learner.network().clone();
-    learner.offer(Array1::from_elem(8, f32::INFINITY).view(), &[]);
+    learner.offer(Array1::from_elem(8, f32::INFINITY).view(), &[], true);
     assert_eq!(learner.refresh(&InPlace, &mut space), None, "nothing was started before");
     let outcome = learner.refresh(&InPlace, &mut space);
-    assert_eq!(outcome, Some(Outcome { steps: 0, diverged: 1, loss_sum: 0.0 }));
+    let refused = Outcome { steps: 0, diverged: 1, loss_sum: 0.0 };
+    assert_eq!(outcome, Some((refused, None)));
     assert_eq!((learner.network(), learner.version()), (&before, 0));
 }
 
@@ -101,7 +102,7 @@ fn refreshes_are_due_at_counted_windows_and_take_effect_one_later() {
     let mut versions = Vec::new();
     let due: Vec<usize> = (1..=24)
         .filter(|_| {
-            learner.offer(Array1::from_elem(8, 0.5).view(), &[]);
+            learner.offer(Array1::from_elem(8, 0.5).view(), &[], true);
             let expected = learner.windows_until_refresh() == 1;
             let due = learner.count_window();
             assert_eq!(due, expected, "a pass never crosses a refresh");
@@ -123,7 +124,7 @@ fn batches_share_the_fresh_windows_out() {
     (params.refresh_steps, params.batch) = (3, 8);
     let mut learner = learner(&params, 8, 1);
     for i in 0..5 {
-        learner.offer(Array1::from_elem(8, i as f32).view(), &[]);
+        learner.offer(Array1::from_elem(8, i as f32).view(), &[], true);
     }
     let windows = learner.draw_batches();
     assert_eq!(windows.dim(), (24, 8));

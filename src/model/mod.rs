@@ -22,6 +22,8 @@
 
 mod control;
 mod error;
+mod exam;
+mod gate;
 mod learner;
 mod net;
 mod params;
@@ -29,15 +31,16 @@ mod scaler;
 mod train;
 
 pub use error::ModelError;
+pub use exam::{FaultKind, Marks, Reason, Report, Verdict};
 pub use learner::Learner;
 pub use net::{Network, Workspace};
 pub use params::{
-    Activation, DenoisingParams, HeadKind, Loss, ModelParams, OptimizerKind, OptimizerParams,
-    ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity, StackedParams, VaeParams,
-    VaeScore, Variant, VqVaeParams, WindowShape,
+    Activation, DenoisingParams, GateParams, HeadKind, Loss, ModelParams, OptimizerKind,
+    OptimizerParams, ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity, StackedParams,
+    VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
 };
 pub use scaler::Scaler;
-pub use train::{InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
+pub use train::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
 
 #[cfg(test)]
 mod family_tests;

@@ -40,7 +40,7 @@ fn train(trainer: &dyn Trainer) -> Vec<String> {
     for _ in 0..60 {
         let window = ndarray::Array1::from_shape_simple_fn(16, || rng.gen_range(-1.0_f32..1.0));
         for learner in &mut learners {
-            learner.offer(window.view(), &[]);
+            learner.offer(window.view(), &[], true);
             if learner.count_window() {
                 learner.refresh(trainer, &mut space);
             }
@@ -90,7 +90,7 @@ fn a_full_queue_sends_refreshes_back_to_the_shard() {
     let window = ndarray::Array1::from_elem(16, 0.5_f32);
     for _ in 0..4 {
         for learner in &mut learners {
-            learner.offer(window.view(), &[]);
+            learner.offer(window.view(), &[], true);
             learner.refresh(&pool, &mut space);
         }
     }
@@ -134,7 +134,7 @@ fn refresh() -> Refresh {
     }
     let (catch, mut learner) = (Catch::default(), learner());
     let mut space = Workspace::new(learner.network(), 8);
-    learner.offer(ndarray::Array1::zeros(16).view(), &[]);
+    learner.offer(ndarray::Array1::zeros(16).view(), &[], true);
     learner.refresh(&catch, &mut space);
     catch.0.into_inner().expect("one thread").expect("a refresh was started")
 }

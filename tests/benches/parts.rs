@@ -45,7 +45,7 @@ fn ready(batch: usize) -> (Learner, Workspace) {
         let wave = |j: usize| ((i * 13 + j) as f32 * 0.37).sin();
         space.window_mut(i).iter_mut().enumerate().for_each(|(j, cell)| *cell = wave(j));
         let window = space.windows(256).row(i).to_owned();
-        learner.offer(window.view(), &[]);
+        learner.offer(window.view(), &[], true);
     }
     (learner, space)
 }

@@ -101,11 +101,32 @@ impl DenseGradient {
         standard && shape(self) == shape(other)
     }
 
+    pub(in crate::model) fn fill_zero(&mut self) {
+        self.weights.fill(0.0);
+        self.biases.fill(0.0);
+    }
+
     pub(in crate::model) fn zeros_like(layer: &Dense) -> Self {
         Self {
             weights: Array2::zeros(layer.weights.raw_dim()),
             biases: Array1::zeros(layer.biases.raw_dim()),
         }
+    }
+}
+
+/// Turns weights and biases of layer `i` with the code between layers `at - 1` and `at`: the layer
+/// that says the code says it turned, those that read it turn it back. Layers from `2 * at` on read
+/// the code, too.
+pub(in crate::model) fn rotate_layer(
+    (weights, biases): (&mut Array2<f32>, &mut Array1<f32>),
+    rotation: &Array2<f32>,
+    (i, at): (usize, usize),
+) {
+    if i + 1 == at {
+        *weights = weights.dot(rotation);
+        *biases = biases.dot(rotation);
+    } else if i == at || i >= 2 * at {
+        *weights = rotation.t().dot(weights);
     }
 }
 

@@ -20,7 +20,7 @@ mod recipe;
 mod workspace;
 
 pub(super) use code::Code;
-pub(super) use dense::{Dense, DenseGradient};
+pub(super) use dense::{Dense, DenseGradient, rotate_layer};
 pub(super) use gradient::Losses;
 pub use network::Network;
 pub(super) use recipe::{Kind, Recipe};

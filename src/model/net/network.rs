@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::{self, Code};
 use super::gaussian;
-use super::{Dense, Workspace};
+use super::{Dense, Workspace, rotate_layer};
 use crate::model::{Activation, HeadKind, ModelParams, Variant, WindowShape};
 
 /// Layers from input to reconstruction; the code comes from layer `code_layer`.
@@ -75,6 +75,19 @@ impl Network {
         }
     }
 
+    /// Whether the code can be turned without changing a reconstruction.
+    pub(in crate::model) fn can_rotate(&self) -> bool {
+        self.code.is_plain() && self.layers[self.code_layer].activation == Activation::Identity
+    }
+
+    /// Turns the code: `z` becomes `z · rotation`, `(k, k)` orthogonal.
+    pub(in crate::model) fn rotate(&mut self, rotation: &ndarray::Array2<f32>) {
+        let at = self.pairs();
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            rotate_layer((&mut layer.weights, &mut layer.biases), rotation, (i, at));
+        }
+    }
+
     /// Width of the input of each layer, then that of the output.
     pub fn widths(&self) -> Vec<usize> {
         let inputs = self.layers.iter().map(|layer| layer.weights.nrows());
@@ -133,7 +146,7 @@ impl Network {
     }
 
     /// Numbers in a code.
-    pub(super) fn latent(&self) -> usize {
+    pub(in crate::model) fn latent(&self) -> usize {
         self.layers[self.code_layer + 1].weights.nrows()
     }
 

@@ -4,8 +4,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
 use crate::model::{
-    Activation, DenoisingParams, HeadKind, Loss, ModelParams, Scope, SparseParams, Sparsity,
-    StackedParams, VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
+    Activation, DenoisingParams, GateParams, HeadKind, Loss, ModelParams, Scope, SparseParams,
+    Sparsity, StackedParams, VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
 };
 use crate::record::Positive;
 
@@ -22,6 +22,7 @@ pub(crate) fn params(hidden: &[usize], latent: usize, activation: Activation) ->
         refresh_steps: 1,
         reservoir: 64,
         warmup: 10,
+        gate: GateParams { every: 0, ..GateParams::default() },
         ..ModelParams::default()
     }
 }

@@ -1,8 +1,10 @@
 //! What may be configured about the autoencoder and its training.
 
+mod gate;
 mod optimizer;
 mod variant;
 
+pub use gate::GateParams;
 pub use optimizer::{Loss, OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams};
 pub use variant::{
     DenoisingParams, HeadKind, SparseParams, Sparsity, StackedParams, VaeParams, VaeScore, Variant,
@@ -87,6 +89,8 @@ pub struct ModelParams {
     /// Windows a series must have seen before it can raise an alert.
     #[schemars(range(min = 1))]
     pub warmup: u32,
+    /// The examination of challengers.
+    pub gate: GateParams,
     /// Of `variant = "sparse"`.
     pub sparse: SparseParams,
     /// Of `variant = "denoising"`.
@@ -118,6 +122,7 @@ impl Default for ModelParams {
             refresh_steps: 4,
             reservoir: 1_024,
             warmup: 300,
+            gate: GateParams::default(),
             sparse: SparseParams::default(),
             denoising: DenoisingParams::default(),
             stacked: StackedParams::default(),

@@ -7,6 +7,6 @@ mod reservoir;
 mod trainee;
 
 pub(super) use optimizer::Optimizer;
-pub use refresh::{InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
+pub use refresh::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
 pub(super) use reservoir::Reservoir;
 pub(super) use trainee::Trainee;

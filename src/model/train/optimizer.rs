@@ -4,8 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::net::{Dense, DenseGradient};
+use crate::model::net::{Dense, DenseGradient, rotate_layer};
 use crate::model::{OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams};
+use ndarray::Array2;
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
@@ -65,6 +66,24 @@ impl Optimizer {
         let steps = self.steps;
         self.moments.iter_mut().for_each(|m| _ = m.taken.get_or_insert(steps));
         same.then_some(self)
+    }
+
+    /// Forgets the moments, not the steps.
+    pub(in crate::model) fn forget(&mut self) {
+        for moments in &mut self.moments {
+            moments.first.fill_zero();
+            moments.second.iter_mut().for_each(DenseGradient::fill_zero);
+            moments.taken = Some(0);
+        }
+    }
+
+    /// Follows a rotation of the code between layers `at - 1` and `at`. The means of gradients turn
+    /// with it; those of squares do not, but a code turns by little from step to step.
+    pub(in crate::model) fn rotate(&mut self, rotation: &Array2<f32>, at: usize) {
+        for (i, moments) in self.moments.iter_mut().enumerate() {
+            let DenseGradient { weights, biases } = &mut moments.first;
+            rotate_layer((weights, biases), rotation, (i, at));
+        }
     }
 
     /// Steps taken so far.

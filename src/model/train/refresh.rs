@@ -9,6 +9,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use super::Trainee;
+use crate::model::exam::{Exam, Report, Sat, Verdict};
 use crate::model::net::Recipe;
 use crate::model::{ModelError, Workspace};
 
@@ -22,6 +23,8 @@ pub struct Refresh {
     pub(in crate::model) batch: usize,
     /// Of the random numbers that the steps need.
     pub(in crate::model) seed: u64,
+    /// What follows the steps, if it is time for it.
+    pub(in crate::model) exam: Option<Exam>,
 }
 
 impl Refresh {
@@ -45,7 +48,7 @@ impl Refresh {
     ///
     /// If `space` is of another [shape](Refresh::shape).
     pub fn run(self, space: &mut Workspace) -> Refreshed {
-        let Self { mut trainee, recipe, windows, batch, seed } = self;
+        let Self { mut trainee, recipe, windows, batch, seed, exam } = self;
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let cells = recipe.shape.cells();
         trainee.start_codebook(windows.slice(s![.., ..cells]), space, &mut rng);
@@ -61,7 +64,8 @@ impl Refresh {
                 Err(ModelError::Diverged { .. }) => outcome.diverged += 1,
             }
         }
-        Refreshed { trainee, outcome }
+        let sat = exam.map(|exam| exam.run(&mut trainee, &recipe, space));
+        Refreshed { trainee, outcome, sat }
     }
 }
 
@@ -81,12 +85,27 @@ pub struct Outcome {
 pub struct Refreshed {
     pub(in crate::model) trainee: Trainee,
     pub(in crate::model) outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::model) sat: Option<Sat>,
+}
+
+/// What an examination led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examined {
+    /// Who scores from now on.
+    pub verdict: Verdict,
+    /// Why.
+    pub report: Report,
+    /// Training steps behind the challenger.
+    pub challenger: u64,
+    /// Whether the latent features are in new coordinates from now on.
+    pub new_latent_space: bool,
 }
 
 impl Refreshed {
     /// This result under the settings of `fresh`; `None` if it is of another shape.
     pub(in crate::model) fn adopt(self, fresh: &Trainee) -> Option<Self> {
-        Some(Self { trainee: self.trainee.adopt(fresh)?, outcome: self.outcome })
+        Some(Self { trainee: self.trainee.adopt(fresh)?, ..self })
     }
 }
 

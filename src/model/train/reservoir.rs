@@ -1,6 +1,6 @@
 //! Past windows kept for replay, so that training on the newest ones does not forget the rest.
 
-use ndarray::ArrayViewMut1;
+use ndarray::{ArrayView2, ArrayViewMut1};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,12 @@ impl Reservoir {
 
     pub(in crate::model) fn len(&self) -> usize {
         self.cells.len() / self.width
+    }
+
+    /// All windows, `(n, width)`.
+    pub(in crate::model) fn windows(&self) -> ArrayView2<'_, f32> {
+        ArrayView2::from_shape((self.len(), self.width), &self.cells)
+            .expect("whole windows are kept")
     }
 
     /// All windows, one after the other.

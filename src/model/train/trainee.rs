@@ -5,6 +5,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::{Optimizer, Step, rate};
+use crate::model::exam::Anchors;
 use crate::model::net::Kind;
 use crate::model::net::{Code, DenseGradient, Losses, Recipe};
 use crate::model::{ModelError, Network, Workspace};
@@ -41,6 +42,29 @@ impl Trainee {
     /// Training steps taken.
     pub(in crate::model) fn steps(&self) -> u64 {
         self.optimizer.steps()
+    }
+
+    /// Goes on from the weights of another network of the same shape, as if it had not moved before.
+    pub(in crate::model) fn restart(&mut self, network: &Network) {
+        self.network.assign(network);
+        self.optimizer.forget();
+    }
+
+    /// Turns the code into the coordinates of `anchors`, as far as a rotation can without changing
+    /// a reconstruction. Returns the distance that is left, over the spread of the anchors, and the
+    /// codes of the anchors, `(n, k)`.
+    pub(in crate::model) fn align(
+        &mut self,
+        anchors: &Anchors,
+        space: &mut Workspace,
+    ) -> (f64, Array2<f32>) {
+        if self.network.can_rotate()
+            && let Some(rotation) = anchors.rotation(&self.network, space)
+        {
+            self.network.rotate(&rotation);
+            self.optimizer.rotate(&rotation, self.network.pairs());
+        }
+        anchors.error(&self.network, space)
     }
 
     /// Puts the code book, if there is one that has not started, where the codes of `windows`

@@ -1,0 +1,81 @@
+//! One coordinate system for the code over many refreshes: the orthogonal Procrustes problem
+//! (Schönemann, Psychometrika 31, 1966).
+
+use linfa_linalg::svd::SVD;
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Network, Workspace};
+
+/// Windows, and the codes that a latent space gives them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::model) struct Anchors {
+    /// `(n, d)`
+    windows: Array2<f32>,
+    /// `(n, k)`
+    codes: Array2<f32>,
+}
+
+impl Anchors {
+    /// The codes that `network` gives to `windows` `(n, d)`.
+    pub fn new(network: &Network, windows: Array2<f32>, space: &mut Workspace) -> Self {
+        let codes = codes(network, windows.view(), space);
+        Self { windows, codes }
+    }
+
+    /// Whether they are of windows of `d` cells and codes of `k` numbers.
+    pub fn fit(&self, d: usize, k: usize) -> bool {
+        self.windows.ncols() == d
+            && self.codes.ncols() == k
+            && self.windows.nrows() == self.codes.nrows()
+            && self.windows.is_standard_layout()
+            && self.codes.is_standard_layout()
+    }
+
+    /// The rotation `(k, k)` that brings a network's codes nearest to these.
+    pub fn rotation(&self, network: &Network, space: &mut Workspace) -> Option<Array2<f32>> {
+        let codes = codes(network, self.windows.view(), space).mapv(f64::from);
+        let product = centred(&codes).t().dot(&centred(&self.codes.mapv(f64::from)));
+        // Codes that are all alike have no direction.
+        let size = product.iter().map(|v| v * v).sum::<f64>();
+        if !(size > 0.0 && size.is_finite()) {
+            return None;
+        }
+        let (u, _, vt) = product.svd(true, true).ok()?;
+        let rotation = u?.dot(&vt?);
+        rotation.iter().all(|r| r.is_finite()).then(|| rotation.mapv(|r| r as f32))
+    }
+
+    /// The same windows in the space in which they have other codes.
+    pub fn with_codes(&self, codes: Array2<f32>) -> Self {
+        Self { windows: self.windows.clone(), codes }
+    }
+
+    /// Root mean squared distance of a network's codes from these, over the spread of these; and
+    /// its codes.
+    pub fn error(&self, network: &Network, space: &mut Workspace) -> (f64, Array2<f32>) {
+        let codes = codes(network, self.windows.view(), space);
+        let square = |all: &Array2<f64>| all.iter().map(|v| v * v).sum::<f64>();
+        let distance = square(&(&codes - &self.codes).mapv(f64::from));
+        let spread = square(&centred(&self.codes.mapv(f64::from)));
+        let error = if spread > 0.0 { (distance / spread).sqrt() } else { 0.0 };
+        (error, codes)
+    }
+}
+
+fn centred(codes: &Array2<f64>) -> Array2<f64> {
+    let mean = codes.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(codes.ncols()));
+    codes - &mean
+}
+
+fn codes(network: &Network, windows: ArrayView2<'_, f32>, space: &mut Workspace) -> Array2<f32> {
+    let most = space.rows_max();
+    let mut out = Array2::zeros((windows.nrows(), space.codes(0).ncols()));
+    for (start, rows) in (0..).step_by(most).zip(windows.axis_chunks_iter(Axis(0), most)) {
+        let n = rows.nrows();
+        space.windows.slice_mut(s![..n, ..]).assign(&rows);
+        network.reconstruct(space, n);
+        out.slice_mut(s![start..start + n, ..]).assign(&space.codes(n));
+    }
+    out
+}

@@ -1,0 +1,266 @@
+use std::sync::Arc;
+
+use linfa_linalg::cholesky::SolveCInplace;
+use ndarray::{Array1, Array2, s};
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::faults::Fault;
+use super::*;
+use crate::model::{
+    Examined, GateParams, InPlace, Learner, ModelParams, WindowShape, Workspace,
+};
+use crate::record::Positive;
+
+const SHAPE: WindowShape = WindowShape { rows: 8, channels: 2 };
+
+fn params() -> ModelParams {
+    ModelParams {
+        hidden: vec![16],
+        latent: 3,
+        learning_rate: Positive::try_from(0.004).expect("above 0"),
+        reservoir: 512,
+        warmup: 400,
+        gate: GateParams { every: 32, ..GateParams::default() },
+        ..ModelParams::default()
+    }
+}
+
+/// Windows of two channels that follow one load; the stream goes on from call to call.
+struct Plant {
+    row: usize,
+    rng: Xoshiro256PlusPlus,
+}
+
+impl Plant {
+    fn new(seed: u64) -> Self {
+        Self { row: 0, rng: Xoshiro256PlusPlus::seed_from_u64(seed) }
+    }
+
+    fn window(&mut self) -> Array1<f32> {
+        self.row += 1;
+        let (start, rng) = (self.row, &mut self.rng);
+        Array1::from_shape_fn(SHAPE.cells(), |cell| {
+            let t = (start + cell / 2) as f32;
+            let load = (t / 4.0).sin() + 0.4 * (t / 9.0).cos();
+            [load, 0.5 - 0.8 * load][cell % 2] + rng.gen_range(-0.15_f32..0.15)
+        })
+    }
+
+    fn windows(&mut self, n: usize) -> Array2<f32> {
+        let mut all = Array2::zeros((n, SHAPE.cells()));
+        all.rows_mut().into_iter().for_each(|mut row| row.assign(&self.window()));
+        all
+    }
+}
+
+/// A learner beyond its warm-up, and what its examinations said.
+fn trained(params: &ModelParams, windows: usize) -> (Learner, Plant, Vec<Examined>) {
+    let mut learner = Learner::new(params, SHAPE, 3, Arc::from("owner"));
+    let mut plant = Plant::new(1);
+    let exams = go_on(&mut learner, windows, || plant.window());
+    (learner, plant, exams)
+}
+
+fn go_on(
+    learner: &mut Learner,
+    windows: usize,
+    mut next: impl FnMut() -> Array1<f32>,
+) -> Vec<Examined> {
+    let mut space = Workspace::new(learner.network(), 32);
+    let mut exams = Vec::new();
+    for _ in 0..windows {
+        learner.offer(next().view(), &[], true);
+        if learner.count_window() {
+            exams.extend(learner.refresh(&InPlace, &mut space).and_then(|(_, examined)| examined));
+        }
+    }
+    exams
+}
+
+fn marks_of(network: &Network, holdout: &Array2<f32>) -> Marks {
+    let mut space = Workspace::new(network, 16);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(4);
+    marks::mark(network, holdout, SHAPE, None, &mut space, &mut rng).0
+}
+
+#[test]
+fn faults_are_what_they_are_called() {
+    let window = Array1::from_shape_fn(SHAPE.cells(), |i| i as f32 / 100.0);
+    let other = Array1::from_elem(SHAPE.cells(), 9.0);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut inject = |kind| {
+        let mut out = Array1::zeros(SHAPE.cells());
+        let fault = Fault { kind, channel: 1, sign: -1.0 };
+        fault.inject((window.view(), other.view()), SHAPE, 3, &mut rng, out.view_mut());
+        // The other channel, and the rows before the onset.
+        for row in 0..8 {
+            assert_eq!(out[2 * row], window[2 * row]);
+            assert!(row >= 5 || out[2 * row + 1] == window[2 * row + 1], "{kind:?}");
+        }
+        [5, 6, 7].map(|row| out[2 * row + 1] - window[2 * row + 1])
+    };
+    let close = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+    assert!(close(inject(FaultKind::Spike), [0.0, 0.0, -1.5]));
+    assert!(close(inject(FaultKind::Offset), [-1.5; 3]));
+    assert!(close(inject(FaultKind::Drift), [-0.375, -0.75, -1.125]));
+    assert!(close(inject(FaultKind::Stuck), [-0.02, -0.04, -0.06]));
+    assert!(close(inject(FaultKind::Decorrelated), [8.89, 8.87, 8.85]));
+    let noise = inject(FaultKind::Noise);
+    assert!(noise.iter().all(|n| *n != 0.0) && noise[0] != noise[1]);
+}
+
+#[test]
+fn a_good_network_passes_again_and_again() {
+    let (learner, mut plant, exams) = trained(&params(), 4_000);
+    let promoted = exams.iter().filter(|e| e.verdict == Verdict::Promoted).count();
+    assert!(exams.len() > 80, "one each 32 steps: {}", exams.len());
+    assert!(promoted * 10 > exams.len() * 8, "{promoted} of {}", exams.len());
+    assert!(exams.iter().all(|e| !matches!(e.verdict, Verdict::RolledBack(_))));
+    assert!(learner.version() > 3_800, "{}", learner.version());
+    assert_eq!(&**learner.latent_space_id(), "owner-1");
+    let marks = marks_of(learner.network(), &plant.windows(200));
+    assert!(marks.mean_recall() > 0.85, "{marks:?}");
+    assert!(marks.false_alarms < 0.12, "{marks:?}");
+    assert!(marks.delay[1] <= 3.0, "an offset is found early: {marks:?}");
+}
+
+/// A code as wide as the input reconstructs faults as well as anything else.
+#[test]
+fn a_widened_bottleneck_shows_as_falling_recall_and_does_not_pass() {
+    let (narrow, mut plant, _) = trained(&params(), 3_000);
+    let wide = ModelParams { hidden: vec![], latent: SHAPE.cells(), ..params() };
+    let (wide, ..) = trained(&wide, 6_000);
+    let holdout = plant.windows(64);
+    let [champion, challenger] = [&narrow, &wide].map(|l| marks_of(l.network(), &holdout));
+    assert!(challenger.loss < champion.loss, "{challenger:?} {champion:?}");
+    assert!(challenger.mean_recall() < champion.mean_recall() - 0.1, "{challenger:?} {champion:?}");
+    let report = Report { champion, challenger, predecessor: None, alignment_error: 0.0 };
+    assert_eq!(report.verdict(&GateParams::default()), Verdict::Rejected(Reason::Recall));
+}
+
+#[test]
+fn poisoned_training_never_reaches_the_champion() {
+    let (mut learner, mut plant, _) = trained(&params(), 2_000);
+    let before = learner.network().clone();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
+    // Garbage that nobody has noticed; the rare typical window is calm.
+    let mut space = Workspace::new(learner.network(), 32);
+    let (mut exams, mut promoted_at) = (Vec::new(), Vec::new());
+    for i in 0..1_200 {
+        if i % 8 == 0 {
+            learner.offer(plant.window().view(), &[], true);
+        } else {
+            let garbage = Array1::from_shape_simple_fn(16, || rng.gen_range(-3.0_f32..3.0));
+            learner.offer(garbage.view(), &[], false);
+        }
+        if learner.count_window()
+            && let Some((_, Some(examined))) = learner.refresh(&InPlace, &mut space)
+        {
+            promoted_at.extend((examined.verdict == Verdict::Promoted).then_some(i));
+            exams.push(examined.verdict);
+        }
+    }
+    let rejected = exams.iter().filter(|v| matches!(v, Verdict::Rejected(_))).count();
+    assert!(exams.len() > 30 && rejected + 3 >= exams.len(), "{exams:?}");
+    // Those that pass at the start have not learned the garbage yet.
+    assert!(promoted_at.iter().all(|i| *i < 120), "{promoted_at:?}");
+    let holdout = plant.windows(100);
+    let (then, now) = (marks_of(&before, &holdout), marks_of(learner.network(), &holdout));
+    assert!(now.loss < 1.3 * then.loss && now.mean_recall() > then.mean_recall() - 0.08);
+}
+
+/// The test of the latent contract: a model fitted once on the codes goes on working.
+#[test]
+fn a_linear_consumer_survives_twenty_promotions() {
+    let (mut learner, mut plant, _) = trained(&params(), 1_500);
+    let data = plant.windows(400);
+    let load = data.slice(s![.., 14]).to_owned();
+    let codes = |learner: &Learner| {
+        let mut space = Workspace::new(learner.network(), 400);
+        space.windows.assign(&data);
+        learner.network().reconstruct(&mut space, 400);
+        let mut with_one = Array2::ones((400, 4));
+        with_one.slice_mut(s![.., ..3]).assign(&space.codes(400));
+        with_one.mapv(f64::from)
+    };
+    let load = load.mapv(f64::from);
+    let z = codes(&learner);
+    // Least squares by the normal equations.
+    let mut gram = z.t().dot(&z) + Array2::<f64>::eye(4) * 1e-6;
+    let right: Array1<f64> = z.t().dot(&load);
+    let right = right.insert_axis(ndarray::Axis(1));
+    let weights: Array2<f64> = gram.solvec_into(right).expect("positive definite");
+    let weights = weights.column(0).to_owned();
+    let unexplained = |z: &Array2<f64>| {
+        let error: Array1<f64> = z.dot(&weights) - &load;
+        error.mapv(|e| e * e).sum() / (load.var(0.0) * 400.0)
+    };
+    let fitted = 1.0 - unexplained(&z);
+    let mut promotions = 0;
+    while promotions < 20 {
+        let exams = go_on(&mut learner, 64, || plant.window());
+        assert!(exams.iter().all(|e| !e.new_latent_space));
+        promotions += exams.iter().filter(|e| e.verdict == Verdict::Promoted).count();
+    }
+    let later = 1.0 - unexplained(&codes(&learner));
+    assert!(fitted > 0.9, "{fitted}");
+    assert!(later > 0.95 * fitted, "{fitted} at the start, {later} after {promotions} promotions");
+}
+
+#[test]
+fn aligning_turns_the_code_and_nothing_else() {
+    let (learner, mut plant, _) = trained(&params(), 1_000);
+    let windows = plant.windows(64);
+    let mut space = Workspace::new(learner.network(), 64);
+    let anchors = Anchors::new(learner.network(), windows.clone(), &mut space);
+    let angle = 0.7_f32;
+    let mut turn = Array2::<f32>::eye(3);
+    turn.slice_mut(s![..2, ..2]).assign(&ndarray::array![
+        [angle.cos(), angle.sin()],
+        [-angle.sin(), angle.cos()],
+    ]);
+    let recipe = Recipe::new(&params(), SHAPE);
+    let mut network = learner.network().clone();
+    network.rotate(&turn);
+    let (away, _) = anchors.error(&network, &mut space);
+    assert!(away > 0.3, "{away}");
+    let mut trainee = Trainee::new(network, &recipe);
+    let (error, _) = trainee.align(&anchors, &mut space);
+    assert!(error < 1e-4, "{error}");
+    let reconstruct = |network: &Network, space: &mut Workspace| {
+        space.windows.assign(&windows);
+        network.reconstruct(space, 64);
+        space.reconstructions(64).to_owned()
+    };
+    let was = reconstruct(learner.network(), &mut space);
+    let is = reconstruct(trainee.network(), &mut space);
+    assert!((was - is).iter().all(|d| d.abs() < 1e-4));
+}
+
+fn marks(false_alarms: f64, recall: f64, loss: f64) -> Marks {
+    Marks { false_alarms, loss, recall: [recall; 6], delay: [1.0; 6] }
+}
+
+#[test]
+fn verdicts_follow_the_marks() {
+    let one_kind_lost = Marks { recall: [0.9, 0.9, 0.9, 0.9, 0.9, 0.7], ..marks(0.05, 0.9, 1.0) };
+    let champion = || marks(0.05, 0.9, 1.0);
+    #[rustfmt::skip]
+    let cases = [
+        ("as good",           champion(),                   None,                          Verdict::Promoted),
+        ("slightly worse",    marks(0.10, 0.85, 1.09),      None,                          Verdict::Promoted),
+        ("false alarms",      marks(0.12, 0.9, 0.5),        None,                          Verdict::Rejected(Reason::FalseAlarms)),
+        ("recall",            marks(0.05, 0.83, 0.5),       None,                          Verdict::Rejected(Reason::Recall)),
+        ("one kind",          one_kind_lost,                None,                          Verdict::Rejected(Reason::Recall)),
+        ("loss",              marks(0.05, 0.9, 1.2),        None,                          Verdict::Rejected(Reason::Loss)),
+        ("NaN",               marks(0.05, 0.9, f64::NAN),   None,                          Verdict::Rejected(Reason::NotFinite)),
+        ("watched, fine",     champion(),                   Some(marks(0.05, 0.95, 0.9)),  Verdict::Promoted),
+        ("watched, fallen",   champion(),                   Some(marks(0.05, 0.9, 0.7)),   Verdict::RolledBack(Reason::Loss)),
+        ("watched, mended",   marks(0.05, 0.9, 0.72),       Some(marks(0.05, 0.9, 0.7)),   Verdict::Promoted),
+    ];
+    for (what, challenger, predecessor, verdict) in cases {
+        let report = Report { champion: champion(), challenger, predecessor, alignment_error: 0.0 };
+        assert_eq!(report.verdict(&GateParams::default()), verdict, "{what}");
+    }
+}
