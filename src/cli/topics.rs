@@ -79,7 +79,7 @@ fn state_topics(settings: &Settings, partitions: usize) -> Result<Vec<TopicSpec>
 /// Each output topic once: several kinds of output may share one.
 fn output_topics(settings: &Settings) -> BTreeSet<&str> {
     let topics = &settings.topics;
-    [&topics.alerts, &topics.features, &topics.forecasts, &topics.dlq]
+    [&topics.alerts, &topics.features, &topics.forecasts, &topics.models, &topics.dlq]
         .into_iter()
         .map(String::as_str)
         .collect()

@@ -110,6 +110,7 @@ impl Settings {
             ("topics.alerts", &topics.alerts),
             ("topics.features", &topics.features),
             ("topics.forecasts", &topics.forecasts),
+            ("topics.models", &topics.models),
             ("topics.dlq", &topics.dlq),
         ];
         let mut outputs: Vec<_> =

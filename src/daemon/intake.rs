@@ -286,6 +286,7 @@ fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) 
     metrics.ingest.count_replayed(labels.stream, partition.replayed);
     metrics.count_facts(labels.stream, &partition.outbox.facts);
     metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
+    metrics.models.count(labels.stream, &partition.outbox.models);
 }
 
 /// What a settled partition has to say.

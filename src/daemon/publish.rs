@@ -105,6 +105,11 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
             }
         }
         metrics.shards.set_stream(&stream.name, &sums(stream));
+        let shards = stream.partitions.iter().map(|partition| &partition.shard);
+        let perplexities: Vec<f64> = shards.filter_map(|shard| shard.codebook_perplexity).collect();
+        if let Some(perplexity) = mean(&perplexities) {
+            metrics.models.set_perplexity(&stream.name, perplexity);
+        }
     }
 }
 

@@ -53,5 +53,6 @@ impl Stream {
         into.extend(outbox.alerts.iter().map(|record| encoder.alert(record, origin)));
         into.extend(outbox.features.iter().map(|record| encoder.features(record, origin)));
         into.extend(outbox.forecasts.iter().map(|record| encoder.forecast(record, origin)));
+        into.extend(outbox.models.iter().map(|record| encoder.model(record, origin)));
     }
 }

@@ -74,7 +74,9 @@ impl Collector {
             .map_err(DemoError::kafka("collector"))?;
         let mut next = HashMap::new();
         let mut list = TopicPartitionList::new();
-        for topic in [&topics.alerts, &topics.features, &topics.forecasts, &topics.dlq] {
+        for topic in
+            [&topics.alerts, &topics.features, &topics.forecasts, &topics.models, &topics.dlq]
+        {
             for partition in 0..PARTITIONS {
                 list.add_partition_offset(topic, partition, Offset::Beginning)
                     .map_err(DemoError::kafka("collector"))?;

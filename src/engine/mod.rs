@@ -3,7 +3,7 @@
 //! [`Shard::push`] puts a record into an open row (`shard`). A row that the watermark passes is
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
 //! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`),
-//! learning, latent features, forecast.
+//! learning (`learn`), latent features, forecast.
 //!
 //! # Invariants
 //!
@@ -13,6 +13,7 @@
 
 mod explain;
 mod ids;
+mod learn;
 mod score;
 mod series;
 mod shard;

@@ -3,11 +3,12 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::explain::{alert_record, contributions, is_eligible};
-use super::series::{Awaiting, Series};
+use super::learn::{count_and_train, learn, model_record};
+use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
 use crate::detect::{Firing, Observation, Transition};
-use crate::model::{HeadKind, Learner, Trainer, Workspace};
+use crate::model::{HeadKind, Learner, Workspace};
 use crate::record::{
     Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,
     HeadOutput, Millis, Outbox, RowScore, Severity, Step, WindowSpan,
@@ -16,9 +17,6 @@ use crate::window::ClosedRow;
 
 /// Rate of the exponentially weighted reconstruction loss.
 const LOSS_RATE: f64 = 0.01;
-
-/// Windows with a smaller p-value are not what others are compared with.
-const TYPICAL: f64 = 0.05;
 
 /// How unusual a window is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,6 +88,7 @@ impl Shard {
         if let (Some(learner), Some(_)) = (&own, pending.slot) {
             learner.network().reconstruct(space, windows);
         }
+        let is_own = own.is_some();
         if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
             let context = context(spec, series, learner, &pending.row, *partition);
             match pending.slot {
@@ -97,7 +96,12 @@ impl Shard {
                     let scored = Scored::new(space, windows, slot);
                     let error = finish_window(&context, series, learner, scored, out);
                     *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
-                    count_and_train(learner, &**trainer, space, &mut out.facts);
+                    if let Some(examined) =
+                        count_and_train(learner, &**trainer, space, &mut out.facts)
+                    {
+                        let entity = is_own.then(|| series.key.clone());
+                        out.models.push(model_record(&context, learner, examined, entity));
+                    }
                 }
                 None => finish_unscored(&context, series, out),
             }
@@ -256,44 +260,6 @@ fn count_alert(facts: &mut Facts, transition: Transition, alert: &Firing) {
     }
 }
 
-/// Takes a calm row into everything that says what calm is.
-fn learn(
-    series: &mut Series,
-    learner: &mut Learner,
-    context: &Context<'_>,
-    scored: Scored<'_>,
-    verdict: &Verdict,
-) {
-    // Errors of an untrained network say nothing about the trained one.
-    if 2 * series.windows > u64::from(context.spec.model.warmup) {
-        series.tails.iter_mut().zip(verdict.errors).for_each(|(tail, e)| tail.learn(e));
-    }
-    series.residuals.learn(scored.x, scored.xhat);
-    series.scaler.learn(&context.row.values);
-    offer(series, learner, scored.x, verdict.p_value > TYPICAL);
-    learner.compare(scored.x, verdict.errors[0].powi(2));
-}
-
-/// Gives a window to the learner; if a layer on top of the code is to say something about the next
-/// one, only when that is known.
-fn offer(series: &mut Series, learner: &mut Learner, window: ArrayView1<'_, f32>, typical: bool) {
-    let Some(kind) = learner.head() else { return learner.offer(window, &[], typical) };
-    let before = series.awaiting.replace(Awaiting { window: window.to_vec(), rows: series.rows });
-    let Some(before) = before.filter(|before| before.rows + series.stride == series.rows) else {
-        return;
-    };
-    let from = window.len() - series.channels();
-    let newest = window.iter().zip(&before.window).skip(from);
-    let targets: Vec<f32> = newest
-        .map(|(next, now)| match kind {
-            HeadKind::Logistic if next.is_nan() || now.is_nan() => f32::NAN,
-            HeadKind::Logistic => f32::from(u8::from(next > now)),
-            HeadKind::Linear | HeadKind::None => *next,
-        })
-        .collect();
-    learner.offer(before.window.as_slice().into(), &targets, typical);
-}
-
 /// What the layer on top of the code says, in the units of the channels.
 fn head_output(
     series: &Series,
@@ -306,22 +272,6 @@ fn head_output(
         HeadKind::Linear | HeadKind::None => {
             Some(HeadOutput::Next(each.map(|(c, x)| series.scaler.unscale(c, *x)).collect()))
         }
-    }
-}
-
-fn count_and_train(
-    learner: &mut Learner,
-    trainer: &dyn Trainer,
-    space: &mut Workspace,
-    facts: &mut Facts,
-) {
-    if !learner.count_window() {
-        return;
-    }
-    if let Some((outcome, _)) = learner.refresh(trainer, space) {
-        facts.train_steps += outcome.steps;
-        facts.train_loss_sum += outcome.loss_sum;
-        facts.train_diverged += outcome.diverged;
     }
 }
 

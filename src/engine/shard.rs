@@ -86,6 +86,8 @@ pub struct ShardStatus {
     pub reconstruction_loss: Option<f64>,
     /// Reconstruction error over that of PCA, mean over networks; above 1 PCA would do.
     pub linear_control_ratio: Option<f64>,
+    /// Effective number of code book vectors in use, mean over networks that have a book.
+    pub codebook_perplexity: Option<f64>,
 }
 
 impl Shard {
@@ -210,7 +212,9 @@ impl Shard {
         };
         let learners =
             || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);
-        let ratios: Vec<f64> = learners().filter_map(Learner::linear_control_ratio).collect();
+        let mean = |values: Vec<f64>| {
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
         ShardStatus {
             partition: self.partition,
             series: self.series.len(),
@@ -220,8 +224,12 @@ impl Shard {
             open_rows: self.series.iter().map(|s| s.open.len()).sum(),
             model_version: learners().map(Learner::version).sum(),
             reconstruction_loss: self.loss,
-            linear_control_ratio: (!ratios.is_empty())
-                .then(|| ratios.iter().sum::<f64>() / ratios.len() as f64),
+            linear_control_ratio: mean(
+                learners().filter_map(Learner::linear_control_ratio).collect(),
+            ),
+            codebook_perplexity: mean(
+                learners().filter_map(|learner| learner.network().perplexity()).collect(),
+            ),
         }
     }
 

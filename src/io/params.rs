@@ -74,6 +74,8 @@ pub struct TopicNames {
     pub features: String,
     /// Demand forecasts.
     pub forecasts: String,
+    /// Examinations of models.
+    pub models: String,
     /// Dead letters.
     pub dlq: String,
     /// State of the shards, one compacted topic a stream; `{stream}` is its name.

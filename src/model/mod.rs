@@ -31,7 +31,7 @@ mod scaler;
 mod train;
 
 pub use error::ModelError;
-pub use exam::{FaultKind, Marks, Reason, Report, Verdict};
+pub use exam::{Reason, Report, Verdict};
 pub use learner::Learner;
 pub use net::{Network, Workspace};
 pub use params::{

@@ -4,12 +4,14 @@
 //! edge refuse NaN and infinities, so a NaN in the core always means "not observed".
 
 mod fact;
+mod model;
 mod number;
 mod output;
 pub mod raw;
 mod time;
 
 pub use fact::{Facts, Placement};
+pub use model::{FaultKind, Marks, ModelChange, ModelRecord};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FeatureRecord, ForecastPoint,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventTime, Facts, Millis, SeriesKey};
+use super::{EventTime, Facts, Millis, ModelRecord, SeriesKey};
 
 /// Everything one call into the engine produced, in order.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Outbox {
     pub features: Vec<FeatureRecord>,
     /// Demand forecasts.
     pub forecasts: Vec<ForecastRecord>,
+    /// Examinations of models.
+    pub models: Vec<ModelRecord>,
     /// One entry per scored or warming row; filled only when `keep_rows` is set.
     pub rows: Vec<RowScore>,
     /// Whether `rows` is wanted (`replay`, live charts).
@@ -29,6 +31,7 @@ impl Outbox {
         self.alerts.clear();
         self.features.clear();
         self.forecasts.clear();
+        self.models.clear();
         self.rows.clear();
         self.facts = Facts::default();
     }

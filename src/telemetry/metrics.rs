@@ -5,8 +5,10 @@ use prometheus::{Error, Gauge, GaugeVec, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::shards::SEVERITIES;
-use super::{DeliveryMetrics, IngestMetrics, ShardMetrics, StateMetrics, TrainingMetrics};
-use crate::record::Facts;
+use super::{
+    DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
+};
+use crate::record::{Facts, ModelChange};
 
 /// What was built.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,8 @@ pub struct Metrics {
     pub delivery: DeliveryMetrics,
     /// State.
     pub state: StateMetrics,
+    /// Models.
+    pub models: ModelMetrics,
     /// Training.
     pub training: TrainingMetrics,
 }
@@ -58,6 +62,7 @@ impl Metrics {
             shards: ShardMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
             state: StateMetrics::register(to)?,
+            models: ModelMetrics::register(to)?,
             training: TrainingMetrics::register(to)?,
         })
     }
@@ -84,6 +89,15 @@ impl Metrics {
             self.state.restores.with_label_values(&[outcome]);
         }
         self.state.gone.with_label_values(&[stream]);
+        for outcome in ModelChange::ALL {
+            let reasons: &[&str] = match outcome {
+                ModelChange::Promoted => &["none"],
+                _ => &["not_finite", "false_alarms", "recall", "loss"],
+            };
+            for reason in reasons {
+                self.models.exams.with_label_values(&[stream, outcome.word(), reason]);
+            }
+        }
         for by in ["pool", "shard"] {
             self.training.refresh_seconds.with_label_values(&[by]);
         }

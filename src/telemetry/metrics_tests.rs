@@ -4,7 +4,8 @@ use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
 
 use super::*;
 use crate::record::{
-    EventTime, ForecastPoint, ForecastRecord, ForecastSource, Interval, Millis, Skill,
+    EventTime, ForecastPoint, ForecastRecord, ForecastSource, Interval, Marks, Millis, ModelChange,
+    ModelRecord, Skill,
 };
 use crate::telemetry::{PartitionLabels, StreamGauges};
 
@@ -21,6 +22,7 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_batch_duration_seconds", HISTOGRAM, &["stage"], "Time of one batch"),
     ("latentd_batches_total", COUNTER, &["outcome"], "Attempts to deliver"),
     ("latentd_build_info", GAUGE, &["kafka_client", "version"], "Always 1"),
+    ("latentd_codebook_perplexity", GAUGE, &["stream"], "Effective number of code"),
     ("latentd_consumer_lag_records", GAUGE, &["partition", "stream", "topic"], "Records between"),
     ("latentd_dlq_records_total", COUNTER, &["reason", "stream"], "Records acknowledged by"),
     ("latentd_duplicate_records_total", COUNTER, &["stream"], "Records of a series and instant"),
@@ -31,7 +33,9 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_forecast_skill_ratio", GAUGE, &["baseline", "stream"], "1 minus the error"),
     ("latentd_forecasts_total", COUNTER, &["horizon", "source", "stream"], "Forecast points"),
     ("latentd_late_records_total", COUNTER, &["outcome", "stream"], "Records behind"),
+    ("latentd_latent_alignment_error_ratio", GAUGE, &["stream"], "Distance of the codes"),
     ("latentd_linear_control_loss_ratio", GAUGE, &["stream"], "Reconstruction error of recent"),
+    ("latentd_model_examinations_total", COUNTER, &["outcome", "reason", "stream"], "Examinations of"),
     ("latentd_offset_gone_total", COUNTER, &["stream"], "Times that records were gone"),
     ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
     ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),
@@ -47,6 +51,8 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_refresh_duration_seconds", HISTOGRAM, &["by"], "Time of the training steps"),
     ("latentd_refresh_wait_seconds", HISTOGRAM, &[], "Time for which scoring stood still"),
     ("latentd_rows_closed_total", COUNTER, &["kind", "stream"], "Rows closed: with"),
+    ("latentd_selftest_delay_rows", GAUGE, &["fault", "stream"], "Mean age in rows"),
+    ("latentd_selftest_recall_ratio", GAUGE, &["fault", "stream"], "Share of faults"),
     ("latentd_state_restore_duration_seconds", HISTOGRAM, &[], "From an assignment"),
     ("latentd_state_restores_total", COUNTER, &["outcome"], "Partitions taken over"),
     ("latentd_state_snapshot_duration_seconds", HISTOGRAM, &[], "Time to take one snapshot"),
@@ -83,6 +89,27 @@ fn forecast() -> ForecastRecord {
     }
 }
 
+fn examination() -> ModelRecord {
+    let marks =
+        |recall| Marks { false_alarms: 0.05, loss: 0.1, recall: [recall; 6], delay: [2.0; 6] };
+    ModelRecord {
+        entity: None,
+        partition: 3,
+        at: EventTime::from_millis(0),
+        change: ModelChange::RolledBack,
+        reason: Some("loss"),
+        model_version: 1,
+        challenger_version: 3,
+        latent_space_id: "a-1".into(),
+        new_latent_space: false,
+        alignment_error: 0.25,
+        champion: marks(0.5),
+        challenger: marks(0.4),
+        predecessor: Some(marks(0.75)),
+        offset: 7,
+    }
+}
+
 /// Metrics in which every family has at least one value.
 fn filled(registry: &Registry) -> Metrics {
     let metrics = Metrics::register(registry).unwrap();
@@ -106,6 +133,8 @@ fn filled(registry: &Registry) -> Metrics {
     };
     metrics.count_facts("press", &facts);
     metrics.shards.count_forecasts("press", &[forecast()]);
+    metrics.models.count("press", &[examination()]);
+    metrics.models.set_perplexity("press", 12.5);
     let now = StreamGauges {
         partitions: 1,
         series: 5,
@@ -175,6 +204,9 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_late_records_total{outcome="dropped",stream="press"} 2"#,
         r#"latentd_alerts_opened_total{severity="critical",stream="press"} 3"#,
         r#"latentd_reconstruction_loss{split="train",stream="press"} 0.5"#,
+        r#"latentd_model_examinations_total{outcome="rolled_back",reason="loss",stream="press"} 1"#,
+        r#"latentd_selftest_recall_ratio{fault="stuck",stream="press"} 0.75"#,
+        r#"latentd_codebook_perplexity{stream="press"} 12.5"#,
         r#"latentd_anomaly_score_bucket{stream="press",le="1"} 2"#,
         r#"latentd_forecasts_total{horizon="1h",source="seasonal_naive",stream="press"} 1"#,
         r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",stream="press"} -0.5"#,

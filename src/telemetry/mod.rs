@@ -5,7 +5,7 @@
 //! never a label. Counters of a stream exist from the start at 0, so that `rate()` sees the first
 //! increase; gauges of a partition vanish when the partition moves away.
 //!
-//! Files: `family` makes families, `ingest`, `shards`, `training`, `delivery` and `state` hold them
+//! Files: `family` makes families, `ingest`, `shards`, `models`, `training`, `delivery` and `state` hold them
 //! in the order in which a batch passes, `metrics` joins them, `logging` sets up the log lines.
 
 mod delivery;
@@ -13,6 +13,7 @@ mod family;
 mod ingest;
 mod logging;
 mod metrics;
+mod models;
 mod shards;
 mod state;
 mod training;
@@ -21,6 +22,7 @@ pub use delivery::DeliveryMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
 pub use logging::{LogFormat, LogSetupError, init_logging};
 pub use metrics::{Build, Metrics};
+pub use models::ModelMetrics;
 pub use shards::{ShardMetrics, StreamGauges};
 pub use state::StateMetrics;
 pub use training::TrainingMetrics;

@@ -60,6 +60,7 @@ fn status() -> Status {
         model_version: 17,
         reconstruction_loss: Some(0.25),
         linear_control_ratio: Some(0.5),
+        codebook_perplexity: None,
     };
     let partition = PartitionStatus {
         topic: "plant.press".into(),

@@ -114,16 +114,17 @@ fn codecs(c: &mut Criterion) {
     c.bench_function("decode one JSON record", |b| {
         b.iter(|| decoder.decode(black_box(&message)).map(|record| record.time).ok());
     });
-    let topics = ["alerts", "features", "forecasts", "dlq"].map(str::to_owned);
-    let [alerts, features, forecasts, dlq] = topics;
+    let topics = ["alerts", "features", "forecasts", "models", "dlq"].map(str::to_owned);
+    let [alerts, features, forecasts, models, dlq] = topics;
     let state = "state".to_owned();
-    let topics = TopicNames { alerts, features, forecasts, dlq, state };
+    let topics = TopicNames { alerts, features, forecasts, models, dlq, state };
     let mut encoder = Encoder::new("bench", &["value"], topics, "0");
     let end = EventTime::from_millis(1_767_225_600_000);
     let record = FeatureRecord {
         entity: Arc::from("sensor-017"),
         window: WindowSpan { start: end - Millis::new(64_000), end, completeness: 1.0 },
         z: (0..8).map(|i| (i as f32).sin()).collect(),
+        head: None,
         surprise: 0.731_234,
         anomaly_score: 0.212_345,
         reconstruction_error: 0.001_234_5,

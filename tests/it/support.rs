@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latentd::detect::{AlertParams, Budget, DetectionDirection};
 use latentd::engine::{Shard, StreamSpec};
 use latentd::forecast::{ForecastParams, NonNegative};
-use latentd::model::{Activation, ModelParams, Scope, Variant, VqVaeParams};
+use latentd::model::{Activation, GateParams, ModelParams, Scope, Variant, VqVaeParams};
 use latentd::record::{EventTime, Fraction, Millis, Outbox, Positive, RecordRef, Step};
 use latentd::window::{Aggregate, RowParams, WindowParams};
 
@@ -51,6 +51,7 @@ pub fn spec(scope: Scope, channels: usize, seed: u64) -> StreamSpec {
             refresh_steps: 2,
             reservoir: 64,
             warmup: 40,
+            gate: GateParams { every: 8, holdout: 24, ..GateParams::default() },
             vq_vae: VqVaeParams { codes: 8, groups: 2, ..VqVaeParams::default() },
             ..ModelParams::default()
         },

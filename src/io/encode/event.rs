@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::record::{AlertChange, EventTime};
+use crate::record::{AlertChange, EventTime, ModelChange};
 
 /// The input partition that a result was computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Alert(AlertChange),
     Features,
     Forecast,
+    Model(ModelChange),
 }
 
 impl Kind {
@@ -30,6 +31,9 @@ impl Kind {
             Self::Alert(AlertChange::Closed) => "io.latentd.alert.closed.v1",
             Self::Features => "io.latentd.features.v1",
             Self::Forecast => "io.latentd.forecast.v1",
+            Self::Model(ModelChange::Promoted) => "io.latentd.model.promoted.v1",
+            Self::Model(ModelChange::Rejected) => "io.latentd.model.rejected.v1",
+            Self::Model(ModelChange::RolledBack) => "io.latentd.model.rolled_back.v1",
         }
     }
 }

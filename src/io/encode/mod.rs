@@ -4,6 +4,7 @@
 //! the JSON Schemas in `config/schemas`, which the tests hold against encoded samples.
 
 mod event;
+mod model;
 mod wire;
 
 #[cfg(test)]
@@ -14,9 +15,10 @@ pub use event::Origin;
 use serde::Serialize;
 
 use self::event::{Event, Kind, TimeText};
+use self::model::ModelBody;
 use self::wire::{AlertBody, FeatureBody, ForecastBody};
 use super::{OutMessage, TopicNames};
-use crate::record::{AlertRecord, FeatureRecord, ForecastRecord};
+use crate::record::{AlertRecord, FeatureRecord, ForecastRecord, ModelRecord};
 
 /// Encodes the results of one stream.
 #[derive(Debug)]
@@ -95,6 +97,22 @@ impl Encoder {
             entity: &record.entity,
         };
         message(&self.topics.forecasts, record.entity.as_bytes(), &self.body, event)
+    }
+
+    /// An examination of a model, keyed by its owner: the entity, or topic and partition.
+    pub fn model(&mut self, record: &ModelRecord, origin: Origin<'_>) -> OutMessage {
+        write(&mut self.body, &ModelBody::new(record, &self.stream, origin));
+        let shard = format!("{}/{}", origin.topic, origin.partition);
+        let owner: &str = record.entity.as_deref().unwrap_or(&shard);
+        let id = format_args!("{owner}/{}", record.challenger_version);
+        let event = Event {
+            source: &self.source,
+            kind: Kind::Model(record.change),
+            id: event::id(origin, record.offset, "model", id),
+            time: self.end.of(record.at),
+            entity: owner,
+        };
+        message(&self.topics.models, owner.as_bytes(), &self.body, event)
     }
 }
 

@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::*;
 use crate::record::{
     AlertChange, Contribution, Direction, EventTime, Evidence, ForecastPoint, ForecastSource,
-    HeadOutput, Interval, Millis, Severity, Skill, WindowSpan,
+    HeadOutput, Interval, Marks, Millis, ModelChange, Severity, Skill, WindowSpan,
 };
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
+const MODEL: &str = include_str!("../../../config/schemas/model.v1.json");
 const FEATURES: &str = include_str!("../../../config/schemas/features.v1.json");
 const FORECAST: &str = include_str!("../../../config/schemas/forecast.v1.json");
 
@@ -23,6 +24,7 @@ fn encoder() -> Encoder {
         alerts: "latentd.alerts.v1".into(),
         features: "latentd.features.v1".into(),
         forecasts: "latentd.forecasts.v1".into(),
+        models: "latentd.models.v1".into(),
         dlq: "latentd.dlq.v1".into(),
         state: "latentd.state.{stream}.v1".into(),
     };
@@ -161,6 +163,57 @@ fn an_alert_reads_as_promised() {
             "ce_partitionkey: press-07",
         ]
     );
+}
+
+fn examination() -> ModelRecord {
+    let marks = |loss| Marks {
+        false_alarms: 0.047,
+        loss,
+        recall: [1.0, 0.9, 0.8, 0.5, 0.7, 0.6],
+        delay: [1.0, 2.5, 4.0, f64::NAN, 2.0, 3.0],
+    };
+    ModelRecord {
+        entity: Some("press-07".into()),
+        partition: 5,
+        at: at(NOON),
+        change: ModelChange::Rejected,
+        reason: Some("loss"),
+        model_version: 640,
+        challenger_version: 704,
+        latent_space_id: Arc::from("press-1"),
+        new_latent_space: false,
+        alignment_error: 0.125,
+        champion: marks(0.25),
+        challenger: marks(0.5),
+        predecessor: None,
+        offset: 8_812_093,
+    }
+}
+
+#[test]
+fn examinations_read_as_promised() {
+    let message = encoder().model(&examination(), ORIGIN);
+    assert_eq!(message.topic, "latentd.models.v1");
+    assert_eq!(message.key.as_deref(), Some(&b"press-07"[..]));
+    let text = body(&message);
+    assert_eq!(fault(MODEL, text), None);
+    let start = concat!(
+        r#"{"stream":"press-line","entity":"press-07","topic":"plant.press","partition":5,"#,
+        r#""at":"2023-11-14T22:13:20Z","change":"rejected","reason":"loss","model_version":"640","#,
+        r#""challenger_version":"704","latent_space_id":"press-1","new_latent_space":false,"#,
+        r#""alignment_error":0.125,"champion":{"false_alarm_ratio":0.047,"#,
+        r#""reconstruction_error":0.25,"recall":{"spike":1.0,"offset":0.9,"drift":0.8,"#,
+        r#""stuck":0.5,"noise":0.7,"decorrelated":0.6},"delay_rows":{"spike":1.0,"offset":2.5,"#,
+        r#""drift":4.0,"stuck":null,"#,
+    );
+    assert!(text.starts_with(start), "{text}");
+    let headers = headers(&message);
+    assert_eq!(headers[2], "ce_id: plant.press/5/8812093/model/press-07/704");
+    assert_eq!(headers[4], "ce_type: io.latentd.model.rejected.v1");
+    let shared = ModelRecord { entity: None, ..examination() };
+    let message = encoder().model(&shared, ORIGIN);
+    assert_eq!(message.key.as_deref(), Some(&b"plant.press/5"[..]));
+    assert_eq!(fault(MODEL, body(&message)), None);
 }
 
 #[test]

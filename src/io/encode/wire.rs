@@ -12,7 +12,7 @@ use crate::record::{
 };
 
 /// An event time as RFC 3339.
-struct At(EventTime);
+pub(super) struct At(pub(super) EventTime);
 
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -21,7 +21,7 @@ impl Serialize for At {
 }
 
 /// A count as a string, so that a version may become a name one day.
-struct Version(u64);
+pub(super) struct Version(pub(super) u64);
 
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,48 +3,12 @@
 use ndarray::{ArrayView1, ArrayViewMut1};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
-use serde::{Deserialize, Serialize};
 
 use crate::model::WindowShape;
+use crate::record::FaultKind;
 
 /// Size of the faults in scaled units: somewhat more than a standard deviation of the channel.
 const SIZE: f32 = 1.5;
-
-/// How a channel can be at fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// The newest row alone is off.
-    Spike,
-    /// All rows since the onset are off by the same.
-    Offset,
-    /// Rows are off by more and more, up to twice the size.
-    Drift,
-    /// The value of the onset stays.
-    Stuck,
-    /// Noise is added.
-    Noise,
-    /// The values are those of another time: each plausible, the whole not.
-    Decorrelated,
-}
-
-impl FaultKind {
-    /// All of them, in the order of [`crate::model::Marks::recall`].
-    pub const ALL: [Self; 6] =
-        [Self::Spike, Self::Offset, Self::Drift, Self::Stuck, Self::Noise, Self::Decorrelated];
-
-    /// Its name in metrics and records.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Spike => "spike",
-            Self::Offset => "offset",
-            Self::Drift => "drift",
-            Self::Stuck => "stuck",
-            Self::Noise => "noise",
-            Self::Decorrelated => "decorrelated",
-        }
-    }
-}
 
 /// One fault: kind, channel, direction.
 #[derive(Debug, Clone, Copy)]

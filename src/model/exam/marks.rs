@@ -2,10 +2,10 @@
 
 use ndarray::{Array2, ArrayView2, s};
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
-use super::faults::{Fault, FaultKind};
+use super::faults::Fault;
 use crate::model::{Network, WindowShape, Workspace};
+use crate::record::{FaultKind, Marks};
 
 /// Share of calm windows above the bar of a network.
 const ABOVE_BAR: f64 = 0.05;
@@ -14,27 +14,6 @@ const FAULTY: usize = 24;
 /// Smallest bar of a window's error, and smallest usual residual, in scaled units. A network that
 /// gives back whatever it is given must not pass for one that finds faults by their rounding.
 const ERROR_MIN: f32 = 0.02;
-
-/// How a network does. Shares are of 0 to 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Marks {
-    /// Share of calm windows above the champion's bar.
-    pub false_alarms: f64,
-    /// Mean squared reconstruction error of the calm windows.
-    pub loss: f64,
-    /// Share of faulty windows above the network's own bar at some age of the fault, by
-    /// [`FaultKind::ALL`].
-    pub recall: [f64; 6],
-    /// Mean age in rows at which the faults found are found, by [`FaultKind::ALL`]; NaN if none is.
-    pub delay: [f64; 6],
-}
-
-impl Marks {
-    /// Mean over the kinds.
-    pub fn mean_recall(&self) -> f64 {
-        self.recall.iter().sum::<f64>() / self.recall.len() as f64
-    }
-}
 
 /// Errors above it are alarms: root mean squared residual of the window, largest relative residual
 /// of its newest row.

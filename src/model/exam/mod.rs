@@ -19,10 +19,9 @@ use serde::{Deserialize, Serialize};
 use super::net::Recipe;
 use super::train::Trainee;
 use super::{Network, Workspace};
+use crate::record::Marks;
 
 pub(super) use alignment::Anchors;
-pub use faults::FaultKind;
-pub use marks::Marks;
 pub use verdict::{Reason, Verdict};
 
 use marks::Yardstick;

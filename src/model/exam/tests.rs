@@ -7,10 +7,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::faults::Fault;
 use super::*;
-use crate::model::{
-    Examined, GateParams, InPlace, Learner, ModelParams, WindowShape, Workspace,
-};
-use crate::record::Positive;
+use crate::model::{Examined, GateParams, InPlace, Learner, ModelParams, WindowShape, Workspace};
+use crate::record::{FaultKind, Positive};
 
 const SHAPE: WindowShape = WindowShape { rows: 8, channels: 2 };
 
@@ -216,10 +214,8 @@ fn aligning_turns_the_code_and_nothing_else() {
     let anchors = Anchors::new(learner.network(), windows.clone(), &mut space);
     let angle = 0.7_f32;
     let mut turn = Array2::<f32>::eye(3);
-    turn.slice_mut(s![..2, ..2]).assign(&ndarray::array![
-        [angle.cos(), angle.sin()],
-        [-angle.sin(), angle.cos()],
-    ]);
+    turn.slice_mut(s![..2, ..2])
+        .assign(&ndarray::array![[angle.cos(), angle.sin()], [-angle.sin(), angle.cos()],]);
     let recipe = Recipe::new(&params(), SHAPE);
     let mut network = learner.network().clone();
     network.rotate(&turn);

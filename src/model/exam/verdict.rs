@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Report;
-use super::marks::Marks;
 use crate::model::GateParams;
+use crate::record::Marks;
 
 /// The outcome of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

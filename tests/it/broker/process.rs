@@ -22,7 +22,7 @@ pub struct Latentd {
 }
 
 /// The settings of a daemon of its own: group, output topics and HTTP port are nobody else's.
-/// The output topics are `alerts.NAME`, `features.NAME`, `forecasts.NAME` and `dlq.NAME`.
+/// The output topics are `alerts.NAME`, `features.NAME`, `forecasts.NAME`, `models.NAME` and `dlq.NAME`.
 pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
     format!(
         r#"
@@ -32,6 +32,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
         alerts = "alerts.{name}"
         features = "features.{name}"
         forecasts = "forecasts.{name}"
+        models = "models.{name}"
         dlq = "dlq.{name}"
         state = "state.{name}.{{stream}}"
         {streams}
@@ -42,7 +43,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
 
 /// Makes the output topics of [`settings`], two partitions each.
 pub fn create_outputs(broker: &Broker, name: &str) {
-    for kind in ["alerts", "features", "forecasts", "dlq"] {
+    for kind in ["alerts", "features", "forecasts", "models", "dlq"] {
         broker.create_topic(&format!("{kind}.{name}"), 2);
     }
 }

@@ -23,7 +23,7 @@ use crate::broker::wait_for;
 pub fn exactly_once(fleet: &Fleet<'_>, rows: i64) {
     let (broker, name) = (fleet.broker, &fleet.name);
     let calm = undisturbed(fleet, rows);
-    for kind in ["alerts", "features", "forecasts", "dlq"] {
+    for kind in ["alerts", "features", "forecasts", "models", "dlq"] {
         let topic = format!("{kind}.{name}");
         no_open_transaction(broker.bootstrap(), &topic);
         let want = by_key(calm.records(&topic).into_iter().map(|r| (r.key, r.payload)));
@@ -67,7 +67,7 @@ fn undisturbed(fleet: &Fleet<'_>, rows: i64) -> MemoryBroker {
     let total = rows as usize * PARTITIONS as usize;
     let calm = MemoryBroker::new();
     calm.create_topic(&topic, PARTITIONS as usize);
-    for kind in ["alerts", "features", "forecasts", "dlq"] {
+    for kind in ["alerts", "features", "forecasts", "models", "dlq"] {
         calm.create_topic(&format!("{kind}.{name}"), 1);
     }
     let input = broker.read_until(&topic, LIMIT, |seen| seen.len() >= total);

@@ -1,0 +1,92 @@
+//! Models: what examinations led to, and what they say about the networks that score.
+
+use prometheus::{Error, GaugeVec, IntCounterVec};
+
+use super::family::Families;
+use crate::record::{FaultKind, Marks, ModelChange, ModelRecord};
+
+/// Families of the models.
+#[derive(Debug, Clone)]
+pub struct ModelMetrics {
+    pub(super) exams: IntCounterVec,
+    recall: GaugeVec,
+    delay: GaugeVec,
+    alignment: GaugeVec,
+    perplexity: GaugeVec,
+}
+
+/// The marks of the network that scores after an examination.
+fn in_office(record: &ModelRecord) -> &Marks {
+    match record.change {
+        ModelChange::Promoted => &record.challenger,
+        ModelChange::Rejected => &record.champion,
+        ModelChange::RolledBack => record.predecessor.as_ref().unwrap_or(&record.champion),
+    }
+}
+
+impl ModelMetrics {
+    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            exams: to.counter(
+                "latentd_model_examinations_total",
+                "Examinations of networks in training, by outcome and by what spoke against one.",
+                &["stream", "outcome", "reason"],
+            )?,
+            recall: to.gauge(
+                "latentd_selftest_recall_ratio",
+                "Share of faults, injected into copies of calm windows, that the scoring networks \
+                 find; mean over those that were examined last.",
+                &["stream", "fault"],
+            )?,
+            delay: to.gauge(
+                "latentd_selftest_delay_rows",
+                "Mean age in rows at which injected faults are found.",
+                &["stream", "fault"],
+            )?,
+            alignment: to.gauge(
+                "latentd_latent_alignment_error_ratio",
+                "Distance of the codes of networks in training from the latent space, over its \
+                 spread, after the best rotation.",
+                &["stream"],
+            )?,
+            perplexity: to.gauge(
+                "latentd_codebook_perplexity",
+                "Effective number of code book vectors in use, mean over networks; vector-quantised \
+                 networks only.",
+                &["stream"],
+            )?,
+        })
+    }
+
+    /// Counts examinations and shows what they say.
+    pub fn count(&self, stream: &str, records: &[ModelRecord]) {
+        for record in records {
+            let labels = [stream, record.change.word(), record.reason.unwrap_or("none")];
+            self.exams.with_label_values(&labels).inc();
+        }
+        if records.is_empty() {
+            return;
+        }
+        let mean = |of: &dyn Fn(&ModelRecord) -> f64| {
+            let known = records.iter().map(of).filter(|v| v.is_finite());
+            let (sum, n) = known.fold((0.0, 0_u32), |(sum, n), v| (sum + v, n + 1));
+            (n > 0).then(|| sum / f64::from(n))
+        };
+        let show = |family: &GaugeVec, labels: &[&str], value: Option<f64>| {
+            if let Some(value) = value {
+                family.with_label_values(labels).set(value);
+            }
+        };
+        for (i, kind) in FaultKind::ALL.into_iter().enumerate() {
+            let labels = [stream, kind.word()];
+            show(&self.recall, &labels, mean(&|record| in_office(record).recall[i]));
+            show(&self.delay, &labels, mean(&|record| in_office(record).delay[i]));
+        }
+        show(&self.alignment, &[stream], mean(&|record| record.alignment_error));
+    }
+
+    /// Shows how much of the code books is used.
+    pub fn set_perplexity(&self, stream: &str, perplexity: f64) {
+        self.perplexity.with_label_values(&[stream]).set(perplexity);
+    }
+}
