@@ -266,11 +266,11 @@ fn head_output(
     learner: &Learner,
     said: ArrayView1<'_, f32>,
 ) -> Option<HeadOutput> {
-    let each = said.iter().enumerate();
     match learner.head()? {
-        HeadKind::Logistic => Some(HeadOutput::Rise(each.map(|(_, p)| f64::from(*p)).collect())),
+        HeadKind::Logistic => Some(HeadOutput::Rise(said.iter().map(|p| f64::from(*p)).collect())),
         HeadKind::Linear | HeadKind::None => {
-            Some(HeadOutput::Next(each.map(|(c, x)| series.scaler.unscale(c, *x)).collect()))
+            let unscaled = said.iter().enumerate().map(|(c, x)| series.scaler.unscale(c, *x));
+            Some(HeadOutput::Next(unscaled.collect()))
         }
     }
 }

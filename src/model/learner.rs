@@ -221,7 +221,7 @@ impl Learner {
             let exam = self.next_exam(space);
             let refresh = Refresh { trainee, recipe, windows, batch, seed, exam };
             match trainer.start(refresh, space) {
-                Started::Done(refreshed) => self.refreshed = Some(refreshed),
+                Started::Done(refreshed) => self.refreshed = Some(*refreshed),
                 Started::Running(running) => self.running = Some(running),
             }
         }

@@ -54,7 +54,7 @@ impl TrainingPool {
         let began = Instant::now();
         let refreshed = refresh.run(space);
         self.metrics.count_refresh("shard", began.elapsed().as_secs_f64());
-        Started::Done(refreshed)
+        Started::Done(Box::new(refreshed))
     }
 }
 

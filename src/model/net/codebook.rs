@@ -162,7 +162,7 @@ impl Codebook {
                 let row = rng.gen_range(0..encoded.nrows());
                 let from = rng.gen_range(0..encoded.ncols() / part) * part;
                 let present = encoded.slice(ndarray::s![row, from..from + part]);
-                self.sums.row_mut(i).assign(&(&present * fair));
+                self.sums.row_mut(i).zip_mut_with(&present, |sum, v| *sum = v * fair);
                 self.counts[i] = fair;
             }
             let count = self.counts[i].max(COUNT_MIN);

@@ -1,11 +1,11 @@
 //! One fully connected layer: `y = f(x · w + b)`.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
+use super::kernel::{self, Start};
 use crate::model::Activation;
 
 /// Weights `(n_in, n_out)`, biases `(n_out,)` and the activation.
@@ -26,6 +26,10 @@ pub(super) struct Passed<'a> {
     /// Output, `(b, n_out)`.
     pub y: ArrayView2<'a, f32>,
 }
+
+/// Where the gradient at the input goes, what it is added to, and memory for as many numbers as the
+/// layer has weights; `None` if nobody wants it.
+pub(super) type InputGradient<'a> = Option<(ArrayViewMut2<'a, f32>, Start<'a>, &'a mut [f32])>;
 
 impl Dense {
     /// Weights from N(0, gain² / n_in), biases zero (LeCun et al., "Efficient BackProp", 1998).
@@ -60,8 +64,8 @@ impl Dense {
         before: Option<ArrayViewMut2<'_, f32>>,
         mut y: ArrayViewMut2<'_, f32>,
     ) {
-        y.assign(&self.biases.broadcast(y.raw_dim()).expect("biases are as wide as the output"));
-        general_mat_mul(1.0, &x, &self.weights, 1.0, &mut y);
+        let biases = self.biases.as_slice().expect("biases are an owned array");
+        kernel::multiply(x, self.weights.view(), Start::Row(biases), y.view_mut());
         if let Some(mut before) = before {
             before.assign(&y);
         }
@@ -75,13 +79,14 @@ impl Dense {
         passed: Passed<'_>,
         mut dy: ArrayViewMut2<'_, f32>,
         gradient: &mut DenseGradient,
-        dx: Option<ArrayViewMut2<'_, f32>>,
+        input: InputGradient<'_>,
     ) {
         self.activation.scale_by_derivative(passed.before, passed.y, dy.view_mut());
-        general_mat_mul(1.0, &passed.x.t(), &dy, 0.0, &mut gradient.weights);
+        kernel::multiply_transposed(passed.x, dy.view(), gradient.weights.view_mut());
         sum_rows(dy.view(), gradient.biases.view_mut());
-        if let Some(mut dx) = dx {
-            general_mat_mul(1.0, &dy, &self.weights.t(), 0.0, &mut dx);
+        if let Some((dx, start, scratch)) = input {
+            let turned = kernel::transpose(self.weights.view(), scratch);
+            kernel::multiply(dy.view(), turned, start, dx);
         }
     }
 }

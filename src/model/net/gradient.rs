@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::code::Code;
 use super::dense::Passed;
+use super::kernel::Start;
 use super::recipe::Kind;
 use super::{Network, Recipe, Workspace, codebook, gaussian, loss};
 use crate::model::Sparsity;
@@ -81,7 +82,7 @@ impl Network {
             return 0.0;
         };
         let layer = 2 * self.pairs();
-        let Workspace { outputs, deltas, targets, gradients, .. } = space;
+        let Workspace { outputs, deltas, targets, gradients, scratch, .. } = space;
         let cost = loss::head(
             kind,
             recipe.loss,
@@ -96,10 +97,9 @@ impl Network {
             y: outputs[layer + 1].slice(s![..rows, ..]),
         };
         let (below, own) = deltas.split_at_mut(layer + 1);
-        let mut own = own[0].slice_mut(s![..rows, ..]);
-        head.backward(passed, own.view_mut(), &mut gradients[layer], None);
-        let mut code = below[self.pairs()].slice_mut(s![..rows, ..]);
-        ndarray::linalg::general_mat_mul(1.0, &own, &head.weights.t(), 1.0, &mut code);
+        let code = below[self.pairs()].slice_mut(s![..rows, ..]);
+        let own = own[0].slice_mut(s![..rows, ..]);
+        head.backward(passed, own, &mut gradients[layer], Some((code, Start::Sum, scratch)));
         cost
     }
 
@@ -136,7 +136,7 @@ impl Network {
 
     /// Gradients of one layer, and the gradient at its input unless it is the first.
     pub(super) fn backward_layer(&self, layer: usize, space: &mut Workspace, rows: usize) {
-        let Workspace { outputs, deltas, before, gradients, code, .. } = space;
+        let Workspace { outputs, deltas, before, gradients, code, scratch, .. } = space;
         let (below, own) = deltas.split_at_mut(layer + 1);
         let of_code = layer == self.pairs();
         let (z, dz) = match code {
@@ -153,7 +153,7 @@ impl Network {
             before: (before.ncols() > 0).then(|| before.slice(s![..rows, ..])),
             y: outputs[layer + 1].slice(s![..rows, ..]),
         };
-        let dx = dx.map(|dx| dx.slice_mut(s![..rows, ..]));
+        let dx = dx.map(|dx| (dx.slice_mut(s![..rows, ..]), Start::Zero, scratch.as_mut_slice()));
         let own = own[0].slice_mut(s![..rows, ..]);
         self.layers[layer].backward(passed, own, &mut gradients[layer], dx);
     }

@@ -1,6 +1,6 @@
 //! The networks: layers, code, forward and backward passes, and the scratch memory for them.
 //!
-//! `dense` is one layer, with its `activation`. `network` strings layers together and runs them;
+//! `dense` is one layer, with its `activation` and the products of `kernel`. `network` strings layers together and runs them;
 //! what lies between encoder and decoder is the `code`: plain, a Gaussian (`gaussian`), or a choice
 //! from a book (`codebook`). `loss` says what errors cost, `gradient` runs backwards, `pretrain`
 //! does so for one pair of layers, `corruption` is what a denoising network has to undo. `recipe`
@@ -13,6 +13,7 @@ mod corruption;
 mod dense;
 mod gaussian;
 mod gradient;
+mod kernel;
 mod loss;
 mod network;
 mod pretrain;
@@ -22,6 +23,7 @@ mod workspace;
 pub(super) use code::Code;
 pub(super) use dense::{Dense, DenseGradient, rotate_layer};
 pub(super) use gradient::Losses;
+pub(super) use kernel::ARCH;
 pub use network::Network;
 pub(super) use recipe::{Kind, Recipe};
 pub use workspace::Workspace;

@@ -5,6 +5,7 @@
 use ndarray::s;
 
 use super::dense::Passed;
+use super::kernel::Start;
 use super::{Network, Recipe, Workspace, loss};
 use crate::model::Loss;
 
@@ -26,7 +27,7 @@ impl Network {
         space.fill_input(rows);
         (0..=pair).for_each(|layer| self.forward(layer, space, rows));
         let [encoder, decoder] = self.layers_of_pair(pair);
-        let Workspace { outputs, deltas, before, gradients, windows, .. } = space;
+        let Workspace { outputs, deltas, before, gradients, windows, scratch, .. } = space;
         let (done, rest) = outputs.split_at_mut(decoder + 1);
         let code = done[pair + 1].slice(s![..rows, ..]);
         let keeps = before[decoder].ncols() > 0;
@@ -47,7 +48,7 @@ impl Network {
             Passed { x: code, before: kept(decoder), y: output },
             own[0].slice_mut(s![..rows, ..]),
             &mut gradients[decoder],
-            Some(below[pair + 1].slice_mut(s![..rows, ..])),
+            Some((below[pair + 1].slice_mut(s![..rows, ..]), Start::Zero, scratch)),
         );
         let passed = Passed { x: done[pair].slice(s![..rows, ..]), before: kept(encoder), y: code };
         let delta = below[pair + 1].slice_mut(s![..rows, ..]);

@@ -23,6 +23,8 @@ pub struct Workspace {
     pub(super) deltas: Vec<Array2<f32>>,
     /// Gradients of each layer.
     pub(in crate::model) gradients: Vec<DenseGradient>,
+    /// For the transposed weights of any one layer.
+    pub(super) scratch: Vec<f32>,
     /// Input of the decoder, unless that is the output of the encoder.
     pub(super) code: Option<CodeSpace>,
     /// Variance of the reconstructions over the codes drawn in scoring, `(rows_max, d)`.
@@ -68,6 +70,7 @@ impl Workspace {
             before: before.collect(),
             deltas: outputs.clone(),
             outputs,
+            scratch: vec![0.0; layers.iter().map(|l| l.weights.len()).max().unwrap_or(0)],
             gradients: layers.iter().map(DenseGradient::zeros_like).collect(),
             code: match network.code() {
                 Code::Plain => None,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::net::{Dense, DenseGradient, rotate_layer};
+use crate::model::net::{ARCH, Dense, DenseGradient, rotate_layer};
 use crate::model::{OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams};
 use ndarray::Array2;
 
@@ -168,12 +168,18 @@ impl Rule {
             }
             return;
         };
-        for (((value, &g), m), v) in values.iter_mut().zip(gradients).zip(first).zip(second) {
-            let g = shorten * g;
-            *m += (1.0 - BETA_1) * (g - *m);
-            *v += (1.0 - BETA_2) * (g * g - *v);
-            *value = keep * *value - rate * *m / (v.sqrt() + epsilon);
-        }
+        ARCH.dispatch(
+            #[inline(always)]
+            || {
+                let moments = first.iter_mut().zip(second);
+                for ((value, &g), (m, v)) in values.iter_mut().zip(gradients).zip(moments) {
+                    let g = shorten * g;
+                    *m += (1.0 - BETA_1) * (g - *m);
+                    *v += (1.0 - BETA_2) * (g * g - *v);
+                    *value = keep * *value - rate * *m / (v.sqrt() + epsilon);
+                }
+            },
+        );
     }
 }
 

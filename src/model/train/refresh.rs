@@ -119,7 +119,7 @@ pub trait Trainer: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub enum Started {
     /// It is done.
-    Done(Refreshed),
+    Done(Box<Refreshed>),
     /// It will be.
     Running(Box<dyn Running>),
 }
@@ -136,6 +136,6 @@ pub struct InPlace;
 
 impl Trainer for InPlace {
     fn start(&self, refresh: Refresh, space: &mut Workspace) -> Started {
-        Started::Done(refresh.run(space))
+        Started::Done(Box::new(refresh.run(space)))
     }
 }
