@@ -19,12 +19,13 @@ pub(super) fn learn(
     verdict: &Verdict,
 ) {
     // Errors of an untrained network say nothing about the trained one.
-    if 2 * series.windows > u64::from(context.spec.model.warmup) {
+    let settled = 2 * series.windows > u64::from(context.spec.model.warmup);
+    if settled {
         series.tails.iter_mut().zip(verdict.errors).for_each(|(tail, e)| tail.learn(e));
     }
     series.residuals.learn(scored.x, scored.xhat);
     series.scaler.learn(&context.row.values);
-    offer(series, learner, scored.x, verdict.p_value > TYPICAL);
+    offer(series, learner, scored.x, settled && verdict.p_value > TYPICAL);
     learner.compare(scored.x, verdict.errors[0].powi(2));
 }
 

@@ -8,7 +8,7 @@ use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
 use crate::detect::{Firing, Observation, Transition};
-use crate::model::{HeadKind, Learner, Workspace};
+use crate::model::{HeadKind, Learner, Scope, Workspace};
 use crate::record::{
     Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,
     HeadOutput, Millis, Outbox, RowScore, Severity, Step, WindowSpan,
@@ -164,6 +164,10 @@ fn finish_window(
     }
     if transition == Transition::Accepted {
         series.accept_new_normal(context.spec);
+        // A shared network goes on: to the other series nothing has happened.
+        if context.spec.model.scope == Scope::Series {
+            learner.accept_new_normal();
+        }
     }
     emit_features(context, series, learner, scored, &verdict, out);
     forecast(context, series, scored.z.as_slice(), out);

@@ -82,6 +82,15 @@ impl Gate {
         self.holdout.insert(&kept, rng);
     }
 
+    /// What was calm is so no more: begins again with an empty hold-out and, once that is filled, a
+    /// new latent space. Until then refreshes take effect unseen.
+    pub fn reopen(&mut self) {
+        self.holdout.clear();
+        self.anchors = None;
+        self.predecessor = None;
+        self.rejections = 0;
+    }
+
     /// Whether weights reach the scoring only through an examination.
     pub fn is_closed(&self) -> bool {
         self.anchors.is_some()

@@ -192,6 +192,14 @@ impl Learner {
         self.reservoir.insert(&self.fresh[cells..], &mut self.rng);
     }
 
+    /// Forgets the windows of the past, for training and for examinations: they are scaled by what
+    /// was normal once, and what lasts now is normal from now on.
+    pub fn accept_new_normal(&mut self) {
+        self.reservoir.clear();
+        self.fresh.clear();
+        self.gate.reopen();
+    }
+
     /// Compares a calm window with the linear control; `error` is the network's mean squared
     /// reconstruction error on it.
     pub fn compare(&mut self, window: ArrayView1<'_, f32>, error: f64) {

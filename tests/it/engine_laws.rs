@@ -1,10 +1,13 @@
 //! Laws that hold for every stream of records.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use latentd::engine::Shard;
+use latentd::engine::{Shard, StreamSpec};
 use latentd::model::{Scope, Variant};
-use latentd::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
+use latentd::record::{
+    AlertChange, AlertRecord, EventTime, Millis, Outbox, Placement, RecordRef, Step,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -114,6 +117,72 @@ fn a_stuck_sensor_opens_one_alert_that_names_it_and_is_not_learned() {
     let false_alarms = opened.len() - opened.iter().filter(|a| near(a.starts_at)).count();
     // The budget promises 2 per 1,000 rows.
     assert!(false_alarms <= 4, "{false_alarms}");
+}
+
+/// Rows of [`wave`] a minute apart.
+fn minutes(rows: usize) -> Vec<Owned> {
+    let mut records = wave(rows);
+    records.iter_mut().for_each(|record| record.time *= 60);
+    records
+}
+
+fn minute_spec(accept_after: u32) -> StreamSpec {
+    let mut spec = spec(Scope::Series, 2, 1);
+    spec.rows.step = Step::Grid(Millis::new(60_000));
+    spec.rows.max_out_of_order = Millis::new(60_000);
+    (spec.model.warmup, spec.alert.accept_after) = (300, accept_after);
+    // Two false alarms a day would be too many to tell apart what this is about.
+    spec.alert.budget.per = Millis::new(7 * 86_400_000);
+    spec
+}
+
+/// A fault that lasts is not learned, neither by the network nor by scaler or calibration.
+#[test]
+fn a_sensor_stuck_for_six_hours_fires_for_six_hours() {
+    let mut records = minutes(2_400);
+    for record in &mut records[1_500..1_860] {
+        record.values[1] = 4.0;
+    }
+    let out = run(&minute_spec(720), [records.as_slice()]);
+    let within = |time: EventTime| (1_500..1_860).contains(&(time.as_millis() / 60_000));
+    let firing = out.rows.iter().filter(|row| within(row.time) && row.firing).count();
+    assert!(firing >= 358, "firing for {firing} of 360 minutes");
+    let opened = |a: &&AlertRecord| a.change == AlertChange::Opened && within(a.starts_at);
+    assert_eq!(out.alerts.iter().filter(opened).count(), 1);
+    // An hour after its end it is calm again.
+    let after = out.rows.iter().filter(|row| row.time.as_millis() / 60_000 > 1_920);
+    let still = after.clone().filter(|row| row.firing).count();
+    assert!(still < after.count() / 10, "{still}");
+}
+
+/// What lasts for `accept_after` rows is a new normal: learned anew, then judged as strictly as ever.
+#[test]
+fn a_new_set_point_is_absorbed_once_it_is_accepted() {
+    let mut records = minutes(3_600);
+    for record in &mut records[1_500..] {
+        record.values[1] += 3.0;
+    }
+    // A fault in the new normal.
+    for record in &mut records[3_000..3_030] {
+        record.values[0] = -3.0;
+    }
+    let out = run(&minute_spec(120), [records.as_slice()]);
+    let minute = |time: EventTime| time.as_millis() / 60_000;
+    let first = out.alerts.iter().find(|a| minute(a.starts_at) >= 1_500).expect("the change");
+    let accepted = out.alerts.iter().find(|a| a.alert_id == first.alert_id && a.ends_at.is_some());
+    let accepted = minute(accepted.and_then(|a| a.ends_at).expect("accepted"));
+    assert!((1_600..1_640).contains(&accepted), "{accepted}");
+    // Within a warm-up of 300 windows it is judged again, and not unusual any more.
+    let judged: Vec<_> =
+        out.rows.iter().filter(|row| (accepted + 310..3_000).contains(&minute(row.time))).collect();
+    assert!(judged.iter().all(|row| !row.warming));
+    let firing = judged.iter().filter(|row| row.firing).count();
+    assert!(firing < judged.len() / 50, "{firing} of {}", judged.len());
+    let found = |a: &&AlertRecord| (3_000..3_035).contains(&minute(a.starts_at));
+    assert!(out.alerts.iter().any(|a| found(&a)), "a fault in the new normal is found");
+    // Its features are in a latent space of their own.
+    let spaces: BTreeSet<&str> = out.features.iter().map(|f| &*f.latent_space_id).collect();
+    assert_eq!(spaces.len(), 3, "before the first, the first, the second: {spaces:?}");
 }
 
 #[test]

@@ -31,6 +31,11 @@ impl Reservoir {
         whole.then_some(Self { capacity: fresh.capacity, ..self })
     }
 
+    /// Forgets all windows.
+    pub(in crate::model) fn clear(&mut self) {
+        self.cells.clear();
+    }
+
     pub(in crate::model) fn len(&self) -> usize {
         self.cells.len() / self.width
     }
