@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use super::score::{Context, Scored, Verdict};
 use super::series::{Awaiting, Series};
 use crate::model::{self, Examined, HeadKind, Learner, Trainer, Workspace};
-use crate::record::{Facts, ModelChange, ModelRecord, SeriesKey};
+use crate::record::{EventTime, Facts, ModelChange, ModelRecord, SeriesKey};
 
 /// Windows with a smaller p-value are not what others are compared with.
 const TYPICAL: f64 = 0.05;
@@ -54,12 +54,15 @@ pub(super) fn count_and_train(
     learner: &mut Learner,
     trainer: &dyn Trainer,
     space: &mut Workspace,
+    now: EventTime,
     facts: &mut Facts,
 ) -> Option<Examined> {
     if !learner.count_window() {
         return None;
     }
-    let (outcome, examined) = learner.refresh(trainer, space)?;
+    let result = learner.refresh(trainer, space, now);
+    facts.refreshes_held += u64::from(learner.is_held());
+    let (outcome, examined) = result?;
     facts.train_steps += outcome.steps;
     facts.train_loss_sum += outcome.loss_sum;
     facts.train_diverged += outcome.diverged;

@@ -96,8 +96,9 @@ impl Shard {
                     let scored = Scored::new(space, windows, slot);
                     let error = finish_window(&context, series, learner, scored, out);
                     *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
+                    let now = context.span.end;
                     if let Some(examined) =
-                        count_and_train(learner, &**trainer, space, &mut out.facts)
+                        count_and_train(learner, &**trainer, space, now, &mut out.facts)
                     {
                         let entity = is_own.then(|| series.key.clone());
                         out.models.push(model_record(&context, learner, examined, entity));

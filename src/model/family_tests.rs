@@ -9,6 +9,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::*;
 use crate::record::{Fraction, Positive};
 
+/// The bound of training in event time is off.
+const NOW: crate::record::EventTime = crate::record::EventTime::from_millis(0);
+
 const SHAPE: WindowShape = WindowShape { rows: 6, channels: 2 };
 
 fn positive(v: f64) -> Positive {
@@ -61,7 +64,7 @@ fn train(learner: &mut Learner, refreshes: usize) -> Vec<Outcome> {
         };
         learner.offer(window, &targets, true);
         if i % 8 == 7 {
-            outcomes.extend(learner.refresh(&InPlace, &mut space).map(|(outcome, _)| outcome));
+            outcomes.extend(learner.refresh(&InPlace, &mut space, NOW).map(|(outcome, _)| outcome));
         }
     }
     outcomes

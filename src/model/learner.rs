@@ -11,12 +11,12 @@ use super::control::LinearControl;
 use super::exam::Exam;
 use super::gate::Gate;
 use super::net::Recipe;
-use super::train::{Optimizer, Reservoir, Trainee};
+use super::train::{Allowance, Optimizer, Reservoir, Trainee};
 use super::{
     Examined, GateParams, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running,
-    Started, Trainer, WindowShape, Workspace,
+    Started, TrainMax, Trainer, WindowShape, Workspace,
 };
-use crate::record::raw;
+use crate::record::{EventTime, raw};
 
 /// A network that scores, its trainee, and what training needs: past windows, random numbers.
 ///
@@ -54,6 +54,7 @@ pub struct Learner {
     pace: Pace,
     windows: u64,
     since_refresh: u64,
+    allowance: Allowance,
 }
 
 /// When training happens and how much of it.
@@ -64,6 +65,7 @@ struct Pace {
     train_every: u32,
     warmup_train_every: u32,
     warmup: u64,
+    max: TrainMax,
 }
 
 impl Learner {
@@ -98,9 +100,11 @@ impl Learner {
                 train_every: params.train_every,
                 warmup_train_every: params.warmup_train_every,
                 warmup: u64::from(params.warmup),
+                max: params.train_max,
             },
             windows: 0,
             since_refresh: 0,
+            allowance: Allowance::default(),
         }
     }
 
@@ -130,6 +134,7 @@ impl Learner {
             rng: self.rng,
             windows: self.windows,
             since_refresh: self.since_refresh,
+            allowance: self.allowance,
             ..fresh
         })
     }
@@ -209,19 +214,24 @@ impl Learner {
         }
     }
 
-    /// Puts the last refresh into effect, waiting for it if need be, and starts the next one.
-    /// Returns what the last one did; `None` if none was started.
+    /// Puts the last refresh into effect, waiting for it if need be, and starts the next one if the
+    /// event time `now` allows it. Returns what the last one did; `None` if none was started.
     ///
     /// `space` is overwritten; it holds at least a batch of windows.
     pub fn refresh(
         &mut self,
         trainer: &dyn Trainer,
         space: &mut Workspace,
+        now: EventTime,
     ) -> Option<(Outcome, Option<Examined>)> {
         self.since_refresh = 0;
         self.settle(space);
         let outcome = self.refreshed.take().map(|refreshed| self.take_effect(refreshed));
-        if self.reservoir.len() > 0
+        let steps = self.pace.refresh_steps;
+        let allowed =
+            self.windows < self.pace.warmup || self.allowance.spend(self.pace.max, steps, now);
+        if allowed
+            && self.reservoir.len() > 0
             && let Some(trainee) = self.trainee.take()
         {
             let (windows, seed) = (self.draw_batches(), self.rng.r#gen());
@@ -234,6 +244,11 @@ impl Learner {
             }
         }
         outcome
+    }
+
+    /// Whether the last refresh was due and not allowed.
+    pub fn is_held(&self) -> bool {
+        self.trainee.is_some() && self.reservoir.len() > 0
     }
 
     /// Who scores after a refresh: once the gate is closed, whom an examination lets pass.
@@ -337,6 +352,8 @@ struct Stored {
     windows: u64,
     #[serde(alias = "since_step")]
     since_refresh: u64,
+    #[serde(default)]
+    allowance: Allowance,
 }
 
 impl TryFrom<Stored> for Learner {
@@ -365,6 +382,7 @@ impl TryFrom<Stored> for Learner {
             pace: Pace::default(),
             windows: stored.windows,
             since_refresh: stored.since_refresh,
+            allowance: stored.allowance,
         })
     }
 }

@@ -8,6 +8,9 @@ use super::*;
 use crate::model::net::tests::params;
 use crate::model::{Activation, InPlace, ScheduleKind, ScheduleParams};
 
+/// The bound of training in event time is off.
+const NOW: crate::record::EventTime = crate::record::EventTime::from_millis(0);
+
 fn learner(params: &ModelParams, width: usize, seed: u64) -> Learner {
     Learner::new(params, WindowShape { rows: width, channels: 1 }, seed, Arc::from("test"))
 }
@@ -37,7 +40,7 @@ fn a_linear_network_reaches_the_subspace_of_pca() {
     let mut space = Workspace::new(learner.network(), 500);
     for row in rows.rows().into_iter().cycle().take(30_000) {
         learner.offer(row, &[], true);
-        learner.refresh(&InPlace, &mut space);
+        learner.refresh(&InPlace, &mut space, NOW);
     }
     for (i, row) in rows.rows().into_iter().enumerate() {
         space.window_mut(i).assign(&row);
@@ -70,7 +73,7 @@ fn equal_seeds_give_equal_bits_and_other_seeds_do_not() {
         let mut space = Workspace::new(learner.network(), 8);
         for row in rows.rows() {
             learner.offer(row, &[], true);
-            learner.refresh(&InPlace, &mut space);
+            learner.refresh(&InPlace, &mut space, NOW);
         }
         learner.network().clone()
     };
@@ -84,8 +87,8 @@ fn a_step_that_diverges_changes_no_weight() {
     let mut space = Workspace::new(learner.network(), 8);
     let before = learner.network().clone();
     learner.offer(Array1::from_elem(8, f32::INFINITY).view(), &[], true);
-    assert_eq!(learner.refresh(&InPlace, &mut space), None, "nothing was started before");
-    let outcome = learner.refresh(&InPlace, &mut space);
+    assert_eq!(learner.refresh(&InPlace, &mut space, NOW), None, "nothing was started before");
+    let outcome = learner.refresh(&InPlace, &mut space, NOW);
     let refused = Outcome { steps: 0, diverged: 1, loss_sum: 0.0 };
     assert_eq!(outcome, Some((refused, None)));
     assert_eq!((learner.network(), learner.version()), (&before, 0));
@@ -107,7 +110,7 @@ fn refreshes_are_due_at_counted_windows_and_take_effect_one_later() {
             let due = learner.count_window();
             assert_eq!(due, expected, "a pass never crosses a refresh");
             if due {
-                learner.refresh(&InPlace, &mut space);
+                learner.refresh(&InPlace, &mut space, NOW);
                 versions.push(learner.version());
             }
             due

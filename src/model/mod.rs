@@ -37,7 +37,7 @@ pub use net::{Network, Workspace};
 pub use params::{
     Activation, DenoisingParams, GateParams, HeadKind, Loss, ModelParams, OptimizerKind,
     OptimizerParams, ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity, StackedParams,
-    VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
+    TrainMax, VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
 };
 pub use scaler::Scaler;
 pub use train::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};

@@ -8,6 +8,9 @@ use super::*;
 use crate::model::{Activation, InPlace, Learner, ModelParams, Scope, Variant, WindowShape};
 use crate::record::Positive;
 
+/// The bound of training in event time is off.
+const NOW: crate::record::EventTime = crate::record::EventTime::from_millis(0);
+
 fn learner() -> Learner {
     let params = ModelParams {
         variant: Variant::Undercomplete,
@@ -42,7 +45,7 @@ fn train(trainer: &dyn Trainer) -> Vec<String> {
         for learner in &mut learners {
             learner.offer(window.view(), &[], true);
             if learner.count_window() {
-                learner.refresh(trainer, &mut space);
+                learner.refresh(trainer, &mut space, NOW);
             }
         }
     }
@@ -91,7 +94,7 @@ fn a_full_queue_sends_refreshes_back_to_the_shard() {
     for _ in 0..4 {
         for learner in &mut learners {
             learner.offer(window.view(), &[], true);
-            learner.refresh(&pool, &mut space);
+            learner.refresh(&pool, &mut space, NOW);
         }
     }
     for learner in &mut learners {
@@ -135,6 +138,6 @@ fn refresh() -> Refresh {
     let (catch, mut learner) = (Catch::default(), learner());
     let mut space = Workspace::new(learner.network(), 8);
     learner.offer(ndarray::Array1::zeros(16).view(), &[], true);
-    learner.refresh(&catch, &mut space);
+    learner.refresh(&catch, &mut space, NOW);
     catch.0.into_inner().expect("one thread").expect("a refresh was started")
 }

@@ -42,6 +42,8 @@ pub struct Facts {
     pub train_steps: u64,
     /// Training steps refused because a gradient or weight was not finite.
     pub train_diverged: u64,
+    /// Refreshes that were due and not allowed.
+    pub refreshes_held: u64,
     /// Sum of the training loss over `train_steps`, for the mean.
     pub train_loss_sum: f64,
     /// Alerts opened, by severity (warning, critical).

@@ -28,7 +28,7 @@ impl ModelMetrics {
     pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
         Ok(Self {
             exams: to.counter(
-                "latentd_model_examinations_total",
+                "latentd_model_promotions_total",
                 "Examinations of networks in training, by outcome and by what spoke against one.",
                 &["stream", "outcome", "reason"],
             )?,
@@ -36,12 +36,12 @@ impl ModelMetrics {
                 "latentd_selftest_recall_ratio",
                 "Share of faults, injected into copies of calm windows, that the scoring networks \
                  find; mean over those that were examined last.",
-                &["stream", "fault"],
+                &["stream", "kind"],
             )?,
             delay: to.gauge(
                 "latentd_selftest_delay_rows",
                 "Mean age in rows at which injected faults are found.",
-                &["stream", "fault"],
+                &["stream", "kind"],
             )?,
             alignment: to.gauge(
                 "latentd_latent_alignment_error_ratio",

@@ -52,6 +52,7 @@ pub struct ShardMetrics {
     pub(super) quarantined: IntCounterVec,
     pub(super) train_steps: IntCounterVec,
     pub(super) train_diverged: IntCounterVec,
+    pub(super) held: IntCounterVec,
     loss: GaugeVec,
     control: GaugeVec,
     state: GaugeVec,
@@ -84,6 +85,9 @@ impl ShardMetrics {
                 "Training steps (minibatches).", stream)?,
             train_diverged: to.counter("latentd_train_diverged_total",
                 "Training steps refused because a gradient or weight was not finite.", stream)?,
+            held: to.counter("latentd_refreshes_held_total",
+                "Refreshes that were due and not started: `model.train_max` did not allow them.",
+                stream)?,
             loss: to.gauge("latentd_reconstruction_loss",
                 "Mean squared reconstruction error: of the last training steps, of recent windows.",
                 &["stream", "split"])?,
@@ -122,6 +126,7 @@ impl ShardMetrics {
         add(&self.quarantined, facts.windows_quarantined);
         add(&self.train_steps, facts.train_steps);
         add(&self.train_diverged, facts.train_diverged);
+        add(&self.held, facts.refreshes_held);
         for (severity, opened) in SEVERITIES.into_iter().zip(facts.alerts_opened) {
             self.alerts_opened.with_label_values(&[stream, severity]).inc_by(opened);
         }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use latentd::model::{InPlace, Learner, ModelParams, Scope, Variant, WindowShape, Workspace};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
+/// The bound of training in event time is off.
+const NOW: latentd::record::EventTime = latentd::record::EventTime::from_millis(0);
+
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -25,9 +28,9 @@ fn allocations(variant: Variant, steps: u32) -> (usize, usize) {
         learner.offer(window.view(), targets, true);
         space.window_mut(i % 64).assign(&window);
     }
-    (0..5).for_each(|_| _ = learner.refresh(&InPlace, &mut space));
+    (0..5).for_each(|_| _ = learner.refresh(&InPlace, &mut space, NOW));
     let region = Region::new(COUNTING);
-    (0..50).for_each(|_| _ = learner.refresh(&InPlace, &mut space));
+    (0..50).for_each(|_| _ = learner.refresh(&InPlace, &mut space, NOW));
     let training = region.change().allocations;
     let region = Region::new(COUNTING);
     (0..1_000).for_each(|_| learner.network().reconstruct(&mut space, 64));

@@ -20,6 +20,9 @@ use latentd::record::{EventTime, Outbox, RecordRef};
 use linfa_linalg::cholesky::SolveCInplace;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
+/// The bound of training in event time is off.
+const NOW: latentd::record::EventTime = latentd::record::EventTime::from_millis(0);
+
 /// A row of the table.
 struct Member {
     name: &'static str,
@@ -71,7 +74,7 @@ fn times(member: &Member) -> [f64; 3] {
         let targets = if learner.head().is_some() { &[0.5][..] } else { &[] };
         learner.offer(window.view(), targets, true);
     }
-    (0..20).for_each(|_| _ = learner.refresh(&InPlace, &mut space));
+    (0..20).for_each(|_| _ = learner.refresh(&InPlace, &mut space, NOW));
     let mut best = [f64::INFINITY; 3];
     for _ in 0..5 {
         let mut forward = |rows: usize, times: usize| {
@@ -79,7 +82,8 @@ fn times(member: &Member) -> [f64; 3] {
                 / (rows * times) as f64
         };
         let [batch, alone] = [forward(32, 1_000), forward(1, 10_000)];
-        let train = seconds(|| (0..20).for_each(|_| _ = learner.refresh(&InPlace, &mut space)));
+        let train =
+            seconds(|| (0..20).for_each(|_| _ = learner.refresh(&InPlace, &mut space, NOW)));
         let now = [batch, alone, train / (20.0 * 64.0 * 32.0)];
         best.iter_mut().zip(now).for_each(|(best, now)| *best = best.min(1e6 * now));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use latentd::engine::{Shard, StreamSpec};
-use latentd::model::{Scope, Variant};
+use latentd::model::{Scope, TrainMax, Variant};
 use latentd::record::{
     AlertChange, AlertRecord, EventTime, Millis, Outbox, Placement, RecordRef, Step,
 };
@@ -134,6 +134,21 @@ fn minute_spec(accept_after: u32) -> StreamSpec {
     // Two false alarms a day would be too many to tell apart what this is about.
     spec.alert.budget.per = Millis::new(7 * 86_400_000);
     spec
+}
+
+/// With 20 steps an hour, a stream of a row a minute takes those and no more.
+#[test]
+fn training_is_bounded_in_event_time() {
+    let mut spec = minute_spec(720);
+    spec.model.train_every = 1;
+    let free = run(&spec, [minutes(2_400).as_slice()]);
+    spec.model.train_max = TrainMax { steps: 20, per: Millis::new(3_600_000) };
+    let bounded = run(&spec, [minutes(2_400).as_slice()]);
+    assert_eq!(free.facts.refreshes_held, 0);
+    assert!(bounded.facts.refreshes_held > 600, "{}", bounded.facts.refreshes_held);
+    // 300 of the warm-up, 20 at once, then 35 hours.
+    let steps = bounded.facts.train_steps;
+    assert!((960..=1_040).contains(&steps), "{steps} of {}", free.facts.train_steps);
 }
 
 /// A fault that lasts is not learned, neither by the network nor by scaler or calibration.

@@ -65,6 +65,7 @@ proptest! {
     ) {
         let mut spec = spec(if shared { Scope::Shard } else { Scope::Series }, 2, seed % 1_000);
         spec.model.variant = variant;
+        spec.model.train_max.steps = (seed % 3) as u32 * 400;
         if !grid {
             spec.rows.step = Step::Event;
             spec.forecast = None;

@@ -10,6 +10,9 @@ use super::*;
 use crate::model::{Examined, GateParams, InPlace, Learner, ModelParams, WindowShape, Workspace};
 use crate::record::{FaultKind, Positive};
 
+/// The bound of training in event time is off.
+const NOW: crate::record::EventTime = crate::record::EventTime::from_millis(0);
+
 const SHAPE: WindowShape = WindowShape { rows: 8, channels: 2 };
 
 fn params() -> ModelParams {
@@ -70,7 +73,9 @@ fn go_on(
     for _ in 0..windows {
         learner.offer(next().view(), &[], true);
         if learner.count_window() {
-            exams.extend(learner.refresh(&InPlace, &mut space).and_then(|(_, examined)| examined));
+            exams.extend(
+                learner.refresh(&InPlace, &mut space, NOW).and_then(|(_, examined)| examined),
+            );
         }
     }
     exams
@@ -153,7 +158,7 @@ fn poisoned_training_never_reaches_the_champion() {
             learner.offer(garbage.view(), &[], false);
         }
         if learner.count_window()
-            && let Some((_, Some(examined))) = learner.refresh(&InPlace, &mut space)
+            && let Some((_, Some(examined))) = learner.refresh(&InPlace, &mut space, NOW)
         {
             promoted_at.extend((examined.verdict == Verdict::Promoted).then_some(i));
             exams.push(examined.verdict);

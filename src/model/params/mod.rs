@@ -14,7 +14,7 @@ pub use variant::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Positive;
+use crate::record::{Millis, Positive};
 
 /// Non-linearity of the hidden layers; the output is linear, and the code too unless the variant
 /// needs another.
@@ -83,6 +83,8 @@ pub struct ModelParams {
     /// are taken while the windows up to the next one are scored, and take effect then.
     #[schemars(range(min = 1, max = 1_024))]
     pub refresh_steps: u32,
+    /// Most training after the warm-up, whatever the number of windows.
+    pub train_max: TrainMax,
     /// Past windows kept for replay in training.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub reservoir: usize,
@@ -103,6 +105,22 @@ pub struct ModelParams {
     pub vq_vae: VqVaeParams,
 }
 
+/// A bound of the training steps in event time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainMax {
+    /// Steps; 0 sets no bound.
+    pub steps: u32,
+    /// Event time in which they may be taken.
+    pub per: Millis,
+}
+
+impl Default for TrainMax {
+    fn default() -> Self {
+        Self { steps: 0, per: Millis::new(3_600_000) }
+    }
+}
+
 /// The values of `config/default.toml`; a test compares them.
 impl Default for ModelParams {
     fn default() -> Self {
@@ -120,6 +138,7 @@ impl Default for ModelParams {
             train_every: 1,
             warmup_train_every: 1,
             refresh_steps: 4,
+            train_max: TrainMax::default(),
             reservoir: 1_024,
             warmup: 300,
             gate: GateParams::default(),
