@@ -63,9 +63,11 @@ impl Gate {
     /// This gate under the settings of `fresh`; `None` if it is of windows of other than `cells`
     /// cells, or of networks unlike `network`.
     pub fn adopt(self, fresh: Self, network: &Network, cells: usize) -> Option<Self> {
-        let alike = |p: &Predecessor| p.network.is_like(network);
-        let sound = self.predecessor.as_ref().is_none_or(alike)
-            && self.anchors.as_ref().is_none_or(|anchors| anchors.fit(cells, network.latent()));
+        let fit = |anchors: &Option<Arc<Anchors>>| {
+            anchors.as_ref().is_none_or(|anchors| anchors.fit(cells, network.latent()))
+        };
+        let alike = |p: &Predecessor| p.network.is_like(network) && fit(&p.anchors);
+        let sound = self.predecessor.as_ref().is_none_or(alike) && fit(&self.anchors);
         let holdout = self.holdout.adopt(&fresh.holdout)?;
         sound.then_some(Self { holdout, params: fresh.params, ..self })
     }
@@ -93,13 +95,18 @@ impl Gate {
 
     /// Whether weights reach the scoring only through an examination.
     pub fn is_closed(&self) -> bool {
-        self.anchors.is_some()
+        self.params.every > 0 && self.anchors.is_some()
     }
 
     /// Counts the steps of a refresh; whether there is enough to examine with.
     pub fn count_refresh(&mut self, steps: u32) -> bool {
         self.since_exam += u64::from(steps);
         self.params.every > 0 && self.holdout.len() >= HOLDOUT_MIN.min(self.params.holdout)
+    }
+
+    /// Whether an examination that is over is one of the present latent space.
+    pub fn awaits(&self, sat: &Sat) -> bool {
+        self.anchors.as_ref().is_some_and(|anchors| anchors.has_shape_of(&sat.codes))
     }
 
     /// Whether a latent space has begun.
@@ -133,7 +140,7 @@ impl Gate {
         rng: &mut impl Rng,
     ) -> Option<Exam> {
         let anchors = self.anchors.clone()?;
-        if self.since_exam < u64::from(self.params.every) {
+        if !self.is_closed() || self.since_exam < u64::from(self.params.every) {
             return None;
         }
         self.since_exam = 0;

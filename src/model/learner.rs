@@ -121,6 +121,9 @@ impl Learner {
             (None, Some(refreshed)) => (None, Some(refreshed.adopt(untrained)?)),
             _ => return None,
         };
+        let gate = self.gate.adopt(fresh.gate, &fresh.network, fresh.recipe.shape.cells())?;
+        let sat = refreshed.as_ref().and_then(|refreshed| refreshed.sat.as_ref());
+        sat.is_none_or(|sat| !gate.has_anchors() || gate.awaits(sat)).then_some(())?;
         Some(Self {
             network: self.network,
             version: self.version,
@@ -128,7 +131,7 @@ impl Learner {
             refreshed,
             reservoir: self.reservoir.adopt(&fresh.reservoir)?,
             control: self.control.adopt(&fresh.control, fresh.recipe.shape.cells())?,
-            gate: self.gate.adopt(fresh.gate, &fresh.network, fresh.recipe.shape.cells())?,
+            gate,
             latent_space_id: self.latent_space_id,
             fresh: self.fresh,
             rng: self.rng,
@@ -254,7 +257,8 @@ impl Learner {
     /// Who scores after a refresh: once the gate is closed, whom an examination lets pass.
     fn take_effect(&mut self, refreshed: Refreshed) -> (Outcome, Option<Examined>) {
         let Refreshed { mut trainee, outcome, sat } = refreshed;
-        let examined = match sat {
+        // An examination by what was normal once is of no use any more.
+        let examined = match sat.filter(|_| self.gate.is_closed()) {
             None if self.gate.is_closed() => None,
             None => {
                 self.network.assign(trainee.network());

@@ -5,7 +5,9 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
-use crate::model::{Activation, InPlace, Learner, ModelParams, Scope, Variant, WindowShape};
+use crate::model::{
+    Activation, InPlace, Learner, ModelParams, Scope, Variant, VqVaeParams, WindowShape,
+};
 use crate::record::Positive;
 
 /// The bound of training in event time is off.
@@ -81,6 +83,36 @@ fn who_trains_and_when_changes_no_bit() {
     assert_eq!(in_place, train(&Lazy));
     for threads in [0, 1, 3] {
         assert_eq!(in_place, train(&pool(threads)), "{threads} threads");
+    }
+}
+
+/// Networks that differ only in what their scratch memory looks like, through one thread.
+#[test]
+fn refreshes_of_different_shapes_do_not_share_memory() {
+    let pool = pool(1);
+    let shapes = [(16, 1), (8, 2), (4, 4)];
+    let kinds = [
+        (Variant::Stacked, Activation::Tanh),
+        (Variant::Stacked, Activation::Gelu),
+        (Variant::Undercomplete, Activation::Gelu),
+        (Variant::Vae, Activation::Tanh),
+        (Variant::VqVae, Activation::Tanh),
+        (Variant::Denoising, Activation::Tanh),
+    ];
+    for (variant, activation) in kinds {
+        for (rows, channels) in shapes {
+            let shape = WindowShape { rows, channels };
+            let vq_vae = VqVaeParams { groups: 1, ..VqVaeParams::default() };
+            let params = ModelParams { variant, activation, vq_vae, ..ModelParams::default() };
+            let mut learner = Learner::new(&params, shape, 5, Arc::from("test"));
+            let mut space = Workspace::new(learner.network(), 32);
+            let targets = vec![0.5; if learner.head().is_some() { channels } else { 0 }];
+            for _ in 0..3 {
+                learner.offer(ndarray::Array1::zeros(16).view(), &targets, true);
+                learner.refresh(&pool, &mut space, NOW);
+            }
+            assert_eq!(learner.version(), 8, "{variant:?} {activation:?} {channels}");
+        }
     }
 }
 

@@ -32,6 +32,11 @@ impl Anchors {
             && self.codes.is_standard_layout()
     }
 
+    /// Whether `codes` are of as many windows, and as wide.
+    pub fn has_shape_of(&self, codes: &Array2<f32>) -> bool {
+        self.codes.dim() == codes.dim() && codes.is_standard_layout()
+    }
+
     /// The rotation `(k, k)` that brings a network's codes nearest to these.
     pub fn rotation(&self, network: &Network, space: &mut Workspace) -> Option<Array2<f32>> {
         let codes = codes(network, self.windows.view(), space).mapv(f64::from);

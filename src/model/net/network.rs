@@ -94,6 +94,16 @@ impl Network {
         inputs.chain([self.cells()]).collect()
     }
 
+    /// Tells networks apart that need other scratch memory.
+    pub(in crate::model) fn memory_shape(&self) -> Vec<usize> {
+        let layer = |layer: &Dense| {
+            let (inputs, outputs) = layer.weights.dim();
+            [inputs, outputs, usize::from(layer.activation.needs_input())]
+        };
+        let layers = self.layers.iter().flat_map(layer);
+        layers.chain([self.code_layer]).chain(self.code.shape()).collect()
+    }
+
     /// Number of weights and biases.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(|layer| layer.weights.len() + layer.biases.len()).sum()

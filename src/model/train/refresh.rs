@@ -35,10 +35,8 @@ impl Refresh {
 
     /// Tells shapes apart: refreshes of one shape can use one [`Workspace`].
     pub fn shape(&self) -> Vec<usize> {
-        let network = self.trainee.network();
-        let mut shape = network.widths();
-        shape.extend([network.pairs(), self.batch]);
-        shape.extend(network.code().shape());
+        let mut shape = self.trainee.network().memory_shape();
+        shape.push(self.batch);
         shape
     }
 
