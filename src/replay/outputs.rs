@@ -8,7 +8,7 @@ use super::scores::ScoreLines;
 use super::{ReplayArgs, ReplayError, cell};
 use crate::io::{Encoder, Origin};
 use crate::record::{
-    AlertRecord, EventTime, FeatureRecord, ForecastRecord, Interval, Outbox, SeriesKey,
+    AlertRecord, EventTime, FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox, SeriesKey,
 };
 
 const FORECAST_HEADER: [&str; 11] = [
@@ -50,8 +50,8 @@ pub(super) struct Outputs {
 
 struct Features {
     out: CsvFile,
-    /// Width of the code in the header; `None` before the first line.
-    latent: Option<usize>,
+    /// Widths of the code and of what the layer on top says, as in the header; `None` before that.
+    widths: Option<[usize; 2]>,
 }
 
 impl Outputs {
@@ -75,7 +75,7 @@ impl Outputs {
             scores: csv(&args.scores)?.map(ScoreLines::new).transpose()?,
             alerts: args.alerts.as_deref().map(JsonLines::create).transpose()?,
             forecasts,
-            features: csv(&args.features)?.map(|out| Features { out, latent: None }),
+            features: csv(&args.features)?.map(|out| Features { out, widths: None }),
             number: String::new(),
         })
     }
@@ -137,13 +137,20 @@ impl Outputs {
 impl Features {
     fn write(&mut self, record: &FeatureRecord, number: &mut String) -> Result<(), ReplayError> {
         // Files of other widths than the first leave cells empty or have no column for the rest.
-        let latent = match self.latent {
-            Some(latent) => latent,
+        let (word, said): (_, &[f64]) = match &record.head {
+            Some(HeadOutput::Next(values)) => ("next", values),
+            Some(HeadOutput::Rise(values)) => ("p_rise", values),
+            None => ("", &[]),
+        };
+        let [latent, heads] = match self.widths {
+            Some(widths) => widths,
             None => {
-                let codes: Vec<String> = (0..record.z.len()).map(|i| format!("z_{i}")).collect();
-                let codes = codes.iter().map(String::as_str);
-                self.out.write(FEATURE_HEADER.into_iter().chain(codes))?;
-                *self.latent.insert(record.z.len())
+                let codes = (0..record.z.len()).map(|i| format!("z_{i}"));
+                let heads = (0..said.len()).map(|i| format!("{word}_{i}"));
+                let more: Vec<String> = codes.chain(heads).collect();
+                let header = FEATURE_HEADER.into_iter().chain(more.iter().map(String::as_str));
+                self.out.write(header)?;
+                *self.widths.insert([record.z.len(), said.len()])
             }
         };
         let mut text = |value: f64| {
@@ -165,6 +172,7 @@ impl Features {
         line.extend(
             (0..latent).map(|i| record.z.get(i).map_or(String::new(), |z| format!("{z:?}"))),
         );
+        line.extend((0..heads).map(|i| said.get(i).map_or(String::new(), |v| format!("{v:?}"))));
         self.out.write(line.iter().map(String::as_str))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use latentd::model::Variant;
 use latentd::replay::{self, ReplayArgs, ReplayError, ReplaySummary};
 use tempfile::TempDir;
 
@@ -83,6 +84,28 @@ fn each_input_row_has_its_line_and_each_alert_its_raise() {
     assert_eq!((raised, opened as u64), (opened as f64, summary.alerts));
     let fault = &scores[801..806];
     assert!(fault.iter().any(|line| line.split(',').nth(4) == Some("1")), "{fault:?}");
+}
+
+/// `--variant` runs each member of the family on the file; all of them find the fault.
+#[test]
+fn each_variant_finds_the_fault() {
+    for variant in Variant::ALL {
+        let folder = TempDir::new().expect("a folder");
+        let file = write(&folder, "wave.csv", "timestamp,value,label", &minutes(1_500));
+        let mut args = arguments(&folder, &[&file]);
+        args.features = Some(folder.path().join("features.csv"));
+        args.variant = Some(variant);
+        let summary = run(&args).expect("a good file");
+        assert_eq!(summary.windows, 1_485, "{variant:?}");
+        let scores = read(args.scores.as_ref());
+        let fault = scores[1_001..1_010].iter().any(|line| line.split(',').nth(4) == Some("1"));
+        assert!(fault, "{variant:?}: {:?}", &scores[1_000..1_008]);
+        let features = read(args.features.as_ref());
+        let last = if variant == Variant::Stacked { ",z_7,next_0" } else { ",z_6,z_7" };
+        assert!(features[0].ends_with(last), "{}", features[0]);
+        let cells = features[0].split(',').count();
+        assert!(features.iter().all(|line| line.split(',').count() == cells), "{variant:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One network that learns online, from the newest windows and a replay of older ones.
 
+mod stored;
+
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, Axis};
@@ -7,14 +9,14 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-use super::control::LinearControl;
-use super::exam::Exam;
-use super::gate::Gate;
-use super::net::Recipe;
-use super::train::{Allowance, Optimizer, Reservoir, Trainee};
-use super::{
-    Examined, GateParams, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running,
-    Started, TrainMax, Trainer, WindowShape, Workspace,
+use crate::model::control::LinearControl;
+use crate::model::exam::Exam;
+use crate::model::gate::Gate;
+use crate::model::net::Recipe;
+use crate::model::train::{Allowance, Reservoir, Trainee};
+use crate::model::{
+    Examined, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running, Started,
+    TrainMax, Trainer, WindowShape, Workspace,
 };
 use crate::record::{EventTime, raw};
 
@@ -24,7 +26,7 @@ use crate::record::{EventTime, raw};
 /// of them, the weights of the refresh that was started the last time take effect, and the next
 /// one is started. Clock, threads and batch boundaries play no part.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(try_from = "Stored")]
+#[serde(try_from = "stored::Stored")]
 pub struct Learner {
     /// Scores windows. The trainee is ahead of it by at most two refreshes.
     network: Network,
@@ -331,66 +333,5 @@ impl Learner {
     }
 }
 
-/// The stored fields of a [`Learner`], of this format and of format 1, which had no trainee: its
-/// network scored and was trained in place.
-#[derive(Deserialize)]
-struct Stored {
-    network: Network,
-    #[serde(default)]
-    adam: Option<Optimizer>,
-    #[serde(default)]
-    version: u64,
-    #[serde(default)]
-    trainee: Option<Trainee>,
-    #[serde(default)]
-    refreshed: Option<Refreshed>,
-    reservoir: Reservoir,
-    control: LinearControl,
-    #[serde(default)]
-    gate: Option<Gate>,
-    #[serde(with = "raw::f32s")]
-    fresh: Vec<f32>,
-    rng: Xoshiro256PlusPlus,
-    latent_space_id: Arc<str>,
-    width: usize,
-    windows: u64,
-    #[serde(alias = "since_step")]
-    since_refresh: u64,
-    #[serde(default)]
-    allowance: Allowance,
-}
-
-impl TryFrom<Stored> for Learner {
-    type Error = &'static str;
-
-    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
-        if stored.width == 0 {
-            return Err("a learner of windows without cells");
-        }
-        let of_format_1 = stored.adam.map(|adam| Trainee::resume(stored.network.clone(), adam));
-        let version = of_format_1.as_ref().map_or(stored.version, Trainee::steps);
-        Ok(Self {
-            network: stored.network,
-            version,
-            trainee: of_format_1.or(stored.trainee),
-            refreshed: stored.refreshed,
-            running: None,
-            reservoir: stored.reservoir,
-            control: stored.control,
-            gate: stored.gate.unwrap_or_else(|| Gate::new(&GateParams::default(), stored.width)),
-            fresh: stored.fresh,
-            rng: stored.rng,
-            latent_space_id: stored.latent_space_id,
-            width: stored.width,
-            recipe: Arc::default(),
-            pace: Pace::default(),
-            windows: stored.windows,
-            since_refresh: stored.since_refresh,
-            allowance: stored.allowance,
-        })
-    }
-}
-
 #[cfg(test)]
-#[path = "learner_tests.rs"]
 mod tests;
