@@ -297,6 +297,7 @@ fn topics_are_made_once_and_listed() {
         "dlq.made",
         "features.made",
         "forecasts.made",
+        "models.made",
         "state.made.press",
     ];
     let lines = |word: &str| -> String { names.map(|n| format!("{n}: {word}\n")).concat() };
