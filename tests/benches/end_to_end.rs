@@ -52,6 +52,7 @@ fn main() {
         ("latentd.alerts.v1", 4),
         ("latentd.features.v1", 4),
         ("latentd.forecasts.v1", 4),
+        ("latentd.models.v1", 4),
         ("latentd.dlq.v1", 4),
         ("state-0", PARTITIONS),
     ];
