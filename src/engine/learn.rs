@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 
 use super::score::{Context, Scored, Verdict};
 use super::series::{Awaiting, Series};
+use super::spec::StreamSpec;
 use crate::model::{self, Examined, HeadKind, Learner, Trainer, Workspace};
 use crate::record::{EventTime, Facts, ModelChange, ModelRecord, SeriesKey};
 
@@ -25,19 +26,27 @@ pub(super) fn learn(
     }
     series.residuals.learn(scored.x, scored.xhat);
     series.scaler.learn(&context.row.values);
-    offer(series, learner, scored.x, settled && verdict.p_value > TYPICAL);
+    let typical = settled && verdict.p_value > TYPICAL;
+    offer(context.spec, series, learner, scored.x, typical);
     learner.compare(scored.x, verdict.errors[0].powi(2));
 }
 
 /// Gives a window to the learner; if a layer on top of the code is to say something about the next
 /// one, only when that is known.
-fn offer(series: &mut Series, learner: &mut Learner, window: ArrayView1<'_, f32>, typical: bool) {
+fn offer(
+    spec: &StreamSpec,
+    series: &mut Series,
+    learner: &mut Learner,
+    window: ArrayView1<'_, f32>,
+    typical: bool,
+) {
     let Some(kind) = learner.head() else { return learner.offer(window, &[], typical) };
     let before = series.awaiting.replace(Awaiting { window: window.to_vec(), rows: series.rows });
-    let Some(before) = before.filter(|before| before.rows + series.stride == series.rows) else {
+    let stride = spec.window.stride as u64;
+    let Some(before) = before.filter(|before| before.rows + stride == series.rows) else {
         return;
     };
-    let from = window.len() - series.channels();
+    let from = window.len() - spec.channels.len();
     let newest = window.iter().zip(&before.window).skip(from);
     let targets: Vec<f32> = newest
         .map(|(next, now)| match kind {

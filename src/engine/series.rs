@@ -35,9 +35,6 @@ pub(super) struct Series {
     /// The newest window that may be learned from, if that needs the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) awaiting: Option<Awaiting>,
-    /// Rows from one window to the next.
-    #[serde(skip)]
-    pub(super) stride: u64,
 }
 
 /// A window that waits for the next one.
@@ -72,7 +69,6 @@ impl Series {
             windows: 0,
             last_row: None,
             awaiting: None,
-            stride: spec.window.stride as u64,
         }
     }
 
@@ -109,13 +105,7 @@ impl Series {
             windows: self.windows,
             last_row: self.last_row,
             awaiting: self.awaiting,
-            stride: fresh.stride,
         })
-    }
-
-    /// Number of channels.
-    pub(super) fn channels(&self) -> usize {
-        self.scaler.channels()
     }
 
     /// Rows missing between the last closed row and `start`; 0 without a grid.

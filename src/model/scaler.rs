@@ -36,11 +36,6 @@ impl Scaler {
         (self.channels.len() == fresh.channels.len()).then_some(self)
     }
 
-    /// Number of channels.
-    pub fn channels(&self) -> usize {
-        self.channels.len()
-    }
-
     /// The scaled value of channel `c`; NaN stays NaN.
     pub fn scale(&self, c: usize, value: f64) -> f32 {
         let Moments { count, mean, variance } = self.channels[c];

@@ -70,7 +70,7 @@ impl Trainer for TrainingPool {
                 Started::Running(Box::new(Ticket { slot, metrics }))
             }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                let back = slot.take_back().expect("nobody else has seen the slot");
+                let back = slot.take().expect("nobody else has seen the slot");
                 self.run_here(back, space)
             }
         }
@@ -100,7 +100,7 @@ impl Running for Ticket {
     /// With the panic of the thread that ran the refresh.
     fn finish(self: Box<Self>, space: &mut Workspace) -> crate::model::Refreshed {
         let began = Instant::now();
-        if let Some(refresh) = self.slot.take_back() {
+        if let Some(refresh) = self.slot.take() {
             let refreshed = refresh.run(space);
             self.metrics.count_refresh("shard", began.elapsed().as_secs_f64());
             return refreshed;
@@ -117,7 +117,7 @@ fn work(waiting: &Mutex<Receiver<Arc<Slot>>>, metrics: &TrainingMetrics) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(slot) = next else { return };
-        let Some(refresh) = slot.begin() else { continue };
+        let Some(refresh) = slot.take() else { continue };
         let began = Instant::now();
         let space = spaces.entry(refresh.shape()).or_insert_with(|| refresh.workspace());
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| refresh.run(space)));

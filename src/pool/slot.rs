@@ -28,13 +28,8 @@ impl Slot {
         Self { stage: Mutex::new(Stage::Waiting(refresh)), ended: Condvar::new() }
     }
 
-    /// The refresh, for a thread of the pool; `None` if the shard has taken it back.
-    pub fn begin(&self) -> Option<Refresh> {
-        self.take_back()
-    }
-
-    /// The refresh, if nobody has begun on it.
-    pub fn take_back(&self) -> Option<Refresh> {
+    /// The refresh, if nobody has begun on it: for a thread of the pool, or back to the shard.
+    pub fn take(&self) -> Option<Refresh> {
         let mut stage = self.lock();
         match std::mem::replace(&mut *stage, Stage::Taken) {
             Stage::Waiting(refresh) => Some(refresh),

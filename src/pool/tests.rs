@@ -140,7 +140,7 @@ fn a_full_queue_sends_refreshes_back_to_the_shard() {
 #[test]
 fn a_panic_in_training_is_a_panic_of_the_shard() {
     let slot = Arc::new(Slot::new(refresh()));
-    assert!(slot.begin().is_some());
+    assert!(slot.take().is_some());
     slot.end(Err(Box::new("out of luck")));
     let metrics = TrainingMetrics::register_alone(&Registry::new()).expect("a fresh registry");
     let ticket = Box::new(Ticket { slot, metrics });

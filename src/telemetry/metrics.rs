@@ -8,6 +8,7 @@ use super::shards::SEVERITIES;
 use super::{
     DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
 };
+use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
 
 /// What was built.
@@ -90,11 +91,9 @@ impl Metrics {
         }
         self.state.gone.with_label_values(&[stream]);
         for outcome in ModelChange::ALL {
-            let reasons: &[&str] = match outcome {
-                ModelChange::Promoted => &["none"],
-                _ => &["not_finite", "false_alarms", "recall", "loss"],
-            };
-            for reason in reasons {
+            let reasons = Reason::ALL.map(Reason::word);
+            let promoted = outcome == ModelChange::Promoted;
+            for reason in if promoted { &["none"][..] } else { &reasons[..] } {
                 self.models.exams.with_label_values(&[stream, outcome.word(), reason]);
             }
         }

@@ -3,6 +3,7 @@
 use prometheus::{Error, GaugeVec, IntCounterVec};
 
 use super::family::Families;
+use super::shards::{mean, set_if_some};
 use crate::record::{FaultKind, Marks, ModelChange, ModelRecord};
 
 /// Families of the models.
@@ -64,25 +65,15 @@ impl ModelMetrics {
             let labels = [stream, record.change.word(), record.reason.unwrap_or("none")];
             self.exams.with_label_values(&labels).inc();
         }
-        if records.is_empty() {
-            return;
-        }
-        let mean = |of: &dyn Fn(&ModelRecord) -> f64| {
-            let known = records.iter().map(of).filter(|v| v.is_finite());
-            let (sum, n) = known.fold((0.0, 0_u32), |(sum, n), v| (sum + v, n + 1));
-            (n > 0).then(|| sum / f64::from(n))
-        };
-        let show = |family: &GaugeVec, labels: &[&str], value: Option<f64>| {
-            if let Some(value) = value {
-                family.with_label_values(labels).set(value);
-            }
+        let known = |of: &dyn Fn(&ModelRecord) -> f64| {
+            mean(records.iter().map(of).filter(|value| value.is_finite()))
         };
         for (i, kind) in FaultKind::ALL.into_iter().enumerate() {
             let labels = [stream, kind.word()];
-            show(&self.recall, &labels, mean(&|record| in_office(record).recall[i]));
-            show(&self.delay, &labels, mean(&|record| in_office(record).delay[i]));
+            set_if_some(&self.recall, &labels, known(&|record| in_office(record).recall[i]));
+            set_if_some(&self.delay, &labels, known(&|record| in_office(record).delay[i]));
         }
-        show(&self.alignment, &[stream], mean(&|record| record.alignment_error));
+        set_if_some(&self.alignment, &[stream], known(&|record| record.alignment_error));
     }
 
     /// Shows how much of the code books is used.

@@ -188,13 +188,13 @@ impl ShardMetrics {
     }
 }
 
-fn set_if_some(family: &GaugeVec, labels: &[&str], value: Option<f64>) {
+pub(super) fn set_if_some(family: &GaugeVec, labels: &[&str], value: Option<f64>) {
     if let Some(value) = value {
         family.with_label_values(labels).set(value);
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0u64), |(sum, n), value| (sum + value, n + 1));
     (n > 0).then(|| sum / n as f64)
 }

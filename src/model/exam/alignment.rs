@@ -2,7 +2,7 @@
 //! (Schönemann, Psychometrika 31, 1966).
 
 use linfa_linalg::svd::SVD;
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Network, Workspace};
@@ -19,7 +19,7 @@ pub(in crate::model) struct Anchors {
 impl Anchors {
     /// The codes that `network` gives to `windows` `(n, d)`.
     pub fn new(network: &Network, windows: Array2<f32>, space: &mut Workspace) -> Self {
-        let codes = codes(network, windows.view(), space);
+        let codes = network.codes(windows.view(), space);
         Self { windows, codes }
     }
 
@@ -39,7 +39,7 @@ impl Anchors {
 
     /// The rotation `(k, k)` that brings a network's codes nearest to these.
     pub fn rotation(&self, network: &Network, space: &mut Workspace) -> Option<Array2<f32>> {
-        let codes = codes(network, self.windows.view(), space).mapv(f64::from);
+        let codes = network.codes(self.windows.view(), space).mapv(f64::from);
         let product = centred(&codes).t().dot(&centred(&self.codes.mapv(f64::from)));
         // Codes that are all alike have no direction.
         let size = product.iter().map(|v| v * v).sum::<f64>();
@@ -59,7 +59,7 @@ impl Anchors {
     /// Root mean squared distance of a network's codes from these, over the spread of these; and
     /// its codes.
     pub fn error(&self, network: &Network, space: &mut Workspace) -> (f64, Array2<f32>) {
-        let codes = codes(network, self.windows.view(), space);
+        let codes = network.codes(self.windows.view(), space);
         let square = |all: &Array2<f64>| all.iter().map(|v| v * v).sum::<f64>();
         let distance = square(&(&codes - &self.codes).mapv(f64::from));
         let spread = square(&centred(&self.codes.mapv(f64::from)));
@@ -71,16 +71,4 @@ impl Anchors {
 fn centred(codes: &Array2<f64>) -> Array2<f64> {
     let mean = codes.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(codes.ncols()));
     codes - &mean
-}
-
-fn codes(network: &Network, windows: ArrayView2<'_, f32>, space: &mut Workspace) -> Array2<f32> {
-    let most = space.rows_max();
-    let mut out = Array2::zeros((windows.nrows(), space.codes(0).ncols()));
-    for (start, rows) in (0..).step_by(most).zip(windows.axis_chunks_iter(Axis(0), most)) {
-        let n = rows.nrows();
-        space.windows.slice_mut(s![..n, ..]).assign(&rows);
-        network.reconstruct(space, n);
-        out.slice_mut(s![start..start + n, ..]).assign(&space.codes(n));
-    }
-    out
 }

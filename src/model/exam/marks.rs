@@ -66,15 +66,12 @@ fn residuals(
     space: &mut Workspace,
 ) -> Array2<f32> {
     let mut out = Array2::zeros(windows.dim());
-    let most = space.rows_max();
-    for (start, rows) in (0..).step_by(most).zip(windows.axis_chunks_iter(ndarray::Axis(0), most)) {
-        let n = rows.nrows();
-        space.windows.slice_mut(s![..n, ..]).assign(&rows);
-        network.reconstruct(space, n);
-        let mut out = out.slice_mut(s![start..start + n, ..]);
-        out.assign(&space.reconstructions(n));
-        out -= &rows;
-    }
+    space.in_parts(windows, |space, rows| {
+        network.reconstruct(space, rows.len());
+        let mut out = out.slice_mut(s![rows.clone(), ..]);
+        out.assign(&space.reconstructions(rows.len()));
+        out -= &space.windows(rows.len());
+    });
     out
 }
 

@@ -33,6 +33,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::NotFinite, Self::FalseAlarms, Self::Recall, Self::Loss];
+
     /// Its name in metrics and records.
     pub const fn word(self) -> &'static str {
         match self {

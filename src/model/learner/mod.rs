@@ -282,16 +282,13 @@ impl Learner {
 
     /// The examination after the next refresh, if it is time for one.
     fn next_exam(&mut self, space: &mut Workspace) -> Option<Exam> {
-        let warm = self.windows >= self.pace.warmup;
-        let step = self.pace.refresh_steps;
-        let closes = warm && self.gate.count_refresh(step) && !self.gate.has_anchors();
-        if closes {
+        if self.windows < self.pace.warmup {
+            return None;
+        }
+        if self.gate.count_refresh(self.pace.refresh_steps) && !self.gate.has_anchors() {
             // The first space begins with the network that scores when the warm-up is over.
             self.gate.begin_latent_space(&self.network, self.recipe.shape, space);
             self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
-        }
-        if !warm {
-            return None;
         }
         self.gate.next_exam(&self.network, self.recipe.shape, &mut self.rng)
     }

@@ -200,6 +200,22 @@ impl Network {
         }
     }
 
+    /// Latent codes of windows `(n, d)`, `(n, k)`: what [`Network::reconstruct`] gives, without the
+    /// decoder.
+    pub(in crate::model) fn codes(
+        &self,
+        windows: ndarray::ArrayView2<'_, f32>,
+        space: &mut Workspace,
+    ) -> ndarray::Array2<f32> {
+        let mut codes = ndarray::Array2::zeros((windows.nrows(), self.latent()));
+        space.in_parts(windows, |space, rows| {
+            space.fill_input(rows.len());
+            self.encode(space, rows.len());
+            codes.slice_mut(s![rows.clone(), ..]).assign(&space.codes(rows.len()));
+        });
+        codes
+    }
+
     /// Encodes the input; the code is complete unless it is drawn.
     pub(super) fn encode(&self, space: &mut Workspace, rows: usize) {
         (0..=self.code_layer).for_each(|layer| self.forward(layer, space, rows));

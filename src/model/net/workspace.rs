@@ -1,6 +1,8 @@
 //! Scratch memory for forward and backward passes, shared by all networks of one shape.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 
 use super::code::Code;
 use super::{DenseGradient, Network};
@@ -87,6 +89,20 @@ impl Workspace {
             spread: network.is_sampled().then(|| columns(cells)),
             encoder: network.encoder().len(),
             layers: 2 * network.encoder().len(),
+        }
+    }
+
+    /// Puts windows `(n, d)` in, as many at a time as it holds; `each` is told which ones.
+    pub(in crate::model) fn in_parts(
+        &mut self,
+        windows: ArrayView2<'_, f32>,
+        mut each: impl FnMut(&mut Self, Range<usize>),
+    ) {
+        let most = self.rows_max();
+        for (from, rows) in (0..).step_by(most).zip(windows.axis_chunks_iter(Axis(0), most)) {
+            let n = rows.nrows();
+            self.windows.slice_mut(s![..n, ..]).assign(&rows);
+            each(self, from..from + n);
         }
     }
 

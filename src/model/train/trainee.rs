@@ -79,14 +79,8 @@ impl Trainee {
         if book.is_started() {
             return;
         }
-        let mut codes = Vec::new();
-        for rows in windows.axis_chunks_iter(ndarray::Axis(0), space.rows_max()) {
-            let n = rows.nrows();
-            space.windows.slice_mut(s![..n, ..]).assign(&rows);
-            // A book that has not started lets codes pass as they are.
-            self.network.reconstruct(space, n);
-            codes.extend(space.codes(n).iter().copied());
-        }
+        // A book that has not started lets codes pass as they are.
+        let codes = self.network.codes(windows, space).into_raw_vec_and_offset().0;
         let Code::Quantised(book) = self.network.code_mut() else { return };
         let part = book.part();
         if let Ok(parts) = Array2::from_shape_vec((codes.len() / part, part), codes) {
