@@ -10,25 +10,27 @@
 //! | 0 | [`record`] | the vocabulary: event time, records in, outputs and facts out |
 //! | 1 | [`window`] | event-time order: watermark, rows, windows |
 //! | 1 | [`model`] | scaler, network, Adam, reservoir |
-//! | 1 | [`detect`] | calibration, threshold, life of an alert, attribution |
+//! | 1 | [`alert`] | threshold under a budget, life of an alert |
 //! | 1 | [`forecast`] | ridge heads, intervals, live skill |
-//! | 2 | [`engine`] | the shard: all state of one input partition |
+//! | 2 | [`detect`] | how unusual a row is in its own past, and why |
+//! | 3 | [`engine`] | the shard: all state of one input partition |
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
 //! | 2 | [`sim`] | a plant and shops with faults whose truth is known |
-//! | 3 | [`io`] | bytes in and out: Kafka and its transactions, state topics, codecs |
-//! | 3 | [`pool`] | threads that train beside the scoring |
-//! | 3 | [`web`] | HTTP: metrics, probes, the state of the streams |
-//! | 4 | [`config`] | settings: defaults, file, environment, checks |
-//! | 5 | [`daemon`] | the loop: read, score, deliver; restore, snapshots; shutdown |
-//! | 5 | [`replay`] | files through the same engine: backtests |
-//! | 6 | [`demo`] | everything on one machine with no set-up |
-//! | 7 | [`cli`] | arguments in, an exit code out |
+//! | 4 | [`io`] | bytes in and out: Kafka and its transactions, state topics, codecs |
+//! | 4 | [`pool`] | threads that train beside the scoring |
+//! | 4 | [`web`] | HTTP: metrics, probes, the state of the streams |
+//! | 5 | [`config`] | settings: defaults, file, environment, checks |
+//! | 6 | [`daemon`] | the loop: read, score, deliver; restore, snapshots; shutdown |
+//! | 6 | [`replay`] | files through the same engine: backtests |
+//! | 7 | [`demo`] | everything on one machine with no set-up |
+//! | 8 | [`cli`] | arguments in, an exit code out |
 //!
 //! # What is absent
 //!
 //! Everything up to `engine` does no I/O, reads no clock, spawns nothing, logs nothing, and takes
 //! its random numbers from a configured seed: equal records give equal bits.
 
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::AlertParams;
+use crate::alert::AlertParams;
 use crate::forecast::NonNegative;
 use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
 use crate::model::ModelParams;

@@ -3,7 +3,7 @@
 use super::ids;
 use super::score::{Context, Scored, Verdict};
 use super::series::Series;
-use crate::detect::{AlertParams, DetectionDirection, Firing, Transition};
+use crate::alert::{AlertParams, DetectionDirection, Firing, Transition};
 use crate::record::{AlertChange, AlertRecord, Contribution, Direction, SeriesKey};
 use crate::window::ClosedRow;
 

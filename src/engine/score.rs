@@ -7,7 +7,7 @@ use super::learn::{count_and_train, learn, model_record};
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
-use crate::detect::{Firing, Observation, Transition};
+use crate::alert::{Firing, Observation, Transition};
 use crate::model::{HeadKind, Learner, Scope, Workspace};
 use crate::record::{
     Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::StreamSpec;
-use crate::detect::{AlertState, Budget, Residuals, Tail, Threshold};
+use crate::alert::{AlertState, Budget, Threshold};
+use crate::detect::{Residuals, Tail};
 use crate::forecast::Forecaster;
 use crate::model::{Learner, Scaler};
 use crate::record::{EventTime, SeriesKey, Step};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::detect::AlertParams;
+use crate::alert::AlertParams;
 use crate::forecast::ForecastParams;
 use crate::model::{ModelParams, WindowShape};
 use crate::window::{RowParams, WindowParams};

@@ -33,7 +33,7 @@ mod train;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};
 pub use learner::Learner;
-pub use net::{Network, Workspace};
+pub use net::{Mlp, MlpShape, MlpSpace, Network, Workspace};
 pub use params::{
     Activation, DenoisingParams, GateParams, HeadKind, Loss, ModelParams, OptimizerKind,
     OptimizerParams, ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity, StackedParams,

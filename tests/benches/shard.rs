@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentd::detect::{AlertParams, Budget, DetectionDirection};
+use latentd::alert::{AlertParams, Budget, DetectionDirection};
 use latentd::engine::{Shard, StreamSpec};
 use latentd::model::{Activation, ModelParams, Scope, Variant};
 use latentd::record::{EventTime, Fraction, Millis, Outbox, Positive, RecordRef, Step};

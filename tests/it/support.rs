@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentd::detect::{AlertParams, Budget, DetectionDirection};
+use latentd::alert::{AlertParams, Budget, DetectionDirection};
 use latentd::engine::{Shard, StreamSpec};
 use latentd::forecast::{ForecastParams, NonNegative};
 use latentd::model::{Activation, GateParams, ModelParams, Scope, Variant, VqVaeParams};

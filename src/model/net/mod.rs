@@ -4,7 +4,8 @@
 //! what lies between encoder and decoder is the `code`: plain, a Gaussian (`gaussian`), or a choice
 //! from a book (`codebook`). `loss` says what errors cost, `gradient` runs backwards, `pretrain`
 //! does so for one pair of layers, `corruption` is what a denoising network has to undo. `recipe`
-//! says how to train, `workspace` holds all intermediate numbers.
+//! says how to train, `workspace` holds all intermediate numbers. `mlp` is a plain network whose loss is
+//! the caller's: the detectors are made of it.
 
 mod activation;
 mod code;
@@ -15,6 +16,7 @@ mod gaussian;
 mod gradient;
 mod kernel;
 mod loss;
+mod mlp;
 mod network;
 mod pretrain;
 mod recipe;
@@ -24,6 +26,7 @@ pub(super) use code::Code;
 pub(super) use dense::{Dense, DenseGradient, rotate_layer};
 pub(super) use gradient::Losses;
 pub(super) use kernel::ARCH;
+pub use mlp::{Mlp, MlpShape, MlpSpace};
 pub use network::Network;
 pub(super) use recipe::{Kind, Recipe};
 pub use workspace::Workspace;

@@ -8,7 +8,7 @@ mod reservoir;
 mod trainee;
 
 pub(super) use allowance::Allowance;
-pub(super) use optimizer::Optimizer;
+pub(super) use optimizer::{Optimizer, Step};
 pub use refresh::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
 pub(super) use reservoir::Reservoir;
 pub(super) use trainee::Trainee;

@@ -114,5 +114,5 @@ fn severity(params: &AlertParams, anomaly_score: f64) -> Severity {
 }
 
 #[cfg(test)]
-#[path = "alert_tests.rs"]
+#[path = "life_tests.rs"]
 mod tests;

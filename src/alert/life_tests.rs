@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::detect::{Budget, DetectionDirection};
+use crate::alert::{Budget, DetectionDirection};
 use crate::record::{Fraction, Millis, Positive};
 
 fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> AlertParams {
