@@ -12,6 +12,8 @@ pub struct Observation {
     pub anomaly_score: f64,
     /// Whether direction and smallest deviation allow an alert to open on this row.
     pub eligible: bool,
+    /// Whether the alert may become normal by lasting.
+    pub may_accept: bool,
     /// End of the window.
     pub time: EventTime,
 }
@@ -57,6 +59,13 @@ impl AlertState {
         self.firing.as_ref()
     }
 
+    /// Ends the open alert by the word of a person. Returns it as it ended.
+    pub fn end(&mut self) -> Option<Firing> {
+        let firing = self.firing.as_mut()?;
+        firing.sequence += 1;
+        self.firing.take()
+    }
+
     /// Takes a row. On `Closed` and `Accepted` the alert is returned as it ended.
     pub fn step(&mut self, params: &AlertParams, row: Observation) -> (Transition, Option<Firing>) {
         match self.firing.as_mut() {
@@ -92,7 +101,7 @@ impl Firing {
         self.calm = if calm { self.calm + 1 } else { 0 };
         let transition = if self.calm >= params.keep_firing_for {
             Transition::Closed
-        } else if self.rows >= params.accept_after {
+        } else if self.rows >= params.accept_after && row.may_accept {
             Transition::Accepted
         } else if self.severity < severity(params, row.anomaly_score) {
             self.severity = Severity::Critical;

@@ -27,6 +27,7 @@ fn run(params: &AlertParams, scores: &[f64]) -> Vec<Transition> {
     let row = |(i, score): (usize, &f64)| Observation {
         anomaly_score: *score,
         eligible: true,
+        may_accept: true,
         time: EventTime::from_millis(i as i64),
     };
     scores.iter().enumerate().map(|r| state.step(params, row(r)).0).collect()
@@ -58,7 +59,7 @@ proptest! {
         let mut state = AlertState::default();
         let (mut open, mut sequence) = (false, 0);
         for (i, anomaly_score) in scores.into_iter().enumerate() {
-            let row = Observation { anomaly_score, eligible: true, time: EventTime::from_millis(i as i64) };
+            let row = Observation { anomaly_score, eligible: true, may_accept: true, time: EventTime::from_millis(i as i64) };
             let (transition, alert) = state.step(&params, row);
             match transition {
                 Transition::Opened => {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::DemoArgs;
 use crate::io::version_text;
+use crate::record::Verdict;
 use crate::replay::ReplayArgs;
 use crate::telemetry::LogFormat;
 
@@ -58,6 +59,8 @@ pub(super) enum Command {
     Topics(TopicsArgs),
     /// Look at the stored state of the streams, and check it.
     State(StateArgs),
+    /// Say what an alert was: a fault, no fault, expected, or the new normal.
+    Feedback(FeedbackArgs),
     /// Run files through the same engine, without a broker: a backtest.
     Replay(Box<ReplayArgs>),
     /// Simulate a plant and shops and watch latentd work on them; needs no set-up.
@@ -79,6 +82,29 @@ pub(super) struct RunArgs {
     /// Drop the stored state of this stream and learn anew; may be given several times.
     #[arg(long, value_name = "STREAM")]
     pub reset_state: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FeedbackArgs {
+    /// Id of the alert, as in its records: a-5f0c9e2b71d4
+    #[arg(value_name = "ALERT-ID")]
+    pub alert_id: String,
+
+    /// true_positive (a fault: never learned), false_positive (learned as calm), expected (known, not
+    /// to be learned) or new_normal (what lasts now is normal from now on)
+    #[arg(value_name = "VERDICT")]
+    pub verdict: Verdict,
+
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
 }
 
 #[derive(Debug, Args)]

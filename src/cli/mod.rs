@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod feedback;
 mod replay;
 mod run;
 mod state;
@@ -41,6 +42,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Check(args) => run::check(&args),
         Command::Topics(args) => topics::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(args).map_err(Failure::failed),
     }

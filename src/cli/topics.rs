@@ -76,13 +76,20 @@ fn state_topics(settings: &Settings, partitions: usize) -> Result<Vec<TopicSpec>
     Ok(settings.stream.iter().map(spec).collect())
 }
 
-/// Each output topic once: several kinds of output may share one.
+/// Each topic beside the inputs once: several kinds of output may share one.
 fn output_topics(settings: &Settings) -> BTreeSet<&str> {
     let topics = &settings.topics;
-    [&topics.alerts, &topics.features, &topics.forecasts, &topics.models, &topics.dlq]
-        .into_iter()
-        .map(String::as_str)
-        .collect()
+    [
+        &topics.alerts,
+        &topics.features,
+        &topics.forecasts,
+        &topics.models,
+        &topics.feedback,
+        &topics.dlq,
+    ]
+    .into_iter()
+    .map(String::as_str)
+    .collect()
 }
 
 /// Prints a line. A reader that has closed the pipe has seen enough.

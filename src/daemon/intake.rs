@@ -1,6 +1,6 @@
 //! From messages to the outputs of a batch: which shard a message belongs to, what becomes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -10,9 +10,12 @@ use super::partition::{DeadLetter, Partition};
 use super::restore::Restored;
 use super::stream::Stream;
 use super::{Clock, DaemonError, RunReport};
-use crate::io::{Bounds, LogEvent, MessageRef, Origin, Part, Place, dead_letter};
-use crate::record::Placement;
+use crate::io::{Bounds, LogEvent, MessageRef, Origin, Part, Place, dead_letter, feedback};
+use crate::record::{Feedback, Placement};
 use crate::telemetry::{Metrics, PartitionLabels};
+
+/// Verdicts kept for partitions that are yet to come.
+const FEEDBACK_MAX: usize = 10_000;
 
 /// The streams, their topics, and the partitions that this process owns.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ pub(super) struct Intake {
     /// Their position is not part of the log any more.
     gone: Vec<(Place, Bounds)>,
     epochs: u64,
+    /// Verdicts, oldest first, for partitions that are yet to come.
+    feedback: VecDeque<Feedback>,
+    /// Number of the first of them.
+    feedback_first: u64,
 }
 
 /// Where refused records go.
@@ -68,6 +75,8 @@ impl Intake {
             leaving: Vec::new(),
             gone: Vec::new(),
             epochs: 0,
+            feedback: VecDeque::new(),
+            feedback_first: 0,
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
@@ -223,6 +232,31 @@ impl Intake {
                 partition.lag = lag.iter().find(of_this).map(|(_, _, lag)| *lag);
                 partition.close_idle(self.streams[*stream].idle_timeout, now);
             }
+        }
+    }
+
+    /// Takes note of a verdict; one that cannot be read is told and passed over.
+    pub fn take_feedback(&mut self, message: &MessageRef<'_>) {
+        match feedback(message) {
+            Ok(feedback) => {
+                if self.feedback.len() >= FEEDBACK_MAX {
+                    self.feedback.pop_front();
+                    self.feedback_first += 1;
+                }
+                self.feedback.push_back(feedback);
+            }
+            Err(fault) => {
+                self.metrics.state.count_feedback_refused();
+                tracing::warn!("feedback is passed over: {fault}");
+            }
+        }
+    }
+
+    /// Lets every partition hear the verdicts that it has not heard yet.
+    pub fn decide(&mut self) {
+        let Self { topics, feedback, feedback_first, .. } = self;
+        for partition in topics.iter_mut().flat_map(|topic| topic.partitions.values_mut()) {
+            partition.hear(feedback, *feedback_first);
         }
     }
 

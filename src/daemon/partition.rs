@@ -7,7 +7,7 @@ use super::restore::Restored;
 use crate::engine::{Shard, ShardStatus};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, OutMessage};
-use crate::record::{EventTime, Millis, Outbox, Placement, RecordRef};
+use crate::record::{Decided, EventTime, Feedback, Millis, Outbox, Placement, RecordRef};
 
 /// A dead letter on its way, with the `reason` label of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,8 @@ pub(super) struct Partition {
     pub oldest_ms: Option<i64>,
     pub lag: Option<i64>,
     silence: Silence,
+    /// Verdicts heard so far.
+    heard: u64,
 }
 
 /// Whether what the shard says is news.
@@ -99,6 +101,7 @@ impl Partition {
             oldest_ms: None,
             lag: None,
             silence: Silence::begin(now),
+            heard: 0,
         };
         partition.catch_up(start);
         partition
@@ -129,8 +132,11 @@ impl Partition {
     fn catch_up(&mut self, offset: i64) {
         let Stage::Silent { until, journal } = &mut self.stage else { return };
         while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
-            match entry.kind {
-                JournalKind::CloseUntil { time } => self.shard.close_until(time, &mut self.outbox),
+            match &entry.kind {
+                JournalKind::CloseUntil { time } => self.shard.close_until(*time, &mut self.outbox),
+                JournalKind::Decide(feedback) => {
+                    self.shard.decide(feedback, &mut self.outbox);
+                }
             }
             journal.pop_front();
         }
@@ -191,6 +197,24 @@ impl Partition {
             self.journal.push(self.writer.journal(entry));
             self.unsaved = true;
         }
+    }
+
+    /// Puts verdicts into effect, unless the past is not caught up with yet; the first of `all` is
+    /// number `first`. People are no part of the log: what they did is journalled.
+    pub fn hear(&mut self, all: &VecDeque<Feedback>, first: u64) {
+        let Some(next_offset) = self.next_offset.filter(|_| !self.is_silent()) else { return };
+        let from = usize::try_from(self.heard.saturating_sub(first)).unwrap_or(usize::MAX);
+        for feedback in all.iter().skip(from) {
+            let decided = self.shard.decide(feedback, &mut self.outbox);
+            if let Decided::Applied { entity, learned, dropped } = decided {
+                let verdict = feedback.verdict.word();
+                tracing::info!(%entity, verdict, alert = feedback.alert_id, learned, dropped, "verdict");
+                let kind = JournalKind::Decide(feedback.clone());
+                self.journal.push(self.writer.journal(JournalEntry { next_offset, kind }));
+                self.unsaved = true;
+            }
+        }
+        self.heard = first + all.len() as u64;
     }
 
     /// Silence moves the watermark.

@@ -39,6 +39,8 @@ pub(super) struct Pipeline<L> {
     pub intake: Intake,
     pub pace: Pace,
     pub policy: Policy,
+    /// Where verdicts are read.
+    pub feedback_topic: String,
     pub clock: Clock,
     pub shutdown: Shutdown,
     pub metrics: Metrics,
@@ -84,6 +86,7 @@ impl<L: Log> Pipeline<L> {
         if upkeep {
             let lag = self.log.lag();
             self.intake.close_idle(&lag, read);
+            self.hear()?;
         }
         let batch = self.collect(false);
         let scored = self.clock.steady();
@@ -100,6 +103,16 @@ impl<L: Log> Pipeline<L> {
             self.publish();
             self.upkeep_at = read + UPKEEP_EVERY;
         }
+        Ok(())
+    }
+
+    /// Puts into effect what people have said.
+    fn hear(&mut self) -> Result<(), DaemonError> {
+        let Self { log, intake, feedback_topic, .. } = self;
+        let topics = [feedback_topic.as_str()];
+        log.poll_inbox(&topics, &mut |message| intake.take_feedback(&message))
+            .map_err(DaemonError::Poll)?;
+        intake.decide();
         Ok(())
     }
 

@@ -54,5 +54,6 @@ impl Stream {
         into.extend(outbox.features.iter().map(|record| encoder.features(record, origin)));
         into.extend(outbox.forecasts.iter().map(|record| encoder.forecast(record, origin)));
         into.extend(outbox.models.iter().map(|record| encoder.model(record, origin)));
+        into.extend(outbox.drifts.iter().map(|record| encoder.drift(record, origin)));
     }
 }

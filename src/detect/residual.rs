@@ -104,13 +104,13 @@ impl Residuals {
         })
     }
 
-    /// Takes the newest row of a window into the usual sizes.
-    pub fn learn(&mut self, x: ArrayView1<'_, f32>, xhat: ArrayView1<'_, f32>) {
+    /// Takes the newest row of a window and its reconstruction, one value a channel, into the usual
+    /// sizes.
+    pub fn learn(&mut self, x: &[f32], xhat: &[f32]) {
         self.rows = self.rows.saturating_add(1);
         let rate = (1.0 / self.rows as f32).max(1.0 / MEMORY_ROWS);
-        let newest = x.len() - self.scales.len();
-        for (c, scale) in self.scales.iter_mut().enumerate() {
-            let size = (x[newest + c] - xhat[newest + c]).abs();
+        for ((scale, x), xhat) in self.scales.iter_mut().zip(x).zip(xhat) {
+            let size = (x - xhat).abs();
             if !size.is_nan() {
                 // A single spike must not widen the band it will be judged by.
                 let bounded =
@@ -142,7 +142,7 @@ mod tests {
         let xhat = Array1::zeros(4);
         for i in 0..200 {
             let size = if i % 2 == 0 { 0.1 } else { -0.1 };
-            residuals.learn(array![0.0, 0.0, size, 5.0 * size].view(), xhat.view());
+            residuals.learn(&[size, 5.0 * size], &[0.0, 0.0]);
         }
         let x = array![0.1, 0.5, 1.0, 0.5];
         let parts: Vec<_> = residuals.explain(x.view(), xhat.view()).collect();

@@ -1,62 +1,11 @@
-//! What is learned from a calm row, and what training leads to.
+//! What training leads to.
 
-use ndarray::ArrayView1;
-
-use super::score::{Context, Scored, Verdict};
-use super::series::{Awaiting, Series};
-use super::spec::StreamSpec;
-use crate::model::{self, Examined, HeadKind, Learner, Trainer, Workspace};
-use crate::record::{EventTime, Facts, ModelChange, ModelRecord, SeriesKey};
-
-/// Windows with a smaller p-value are not what others are compared with.
-const TYPICAL: f64 = 0.05;
-
-/// Takes a calm row into everything that says what calm is.
-pub(super) fn learn(
-    series: &mut Series,
-    learner: &mut Learner,
-    context: &Context<'_>,
-    scored: Scored<'_>,
-    verdict: &Verdict,
-) {
-    // Errors of an untrained network say nothing about the trained one.
-    let settled = 2 * series.windows > u64::from(context.spec.model.warmup);
-    if settled {
-        series.tails.iter_mut().zip(verdict.errors).for_each(|(tail, e)| tail.learn(e));
-    }
-    series.residuals.learn(scored.x, scored.xhat);
-    series.scaler.learn(&context.row.values);
-    let typical = settled && verdict.p_value > TYPICAL;
-    offer(context.spec, series, learner, scored.x, typical);
-    learner.compare(scored.x, verdict.errors[0].powi(2));
-}
-
-/// Gives a window to the learner; if a layer on top of the code is to say something about the next
-/// one, only when that is known.
-fn offer(
-    spec: &StreamSpec,
-    series: &mut Series,
-    learner: &mut Learner,
-    window: ArrayView1<'_, f32>,
-    typical: bool,
-) {
-    let Some(kind) = learner.head() else { return learner.offer(window, &[], typical) };
-    let before = series.awaiting.replace(Awaiting { window: window.to_vec(), rows: series.rows });
-    let stride = spec.window.stride as u64;
-    let Some(before) = before.filter(|before| before.rows + stride == series.rows) else {
-        return;
-    };
-    let from = window.len() - spec.channels.len();
-    let newest = window.iter().zip(&before.window).skip(from);
-    let targets: Vec<f32> = newest
-        .map(|(next, now)| match kind {
-            HeadKind::Logistic if next.is_nan() || now.is_nan() => f32::NAN,
-            HeadKind::Logistic => f32::from(u8::from(next > now)),
-            HeadKind::Linear | HeadKind::None => *next,
-        })
-        .collect();
-    learner.offer(before.window.as_slice().into(), &targets, typical);
-}
+use super::score::Context;
+use super::series::Series;
+use crate::model::{self, Drifted, Examined, Learner, Scope, Trainer, Workspace};
+use crate::record::{
+    DriftAction, DriftRecord, EventTime, Facts, ModelChange, ModelRecord, Outbox, SeriesKey,
+};
 
 /// Counts a window and takes a refresh if one is due; what an examination led to.
 pub(super) fn count_and_train(
@@ -76,6 +25,42 @@ pub(super) fn count_and_train(
     facts.train_loss_sum += outcome.loss_sum;
     facts.train_diverged += outcome.diverged;
     examined
+}
+
+/// Compares a scored window with the past of its network; what has drifted is told, and followed up.
+pub(super) fn watch_drift(
+    context: &Context<'_>,
+    series: &mut Series,
+    learner: &mut Learner,
+    (newest, code, error): (&[f32], &[f32], f64),
+    out: &mut Outbox,
+) {
+    let drifted = learner.watch(newest, code, error);
+    if drifted.is_empty() {
+        return;
+    }
+    let action = context.spec.model.drift.action;
+    let own = context.spec.model.scope == Scope::Series;
+    for Drifted { level, part, before, after } in drifted {
+        out.facts.drifts[level as usize] += 1;
+        out.drifts.push(DriftRecord {
+            entity: own.then(|| series.key.clone()),
+            at: context.span.end,
+            level,
+            part,
+            before,
+            after,
+            action,
+            model_version: context.model_version,
+            offset: context.evidence.to_offset,
+        });
+    }
+    match action {
+        DriftAction::None => {}
+        DriftAction::Refresh => learner.forget_past(),
+        DriftAction::Reset if own => series.accept_new_normal(context.spec, learner),
+        DriftAction::Reset => learner.accept_new_normal(),
+    }
 }
 
 /// The record of an examination.

@@ -2,8 +2,9 @@
 //!
 //! [`Shard::push`] puts a record into an open row (`shard`). A row that the watermark passes is
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
-//! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`),
-//! learning (`learn`), latent features, forecast.
+//! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`), learning
+//! (`lesson`, `learn`), latent features, forecast. What a series at fault would teach waits in
+//! `quarantine` for a verdict (`decide`).
 //!
 //! # Invariants
 //!
@@ -11,9 +12,12 @@
 //! - While the alert of a series fires, nothing that says what calm is learns from the series.
 //! - Batch boundaries and calls of [`Shard::settle`] change no output and no weight.
 
+mod decide;
 mod explain;
 mod ids;
 mod learn;
+mod lesson;
+mod quarantine;
 mod score;
 mod series;
 mod shard;

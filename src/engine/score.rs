@@ -3,12 +3,13 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::explain::{alert_record, contributions, is_eligible};
-use super::learn::{count_and_train, learn, model_record};
+use super::learn::{count_and_train, model_record, watch_drift};
+use super::lesson::Lesson;
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
 use crate::alert::{Firing, Observation, Transition};
-use crate::model::{HeadKind, Learner, Scope, Workspace};
+use crate::model::{HeadKind, Learner, Workspace};
 use crate::record::{
     Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,
     HeadOutput, Millis, Outbox, RowScore, Severity, Step, WindowSpan,
@@ -90,7 +91,7 @@ impl Shard {
         }
         let is_own = own.is_some();
         if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
-            let context = context(spec, series, learner, &pending.row, *partition);
+            let context = context(spec, series, learner.version(), &pending.row, *partition);
             match pending.slot {
                 Some(slot) => {
                     let scored = Scored::new(space, windows, slot);
@@ -111,10 +112,10 @@ impl Shard {
     }
 }
 
-fn context<'a>(
+pub(super) fn context<'a>(
     spec: &'a StreamSpec,
     series: &Series,
-    learner: &Learner,
+    model_version: u64,
     row: &'a ClosedRow,
     partition: i32,
 ) -> Context<'a> {
@@ -130,7 +131,7 @@ fn context<'a>(
             completeness: series.ring.completeness(),
         },
         evidence: Evidence { partition, from_offset, to_offset },
-        model_version: learner.version(),
+        model_version,
     }
 }
 
@@ -158,17 +159,20 @@ fn finish_window(
     let explained = verdict.anomaly_score >= 1.0 || was_firing || out.keep_rows;
     let channels = if explained { contributions(series, context.row, scored) } else { Vec::new() };
     let transition = step_alert(context, series, &verdict, &channels, out);
-    if series.alert.firing().is_none() {
-        learn(series, learner, context, scored, &verdict);
-    } else {
-        out.facts.windows_quarantined += 1;
+    let lesson = lesson(context, series, scored, &verdict);
+    match series.alert.firing().map(|firing| firing.starts_at) {
+        None => lesson.take_in(context.spec, series, learner),
+        Some(because) => {
+            series.quarantine.hold(because, lesson);
+            out.facts.windows_quarantined += 1;
+        }
     }
     if transition == Transition::Accepted {
-        series.accept_new_normal(context.spec);
-        // A shared network goes on: to the other series nothing has happened.
-        if context.spec.model.scope == Scope::Series {
-            learner.accept_new_normal();
-        }
+        series.accept_new_normal(context.spec, learner);
+    }
+    let newest = scored.x.len() - context.spec.channels.len();
+    if let (Some(x), Some(z)) = (scored.x.as_slice(), scored.z.as_slice()) {
+        watch_drift(context, series, learner, (&x[newest..], z, verdict.errors[0].powi(2)), out);
     }
     emit_features(context, series, learner, scored, &verdict, out);
     forecast(context, series, scored.z.as_slice(), out);
@@ -185,6 +189,18 @@ fn finish_window(
         });
     }
     verdict.errors[0].powi(2)
+}
+
+fn lesson(context: &Context<'_>, series: &Series, scored: Scored<'_>, verdict: &Verdict) -> Lesson {
+    let newest = scored.xhat.len() - context.spec.channels.len();
+    Lesson {
+        values: context.row.values.to_vec(),
+        window: scored.x.to_vec(),
+        xhat: scored.xhat.iter().skip(newest).copied().collect(),
+        errors: verdict.errors,
+        p_value: verdict.p_value,
+        rows: series.rows,
+    }
 }
 
 /// A row without a window: the series is younger than one, or too little was observed.
@@ -242,11 +258,16 @@ fn step_alert(
     let observation = Observation {
         anomaly_score: verdict.anomaly_score,
         eligible: is_eligible(&context.spec.alert, channels),
+        may_accept: !series
+            .alert
+            .firing()
+            .is_some_and(|open| series.cases.is_fault(open.starts_at)),
         time: context.span.end,
     };
     let (transition, alert) = series.alert.step(&context.spec.alert, observation);
     if transition == Transition::Opened {
         series.threshold.spend();
+        series.cases.open(context.span.end);
     }
     if let (true, Some(alert)) = (transition != Transition::None, alert) {
         count_alert(&mut out.facts, transition, &alert);

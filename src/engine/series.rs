@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::StreamSpec;
+use super::decide::Cases;
+use super::quarantine::Quarantine;
 use crate::alert::{AlertState, Budget, Threshold};
 use crate::detect::{Residuals, Tail};
 use crate::forecast::Forecaster;
-use crate::model::{Learner, Scaler};
+use crate::model::{Learner, Scaler, Scope};
 use crate::record::{EventTime, SeriesKey, Step};
 use crate::window::{ClosedRow, OpenRows, RowMark, WindowRing};
 
@@ -36,6 +38,12 @@ pub(super) struct Series {
     /// The newest window that may be learned from, if that needs the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) awaiting: Option<Awaiting>,
+    /// What the open or the last alert has kept from being learned.
+    #[serde(default)]
+    pub(super) quarantine: Quarantine,
+    /// The newest alerts.
+    #[serde(default)]
+    pub(super) cases: Cases,
 }
 
 /// A window that waits for the next one.
@@ -70,6 +78,8 @@ impl Series {
             windows: 0,
             last_row: None,
             awaiting: None,
+            quarantine: Quarantine::default(),
+            cases: Cases::default(),
         }
     }
 
@@ -84,7 +94,8 @@ impl Series {
         let awaits = |a: &Awaiting| a.window.len() == spec.shape().cells();
         let sound = self.open.fits(spec.channels.len())
             && forecasters.len() == targets
-            && self.awaiting.as_ref().is_none_or(awaits);
+            && self.awaiting.as_ref().is_none_or(awaits)
+            && self.quarantine.fits(spec);
         sound.then_some(())?;
         Some(Self {
             key: self.key,
@@ -106,6 +117,8 @@ impl Series {
             windows: self.windows,
             last_row: self.last_row,
             awaiting: self.awaiting,
+            quarantine: self.quarantine,
+            cases: self.cases,
         })
     }
 
@@ -155,12 +168,17 @@ impl Series {
     }
 
     /// What lasted is normal from now on: learn it from the start, raising nothing meanwhile.
-    pub(super) fn accept_new_normal(&mut self, spec: &StreamSpec) {
+    ///
+    /// A shared network goes on: to the other series nothing has happened.
+    pub(super) fn accept_new_normal(&mut self, spec: &StreamSpec, learner: &mut Learner) {
         self.scaler.restart();
         self.residuals.restart();
         let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());
         self.tails = [tail.clone(), tail];
         self.windows = 0;
+        if spec.model.scope == Scope::Series {
+            learner.accept_new_normal();
+        }
     }
 }
 

@@ -193,6 +193,18 @@ pub trait Log {
     /// [`IoError`] for faults that the client cannot mend by itself.
     fn release(&mut self, partitions: &[Place]) -> Result<(), IoError>;
 
+    /// Hands over what has come in topics that every consumer reads whole, from the beginning and
+    /// without a group: once each. Waits for nothing; topics that do not exist are no fault.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] for faults that the client cannot mend by itself.
+    fn poll_inbox(
+        &mut self,
+        topics: &[&str],
+        each: &mut dyn FnMut(MessageRef<'_>),
+    ) -> Result<(), IoError>;
+
     /// Records between the position and the end, per started partition (topic, partition, lag).
     fn lag(&mut self) -> Vec<(String, i32, i64)>;
 

@@ -11,6 +11,7 @@ pub mod kafka;
 mod laws;
 mod log;
 pub mod memory;
+mod notice;
 mod params;
 pub mod snapshot;
 pub mod topics;
@@ -19,9 +20,10 @@ pub use decode::{DecodeError, Decoder, InputError, timestamp};
 pub use dlq::dead_letter;
 pub use encode::{Encoder, Origin};
 pub use error::IoError;
-pub use kafka::{KafkaLog, PartitionReader, version_text};
+pub use kafka::{KafkaLog, PartitionReader, version_text, write_one};
 pub use log::{Bounds, DeliverError, Log, LogEvent, MessageRef, OutMessage, Part, Place, StateRef};
 pub use memory::{DeliverFault, MemoryBroker, MemoryLog, StoredRecord};
+pub use notice::feedback;
 pub use params::{
     ChannelParams, Delivery, EntitySource, InputParams, KafkaParams, OffsetReset, TimestampFormat,
     TimestampSource, TopicNames,

@@ -76,6 +76,8 @@ pub struct TopicNames {
     pub forecasts: String,
     /// Examinations of models.
     pub models: String,
+    /// Verdicts on alerts: read, not written.
+    pub feedback: String,
     /// Dead letters.
     pub dlq: String,
     /// State of the shards, one compacted topic a stream; `{stream}` is its name.

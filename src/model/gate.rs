@@ -93,6 +93,11 @@ impl Gate {
         self.rejections = 0;
     }
 
+    /// Makes the next examination due at once.
+    pub fn hurry(&mut self) {
+        self.since_exam = u64::from(self.params.every);
+    }
+
     /// Whether weights reach the scoring only through an examination.
     pub fn is_closed(&self) -> bool {
         self.params.every > 0 && self.anchors.is_some()

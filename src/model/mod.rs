@@ -21,6 +21,7 @@
 //! - Every weight is finite: a step that would store NaN is refused with [`ModelError::Diverged`].
 
 mod control;
+mod drift;
 mod error;
 mod exam;
 mod gate;
@@ -30,14 +31,15 @@ mod params;
 mod scaler;
 mod train;
 
+pub use drift::Drifted;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};
 pub use learner::Learner;
 pub use net::{Mlp, MlpShape, MlpSpace, Network, Workspace};
 pub use params::{
-    Activation, DenoisingParams, GateParams, HeadKind, Loss, ModelParams, OptimizerKind,
-    OptimizerParams, ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity, StackedParams,
-    TrainMax, VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
+    Activation, DenoisingParams, DriftParams, GateParams, HeadKind, Loss, ModelParams,
+    OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams, Scope, SparseParams, Sparsity,
+    StackedParams, TrainMax, VaeParams, VaeScore, Variant, VqVaeParams, WindowShape,
 };
 pub use scaler::Scaler;
 pub use train::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};

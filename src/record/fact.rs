@@ -38,6 +38,10 @@ pub struct Facts {
     pub windows_scored: u64,
     /// Windows not learned from because their series was firing.
     pub windows_quarantined: u64,
+    /// Verdicts put into effect, by [`super::Verdict::ALL`].
+    pub verdicts: [u64; 4],
+    /// Drifts found, by [`super::DriftLevel::ALL`].
+    pub drifts: [u64; 3],
     /// Training steps (minibatches).
     pub train_steps: u64,
     /// Training steps refused because a gradient or weight was not finite.

@@ -5,13 +5,15 @@
 
 mod fact;
 mod model;
+mod notice;
 mod number;
 mod output;
 pub mod raw;
 mod time;
 
 pub use fact::{Facts, Placement};
-pub use model::{FaultKind, Marks, ModelChange, ModelRecord};
+pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
+pub use notice::{Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FeatureRecord, ForecastPoint,

@@ -88,6 +88,78 @@ impl ModelChange {
     }
 }
 
+/// Where a drift shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftLevel {
+    /// Values of a channel.
+    Input,
+    /// A number of the latent code.
+    Latent,
+    /// The reconstruction error.
+    Score,
+}
+
+impl DriftLevel {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Input, Self::Latent, Self::Score];
+
+    /// Its name in metrics and records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Latent => "latent",
+            Self::Score => "score",
+        }
+    }
+}
+
+/// What follows a drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftAction {
+    /// It is told.
+    None,
+    /// Windows of before leave the replay of the training, and the challenger is examined next.
+    Refresh,
+    /// What is now is normal: scaler, calibration and network begin again.
+    Reset,
+}
+
+impl DriftAction {
+    /// Its name in records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Refresh => "refresh",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// A drift of the stream of one network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftRecord {
+    /// Series whose network it is; `None` if all series of the partition share it.
+    pub entity: Option<SeriesKey>,
+    /// End of the window at which it was found.
+    pub at: EventTime,
+    /// Where it shows.
+    pub level: DriftLevel,
+    /// Index of the channel, or of the number of the code; 0 for the score.
+    pub part: usize,
+    /// Mean before, in scaled units; of the score the natural logarithm of the mean squared error.
+    pub before: f64,
+    /// Mean since.
+    pub after: f64,
+    /// What follows.
+    pub action: DriftAction,
+    /// Training steps behind the network that scores.
+    pub model_version: u64,
+    /// Offset of the last record in the window.
+    pub offset: i64,
+}
+
 /// One examination of a challenger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelRecord {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventTime, Facts, Millis, ModelRecord, SeriesKey};
+use super::{DriftRecord, EventTime, Facts, Millis, ModelRecord, SeriesKey};
 
 /// Everything one call into the engine produced, in order.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Outbox {
     pub forecasts: Vec<ForecastRecord>,
     /// Examinations of models.
     pub models: Vec<ModelRecord>,
+    /// Drifts of their streams.
+    pub drifts: Vec<DriftRecord>,
     /// One entry per scored or warming row; filled only when `keep_rows` is set.
     pub rows: Vec<RowScore>,
     /// Whether `rows` is wanted (`replay`, live charts).
@@ -32,6 +34,7 @@ impl Outbox {
         self.features.clear();
         self.forecasts.clear();
         self.models.clear();
+        self.drifts.clear();
         self.rows.clear();
         self.facts = Facts::default();
     }

@@ -3,7 +3,7 @@
 use prometheus::{Error, GaugeVec, HistogramVec, IntCounterVec};
 
 use super::family::Families;
-use crate::record::{Facts, ForecastRecord, Millis};
+use crate::record::{DriftLevel, Facts, ForecastRecord, Millis, Verdict};
 
 /// Around 1, where alarms begin.
 const SCORE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
@@ -50,6 +50,8 @@ pub struct ShardMetrics {
     pub(super) completeness: HistogramVec,
     pub(super) score: HistogramVec,
     pub(super) quarantined: IntCounterVec,
+    pub(super) verdicts: IntCounterVec,
+    pub(super) drifts: IntCounterVec,
     pub(super) train_steps: IntCounterVec,
     pub(super) train_diverged: IntCounterVec,
     pub(super) held: IntCounterVec,
@@ -81,6 +83,11 @@ impl ShardMetrics {
                 "Anomaly score of each scored window; 1 and above means alarm.", stream, SCORE)?,
             quarantined: to.counter("latentd_windows_quarantined_total",
                 "Windows not learned from because their series was firing.", stream)?,
+            verdicts: to.counter("latentd_verdicts_total",
+                "Verdicts of people on alerts that were put into effect.", &["stream", "verdict"])?,
+            drifts: to.counter("latentd_drift_total",
+                "Times that channels, latent codes or reconstruction errors have moved for good.",
+                &["stream", "level"])?,
             train_steps: to.counter("latentd_train_steps_total",
                 "Training steps (minibatches).", stream)?,
             train_diverged: to.counter("latentd_train_diverged_total",
@@ -124,6 +131,12 @@ impl ShardMetrics {
         self.rows.with_label_values(&[stream, "gap"]).inc_by(facts.gap_rows);
         add(&self.windows, facts.windows_scored);
         add(&self.quarantined, facts.windows_quarantined);
+        for (verdict, count) in Verdict::ALL.into_iter().zip(facts.verdicts) {
+            self.verdicts.with_label_values(&[stream, verdict.word()]).inc_by(count);
+        }
+        for (level, count) in DriftLevel::ALL.into_iter().zip(facts.drifts) {
+            self.drifts.with_label_values(&[stream, level.word()]).inc_by(count);
+        }
         add(&self.train_steps, facts.train_steps);
         add(&self.train_diverged, facts.train_diverged);
         add(&self.held, facts.refreshes_held);

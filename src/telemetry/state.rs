@@ -17,6 +17,7 @@ pub struct StateMetrics {
     restore_seconds: Histogram,
     snapshot_seconds: Histogram,
     pub(super) gone: IntCounterVec,
+    feedback_refused: IntCounter,
 }
 
 impl StateMetrics {
@@ -47,6 +48,10 @@ impl StateMetrics {
                 "Times that records were gone before they were read.",
                 &["stream"],
             )?,
+            feedback_refused: to.single_counter(
+                "latentd_feedback_refused_total",
+                "Records of the feedback topic that are no verdicts.",
+            )?,
         })
     }
 
@@ -68,6 +73,11 @@ impl StateMetrics {
     /// Adds the seconds of one snapshot.
     pub fn observe_snapshot(&self, seconds: f64) {
         self.snapshot_seconds.observe(seconds);
+    }
+
+    /// Counts a record that is no verdict.
+    pub fn count_feedback_refused(&self) {
+        self.feedback_refused.inc();
     }
 
     /// Counts a position that is no part of the log any more.

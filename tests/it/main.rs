@@ -12,3 +12,4 @@ mod replay;
 mod settings;
 mod snapshot_laws;
 mod support;
+mod verdicts;

@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Features,
     Forecast,
     Model(ModelChange),
+    Drift,
 }
 
 impl Kind {
@@ -34,6 +35,7 @@ impl Kind {
             Self::Model(ModelChange::Promoted) => "io.latentd.model.promoted.v1",
             Self::Model(ModelChange::Rejected) => "io.latentd.model.rejected.v1",
             Self::Model(ModelChange::RolledBack) => "io.latentd.model.rolled_back.v1",
+            Self::Drift => "io.latentd.model.drift.v1",
         }
     }
 }

@@ -15,10 +15,12 @@ pub use event::Origin;
 use serde::Serialize;
 
 use self::event::{Event, Kind, TimeText};
-use self::model::ModelBody;
+use self::model::{DriftBody, ModelBody};
 use self::wire::{AlertBody, FeatureBody, ForecastBody};
 use super::{OutMessage, TopicNames};
-use crate::record::{AlertRecord, FeatureRecord, ForecastRecord, ModelRecord};
+use crate::record::{
+    AlertRecord, DriftLevel, DriftRecord, FeatureRecord, ForecastRecord, ModelRecord,
+};
 
 /// Encodes the results of one stream.
 #[derive(Debug)]
@@ -109,6 +111,25 @@ impl Encoder {
             source: &self.source,
             kind: Kind::Model(record.change),
             id: event::id(origin, record.offset, "model", id),
+            time: self.end.of(record.at),
+            entity: owner,
+        };
+        message(&self.topics.models, owner.as_bytes(), &self.body, event)
+    }
+
+    /// A drift of the stream of a model, keyed by its owner.
+    pub fn drift(&mut self, record: &DriftRecord, origin: Origin<'_>) -> OutMessage {
+        let channel = (record.level == DriftLevel::Input)
+            .then(|| wire::channel_name(&self.channels, record.part));
+        write(&mut self.body, &DriftBody::new(record, &self.stream, origin, channel));
+        let shard = format!("{}/{}", origin.topic, origin.partition);
+        let owner: &str = record.entity.as_deref().unwrap_or(&shard);
+        let (level, part) = (record.level.word(), record.part);
+        let id = format_args!("{owner}/{level}/{part}/{}", record.at.as_millis());
+        let event = Event {
+            source: &self.source,
+            kind: Kind::Drift,
+            id: event::id(origin, record.offset, "drift", id),
             time: self.end.of(record.at),
             entity: owner,
         };

@@ -1,11 +1,12 @@
-//! The body of an examination of a model, as `config/schemas/model.v1.json` promises it.
+//! The bodies of what happens to models, as `config/schemas/model.v1.json` and `drift.v1.json` promise
+//! them.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::Origin;
 use super::wire::{At, Version};
-use crate::record::{FaultKind, Marks, ModelRecord};
+use crate::record::{DriftLevel, DriftRecord, FaultKind, Marks, ModelRecord};
 
 #[derive(Serialize)]
 pub(super) struct ModelBody<'a> {
@@ -77,6 +78,52 @@ impl<'a> ModelBody<'a> {
             champion: MarksBody::new(&record.champion),
             challenger: MarksBody::new(&record.challenger),
             predecessor: record.predecessor.as_ref().map(MarksBody::new),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct DriftBody<'a> {
+    stream: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity: Option<&'a str>,
+    topic: &'a str,
+    partition: i32,
+    at: At,
+    change: &'static str,
+    level: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latent: Option<usize>,
+    mean_before: f64,
+    mean_after: f64,
+    action: &'static str,
+    model_version: Version,
+}
+
+impl<'a> DriftBody<'a> {
+    /// `sensor` is the name of the channel, if the drift shows in one.
+    pub(super) fn new(
+        record: &'a DriftRecord,
+        stream: &'a str,
+        origin: Origin<'a>,
+        sensor: Option<&'a str>,
+    ) -> Self {
+        Self {
+            stream,
+            entity: record.entity.as_deref(),
+            topic: origin.topic,
+            partition: origin.partition,
+            at: At(record.at),
+            change: "drift",
+            level: record.level.word(),
+            sensor,
+            latent: (record.level == DriftLevel::Latent).then_some(record.part),
+            mean_before: record.before,
+            mean_after: record.after,
+            action: record.action.word(),
+            model_version: Version(record.model_version),
         }
     }
 }

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use super::*;
 use crate::record::{
-    AlertChange, Contribution, Direction, EventTime, Evidence, ForecastPoint, ForecastSource,
-    HeadOutput, Interval, Marks, Millis, ModelChange, Severity, Skill, WindowSpan,
+    AlertChange, Contribution, Direction, DriftAction, DriftLevel, DriftRecord, EventTime,
+    Evidence, ForecastPoint, ForecastSource, HeadOutput, Interval, Marks, Millis, ModelChange,
+    Severity, Skill, WindowSpan,
 };
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
 const MODEL: &str = include_str!("../../../config/schemas/model.v1.json");
+const DRIFT: &str = include_str!("../../../config/schemas/drift.v1.json");
 const FEATURES: &str = include_str!("../../../config/schemas/features.v1.json");
 const FORECAST: &str = include_str!("../../../config/schemas/forecast.v1.json");
 
@@ -25,6 +27,7 @@ fn encoder() -> Encoder {
         features: "latentd.features.v1".into(),
         forecasts: "latentd.forecasts.v1".into(),
         models: "latentd.models.v1".into(),
+        feedback: "latentd.feedback.v1".into(),
         dlq: "latentd.dlq.v1".into(),
         state: "latentd.state.{stream}.v1".into(),
     };
@@ -269,6 +272,39 @@ fn a_forecast_reads_as_promised() {
     let headers = headers(&message);
     assert_eq!(headers[2], "ce_id: plant.press/5/99/forecast/flow/store-12/sku-884/1700000000000");
     assert_eq!(headers[4], "ce_type: io.latentd.forecast.v1");
+}
+
+#[test]
+fn a_drift_reads_as_promised() {
+    let record = DriftRecord {
+        entity: Some("press-07".into()),
+        at: at(NOON),
+        level: DriftLevel::Input,
+        part: 1,
+        before: 0.25,
+        after: -1.5,
+        action: DriftAction::Refresh,
+        model_version: 42,
+        offset: 99,
+    };
+    let message = encoder().drift(&record, ORIGIN);
+    assert_eq!(
+        body(&message),
+        concat!(
+            r#"{"stream":"press-line","entity":"press-07","topic":"plant.press","partition":5,"#,
+            r#""at":"2023-11-14T22:13:20Z","change":"drift","level":"input","sensor":"flow","#,
+            r#""mean_before":0.25,"mean_after":-1.5,"action":"refresh","model_version":"42"}"#,
+        )
+    );
+    assert_eq!(fault(DRIFT, body(&message)), None);
+    let shared = DriftRecord { entity: None, level: DriftLevel::Latent, ..record };
+    let message = encoder().drift(&shared, ORIGIN);
+    assert_eq!(message.key.as_deref(), Some(&b"plant.press/5"[..]));
+    assert!(body(&message).contains(r#""latent":1"#), "{}", body(&message));
+    assert_eq!(fault(DRIFT, body(&message)), None);
+    let headers = headers(&message);
+    assert_eq!(headers[2], "ce_id: plant.press/5/99/drift/plant.press/5/latent/1/1700000000000");
+    assert_eq!(headers[4], "ce_type: io.latentd.model.drift.v1");
 }
 
 #[test]

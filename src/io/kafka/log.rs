@@ -10,6 +10,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::commit::{broker, to_list};
+use super::inbox::Inbox;
 use super::inlet::{Inlet, Turn, assign, unassign};
 use super::reader::{PartitionReader, committed};
 use super::sender::Sender;
@@ -37,6 +38,8 @@ pub struct KafkaLog {
     sender: Sender,
     consumer: Option<BaseConsumer<Inlet>>,
     reader: PartitionReader,
+    /// Opened when it is first asked.
+    inbox: Option<Inbox>,
     /// Started and not yet released.
     owned: BTreeSet<Place>,
     /// Owned by consumers that were given up; told by the next poll.
@@ -71,6 +74,7 @@ impl KafkaLog {
             sender: Sender::open(params, worker)?,
             consumer: Some(subscribe(params, &topics)?),
             reader: PartitionReader::open(params)?,
+            inbox: None,
             params: params.clone(),
             worker,
             topics,
@@ -280,6 +284,18 @@ impl Log for KafkaLog {
         unassign(self.consumer()?, &list).map_err(|error| broker("unassign", &error))?;
         self.forget(partitions);
         Ok(())
+    }
+
+    fn poll_inbox(
+        &mut self,
+        topics: &[&str],
+        each: &mut dyn FnMut(MessageRef<'_>),
+    ) -> Result<(), IoError> {
+        let inbox = match &mut self.inbox {
+            Some(inbox) => inbox,
+            none => none.insert(Inbox::open(&self.params)?),
+        };
+        inbox.poll(topics, each)
     }
 
     fn lag(&mut self) -> Vec<(String, i32, i64)> {

@@ -6,6 +6,7 @@
 //! has the properties of all clients, `report` their log lines.
 
 mod commit;
+mod inbox;
 mod inlet;
 mod log;
 mod outlet;
@@ -13,6 +14,7 @@ mod reader;
 mod report;
 mod sender;
 pub(super) mod settings;
+mod single;
 mod transaction;
 
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod tests;
 pub use log::KafkaLog;
 pub use reader::PartitionReader;
 pub use settings::OWNED_PROPERTIES;
+pub use single::write_one;
 
 use rdkafka::ClientConfig;
 

@@ -38,7 +38,7 @@ type Client = BaseConsumer<Quiet>;
 
 /// Context of a reader: the end of a partition is no fault.
 #[derive(Default)]
-struct Quiet(Reporter);
+pub(super) struct Quiet(Reporter);
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

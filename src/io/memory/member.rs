@@ -28,6 +28,8 @@ pub struct MemoryLog {
     gone: BTreeSet<Place>,
     turn: usize,
     closed: bool,
+    /// Records of the inbox that were handed over, by topic of one partition.
+    heard: BTreeMap<String, usize>,
 }
 
 /// What one poll hands over.
@@ -60,6 +62,7 @@ impl MemoryLog {
             gone: BTreeSet::new(),
             turn: 0,
             closed: false,
+            heard: BTreeMap::new(),
         }
     }
 
@@ -225,15 +228,19 @@ fn hand_over(batch: &Batch, each: &mut dyn FnMut(LogEvent<'_>)) {
         each(LogEvent::Gone { place, position: *position, bounds: *bounds });
     }
     for (topic, record) in &batch.messages {
-        each(LogEvent::Message(MessageRef {
-            topic,
-            partition: record.partition,
-            offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
-            key: record.key.as_deref(),
-            payload: record.payload.as_deref(),
-            headers: &record.headers,
-        }));
+        each(LogEvent::Message(message(topic, record)));
+    }
+}
+
+fn message<'a>(topic: &'a str, record: &'a StoredRecord) -> MessageRef<'a> {
+    MessageRef {
+        topic,
+        partition: record.partition,
+        offset: record.offset,
+        timestamp_ms: record.timestamp_ms,
+        key: record.key.as_deref(),
+        payload: record.payload.as_deref(),
+        headers: &record.headers,
     }
 }
 
@@ -336,6 +343,20 @@ impl Log for MemoryLog {
         owners.retain(|place, owner| *owner != self.id || !partitions.contains(place));
         drop(state);
         self.broker.changed();
+        Ok(())
+    }
+
+    fn poll_inbox(
+        &mut self,
+        topics: &[&str],
+        each: &mut dyn FnMut(MessageRef<'_>),
+    ) -> Result<(), IoError> {
+        for topic in topics {
+            let heard = self.heard.get(*topic).copied().unwrap_or(0);
+            let new: Vec<_> = self.broker.records(topic).into_iter().skip(heard).collect();
+            self.heard.insert((*topic).to_owned(), heard + new.len());
+            new.iter().for_each(|record| each(message(topic, record)));
+        }
         Ok(())
     }
 

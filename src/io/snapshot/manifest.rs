@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::EventTime;
+use crate::record::{EventTime, Feedback};
 
 /// The format that is written.
 pub(super) const FORMAT: u32 = 1;
@@ -39,7 +39,7 @@ pub struct Manifest {
 }
 
 /// Something that happened to a shard without a record of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// It happened before the record of this offset, and after all records before.
     pub next_offset: i64,
@@ -49,7 +49,7 @@ pub struct JournalEntry {
 }
 
 /// What may happen without a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JournalKind {
     /// Silence closed the rows that end until then.
@@ -58,4 +58,6 @@ pub enum JournalKind {
         #[serde(rename = "time_ms")]
         time: EventTime,
     },
+    /// A verdict was put into effect.
+    Decide(Feedback),
 }

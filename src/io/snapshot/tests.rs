@@ -159,7 +159,7 @@ proptest! {
             let at = usize::from(second);
             if what == 0 && expected[at].is_some() {
                 let entry = entry(i as i64, seed as i64);
-                log.push(writers[at].journal(entry));
+                log.push(writers[at].journal(entry.clone()));
                 let (_, journal): &mut (Vec<u8>, Vec<JournalEntry>) =
                     expected[at].as_mut().expect("checked above");
                 journal.push(entry);

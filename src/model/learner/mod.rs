@@ -10,13 +10,14 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use crate::model::control::LinearControl;
+use crate::model::drift::Monitors;
 use crate::model::exam::Exam;
 use crate::model::gate::Gate;
 use crate::model::net::Recipe;
 use crate::model::train::{Allowance, Reservoir, Trainee};
 use crate::model::{
-    Examined, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed, Running, Started,
-    TrainMax, Trainer, WindowShape, Workspace,
+    DriftParams, Drifted, Examined, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed,
+    Running, Started, TrainMax, Trainer, WindowShape, Workspace,
 };
 use crate::record::{EventTime, raw};
 
@@ -42,6 +43,7 @@ pub struct Learner {
     reservoir: Reservoir,
     control: LinearControl,
     gate: Gate,
+    monitors: Monitors,
     /// Learnable windows since the last refresh was started, newest last, at most half of what it
     /// takes.
     #[serde(with = "raw::f32s")]
@@ -54,6 +56,8 @@ pub struct Learner {
     recipe: Arc<Recipe>,
     #[serde(skip)]
     pace: Pace,
+    #[serde(skip)]
+    drift: DriftParams,
     windows: u64,
     since_refresh: u64,
     allowance: Allowance,
@@ -91,6 +95,8 @@ impl Learner {
             reservoir: Reservoir::new(params.reservoir, width),
             control: LinearControl::new(params.latent),
             gate: Gate::new(&params.gate, width),
+            monitors: Monitors::default(),
+            drift: params.drift.clone(),
             fresh: Vec::new(),
             rng,
             latent_space_id,
@@ -134,6 +140,7 @@ impl Learner {
             reservoir: self.reservoir.adopt(&fresh.reservoir)?,
             control: self.control.adopt(&fresh.control, fresh.recipe.shape.cells())?,
             gate,
+            monitors: self.monitors,
             latent_space_id: self.latent_space_id,
             fresh: self.fresh,
             rng: self.rng,
@@ -208,6 +215,22 @@ impl Learner {
         self.reservoir.clear();
         self.fresh.clear();
         self.gate.reopen();
+        self.monitors.restart();
+    }
+
+    /// Compares a scored window with the past: newest row and code in scaled units, mean squared
+    /// error. Nothing is compared before the warm-up is over.
+    pub fn watch(&mut self, newest: &[f32], code: &[f32], error: f64) -> Vec<Drifted> {
+        if self.drift.block == 0 || self.windows < self.pace.warmup {
+            return Vec::new();
+        }
+        self.monitors.take(&self.drift, newest, code, error)
+    }
+
+    /// After a drift: what trains from now on is what came since, and is examined next.
+    pub fn forget_past(&mut self) {
+        self.reservoir.clear();
+        self.gate.hurry();
     }
 
     /// Compares a calm window with the linear control; `error` is the network's mean squared

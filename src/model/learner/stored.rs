@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::{Learner, Pace};
 use crate::model::control::LinearControl;
+use crate::model::drift::Monitors;
 use crate::model::gate::Gate;
 use crate::model::train::{Allowance, Optimizer, Refreshed, Reservoir, Trainee};
-use crate::model::{GateParams, Network};
+use crate::model::{DriftParams, GateParams, Network};
 use crate::record::raw;
 
 /// The stored fields of a [`Learner`], of this format and of format 1, which had no trainee: its
@@ -29,6 +30,8 @@ pub(super) struct Stored {
     control: LinearControl,
     #[serde(default)]
     gate: Option<Gate>,
+    #[serde(default)]
+    monitors: Monitors,
     #[serde(with = "raw::f32s")]
     fresh: Vec<f32>,
     rng: Xoshiro256PlusPlus,
@@ -59,6 +62,8 @@ impl TryFrom<Stored> for Learner {
             reservoir: stored.reservoir,
             control: stored.control,
             gate: stored.gate.unwrap_or_else(|| Gate::new(&GateParams::default(), stored.width)),
+            monitors: stored.monitors,
+            drift: DriftParams::default(),
             fresh: stored.fresh,
             rng: stored.rng,
             latent_space_id: stored.latent_space_id,

@@ -1,9 +1,11 @@
 //! What may be configured about the autoencoder and its training.
 
+mod drift;
 mod gate;
 mod optimizer;
 mod variant;
 
+pub use drift::DriftParams;
 pub use gate::GateParams;
 pub use optimizer::{Loss, OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams};
 pub use variant::{
@@ -93,6 +95,8 @@ pub struct ModelParams {
     pub warmup: u32,
     /// The examination of challengers.
     pub gate: GateParams,
+    /// When its stream is said to have drifted.
+    pub drift: DriftParams,
     /// Of `variant = "sparse"`.
     pub sparse: SparseParams,
     /// Of `variant = "denoising"`.
@@ -142,6 +146,7 @@ impl Default for ModelParams {
             reservoir: 1_024,
             warmup: 300,
             gate: GateParams::default(),
+            drift: DriftParams::default(),
             sparse: SparseParams::default(),
             denoising: DenoisingParams::default(),
             stacked: StackedParams::default(),

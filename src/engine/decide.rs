@@ -1,0 +1,135 @@
+//! What a verdict on an alert does: to the alert, and to the rows that were held back because of it.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::explain::alert_record;
+use super::series::Series;
+use super::shard::Shard;
+use super::spec::StreamSpec;
+use super::{ids, score};
+use crate::alert::Transition;
+use crate::model::Learner;
+use crate::record::{Decided, EventTime, Feedback, Outbox, Verdict};
+use crate::window::ClosedRow;
+
+/// Alerts of a series about which a verdict is still heard.
+const CASES_MAX: usize = 16;
+
+/// An alert that a verdict may come about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Case {
+    starts_at: EventTime,
+    /// The last verdict, and where it was said.
+    heard: Option<(Verdict, i64)>,
+}
+
+/// The newest alerts of a series.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cases(VecDeque<Case>);
+
+impl Cases {
+    /// Takes note of an alert that has opened.
+    pub(super) fn open(&mut self, starts_at: EventTime) {
+        if self.0.len() >= CASES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(Case { starts_at, heard: None });
+    }
+
+    /// Whether someone has said that the alert of then is a fault: then it does not become normal
+    /// by lasting.
+    pub(super) fn is_fault(&self, starts_at: EventTime) -> bool {
+        let case = self.0.iter().rev().find(|case| case.starts_at == starts_at);
+        case.and_then(|case| case.heard).is_some_and(|(said, _)| said == Verdict::TruePositive)
+    }
+
+    fn find(&mut self, spec: &StreamSpec, entity: &str, alert_id: &str) -> Option<&mut Case> {
+        let is = |case: &&mut Case| ids::alert_id(&spec.name, entity, case.starts_at) == alert_id;
+        self.0.iter_mut().rev().find(is)
+    }
+}
+
+impl Shard {
+    /// Puts a verdict into effect. What it leads to is in `out`.
+    ///
+    /// It takes effect after all records that were pushed before; a verdict that was heard before, or
+    /// is older than one that was, does nothing, so that a topic of verdicts may be read again.
+    pub fn decide(&mut self, feedback: &Feedback, out: &mut Outbox) -> Decided {
+        self.score_pending(out);
+        let Self { spec, series, shared, .. } = self;
+        for series in series {
+            let Some(case) = series.cases.find(spec, &series.key, &feedback.alert_id) else {
+                continue;
+            };
+            if case.heard.is_some_and(|(_, position)| feedback.position <= position) {
+                return Decided::Heard;
+            }
+            case.heard = Some((feedback.verdict, feedback.position));
+            let starts_at = case.starts_at;
+            let mut own = series.learner.take();
+            let learner = own.as_deref_mut().or(shared.as_mut());
+            let (learned, dropped) = learner.map_or((0, 0), |learner| {
+                put_into_effect(spec, series, learner, starts_at, feedback.verdict)
+            });
+            series.learner = own;
+            if matches!(feedback.verdict, Verdict::FalsePositive | Verdict::NewNormal) {
+                close(spec, series, self.partition, starts_at, out);
+            }
+            out.facts.verdicts[feedback.verdict as usize] += 1;
+            return Decided::Applied { entity: series.key.clone(), learned, dropped };
+        }
+        Decided::Unknown
+    }
+}
+
+/// Ends the alert that started then, if it is still open. There is no row to judge: the record of it
+/// tells no score and no channel.
+fn close(
+    spec: &StreamSpec,
+    series: &mut Series,
+    partition: i32,
+    starts_at: EventTime,
+    out: &mut Outbox,
+) {
+    let is_open = series.alert.firing().is_some_and(|firing| firing.starts_at == starts_at);
+    let (true, Some(last), Some(alert)) =
+        (is_open, series.ring.newest().copied(), series.alert.end())
+    else {
+        return;
+    };
+    let row = ClosedRow {
+        start: last.start,
+        values: spec.channels.iter().map(|_| f64::NAN).collect(),
+        first_offset: last.first_offset,
+        last_offset: last.last_offset,
+    };
+    let context = score::context(spec, series, 0, &row, partition);
+    let judged = score::Verdict { p_value: 1.0, ..score::Verdict::default() };
+    out.facts.alerts_closed += 1;
+    let transition = Transition::Closed;
+    out.alerts.push(alert_record(&context, &series.key, &judged, &[], transition, &alert));
+}
+
+/// Returns how many of the rows held back were learned and dropped.
+fn put_into_effect(
+    spec: &StreamSpec,
+    series: &mut Series,
+    learner: &mut Learner,
+    starts_at: EventTime,
+    verdict: Verdict,
+) -> (u64, u64) {
+    let held = series.quarantine.release(starts_at);
+    let rows = held.len() as u64;
+    match verdict {
+        Verdict::TruePositive | Verdict::Expected => return (0, rows),
+        Verdict::FalsePositive => {}
+        Verdict::NewNormal => series.accept_new_normal(spec, learner),
+    }
+    for lesson in held {
+        series.windows += u64::from(verdict == Verdict::NewNormal);
+        lesson.take_in(spec, series, learner);
+    }
+    (rows, 0)
+}

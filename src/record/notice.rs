@@ -1,0 +1,93 @@
+//! What people tell the daemon: verdicts on alerts.
+
+use serde::{Deserialize, Serialize};
+
+use super::SeriesKey;
+
+/// What an operator says about an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A fault: nothing of it is learned, and it never becomes normal by lasting.
+    TruePositive,
+    /// No fault: what it saw is learned as calm, and the alert closes.
+    FalsePositive,
+    /// Unusual, and known to be: the alert closes, nothing is learned.
+    Expected,
+    /// The state is normal from now on: it is learned in the place of what was.
+    NewNormal,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::TruePositive, Self::FalsePositive, Self::Expected, Self::NewNormal];
+
+    /// Its name in payloads, metrics and on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TruePositive => "true_positive",
+            Self::FalsePositive => "false_positive",
+            Self::Expected => "expected",
+            Self::NewNormal => "new_normal",
+        }
+    }
+}
+
+impl std::str::FromStr for Verdict {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|verdict| verdict.word() == text);
+        let words = || Self::ALL.map(Self::word).join(", ");
+        named.ok_or_else(|| format!("`{text}` is no verdict: expected one of {}", words()))
+    }
+}
+
+/// A verdict on one alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    /// Which alert.
+    pub alert_id: String,
+    /// What is said of it.
+    pub verdict: Verdict,
+    /// Where it was said: a later verdict on the same alert counts, an earlier one does not. For a
+    /// record of Kafka its offset.
+    pub position: i64,
+}
+
+/// What a verdict did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decided {
+    /// No series of this shard has had such an alert of late.
+    Unknown,
+    /// It is not newer than one that was heard before.
+    Heard,
+    /// It was put into effect.
+    Applied {
+        /// Series of the alert.
+        entity: SeriesKey,
+        /// Quarantined windows that were learned.
+        learned: u64,
+        /// Quarantined windows that were dropped.
+        dropped: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_are_read_back_from_their_words() {
+        for verdict in Verdict::ALL {
+            assert_eq!(verdict.word().parse(), Ok(verdict));
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.word());
+        }
+        let fault = "good".parse::<Verdict>().unwrap_err();
+        assert!(
+            fault.starts_with("`good` is no verdict: expected one of true_positive"),
+            "{fault}"
+        );
+    }
+}

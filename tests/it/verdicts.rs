@@ -1,0 +1,165 @@
+//! What verdicts of people do: to alerts, to what was held back, and over restarts.
+
+use std::sync::Arc;
+
+use latentd::engine::{Shard, StreamSpec};
+use latentd::model::Scope;
+use latentd::record::{
+    AlertChange, Decided, EventTime, Feedback, Millis, Outbox, RecordRef, Step, Verdict,
+};
+
+use crate::support::{Owned, bits, spec};
+
+const FAULT: std::ops::Range<usize> = 1_500..1_560;
+
+/// A wave with a ripple; channel 1 is off by 3 within `off`.
+fn records(rows: usize, off: std::ops::Range<usize>) -> Vec<Owned> {
+    let record = |i: usize| {
+        let phase = i as f64 / 24.0 * std::f64::consts::TAU;
+        let ripple = ((i * 7919) % 101) as f64 / 101.0 - 0.5;
+        let shift = if off.contains(&i) { 3.0 } else { 0.0 };
+        let values = vec![phase.sin() + 0.1 * ripple, phase.cos() - 0.1 * ripple + shift];
+        Owned { key: "wave".into(), time: 60_000 * i as i64, values }
+    };
+    (0..rows).map(record).collect()
+}
+
+fn minutes(accept_after: u32) -> StreamSpec {
+    let mut spec = spec(Scope::Series, 2, 1);
+    spec.rows.step = Step::Grid(Millis::new(60_000));
+    spec.rows.max_out_of_order = Millis::ZERO;
+    (spec.model.warmup, spec.alert.accept_after) = (300, accept_after);
+    spec.alert.budget.per = Millis::new(7 * 86_400_000);
+    spec
+}
+
+/// A shard, the records it is fed with, and what it has said.
+struct Run {
+    shard: Shard,
+    out: Outbox,
+    offset: i64,
+}
+
+impl Run {
+    fn new(spec: &StreamSpec) -> Self {
+        let shard = Shard::new(Arc::new(spec.clone()), 0);
+        Self { shard, out: Outbox { keep_rows: true, ..Outbox::default() }, offset: 0 }
+    }
+
+    fn feed(&mut self, records: &[Owned]) {
+        for record in records {
+            let time = EventTime::from_millis(record.time);
+            let (values, offset) = (&record.values, self.offset);
+            let record = RecordRef { key: &record.key, time, values, offset };
+            self.shard.push(record, time, &mut self.out);
+            self.offset += 1;
+        }
+        self.shard.settle(&mut self.out);
+    }
+
+    /// The alert that opened within the fault.
+    fn alert(&self) -> String {
+        let within = |time: EventTime| FAULT.contains(&((time.as_millis() / 60_000) as usize));
+        let opened = |a: &&latentd::record::AlertRecord| {
+            a.change == AlertChange::Opened && within(a.starts_at)
+        };
+        self.out.alerts.iter().find(opened).expect("the fault is found").alert_id.clone()
+    }
+
+    fn say(&mut self, alert_id: &str, verdict: Verdict, position: i64) -> Decided {
+        let feedback = Feedback { alert_id: alert_id.to_owned(), verdict, position };
+        self.shard.decide(&feedback, &mut self.out)
+    }
+
+    /// Minutes within `of` in which an alert was open.
+    fn firing(&self, of: std::ops::Range<usize>) -> usize {
+        let within = |time: EventTime| of.contains(&((time.as_millis() / 60_000) as usize));
+        self.out.rows.iter().filter(|row| within(row.time) && row.firing).count()
+    }
+}
+
+#[test]
+fn faults_are_dropped_and_false_alarms_are_learned() {
+    let all = records(1_560, FAULT);
+    for (verdict, learns) in [
+        (Verdict::TruePositive, false),
+        (Verdict::Expected, false),
+        (Verdict::FalsePositive, true),
+        (Verdict::NewNormal, true),
+    ] {
+        let mut run = Run::new(&minutes(720));
+        run.feed(&all);
+        let alert = run.alert();
+        let decided = run.say(&alert, verdict, 4);
+        let Decided::Applied { entity, learned, dropped } = decided else {
+            panic!("{verdict:?}: {decided:?}")
+        };
+        assert_eq!(&*entity, "wave");
+        assert!(learned + dropped >= 55, "{verdict:?}: {learned} and {dropped} of 60 rows");
+        assert_eq!((learned > 0, dropped > 0), (learns, !learns), "{verdict:?}");
+        assert_eq!(run.out.facts.verdicts.iter().sum::<u64>(), 1);
+    }
+}
+
+#[test]
+fn a_verdict_counts_once_and_a_later_one_wins() {
+    let mut run = Run::new(&minutes(720));
+    run.feed(&records(1_560, FAULT));
+    let alert = run.alert();
+    assert_eq!(run.say("a-000000000000", Verdict::Expected, 3), Decided::Unknown);
+    assert!(matches!(run.say(&alert, Verdict::TruePositive, 3), Decided::Applied { .. }));
+    assert_eq!(run.say(&alert, Verdict::TruePositive, 3), Decided::Heard);
+    assert_eq!(run.say(&alert, Verdict::NewNormal, 2), Decided::Heard, "an older one");
+    assert!(matches!(run.say(&alert, Verdict::NewNormal, 9), Decided::Applied { .. }));
+}
+
+/// A real change of a set point: absorbed within the warm-up of the verdict, and long before the
+/// time rule would have accepted it.
+#[test]
+fn a_new_set_point_is_absorbed_within_a_warm_up_of_the_verdict() {
+    let change = FAULT.start..usize::MAX;
+    let all = records(2_600, change);
+    let mut run = Run::new(&minutes(100_000));
+    run.feed(&all[..1_600]);
+    let alert = run.alert();
+    assert!(matches!(run.say(&alert, Verdict::NewNormal, 1), Decided::Applied { .. }));
+    run.feed(&all[1_600..]);
+    let firing = run.firing(1_910..2_600);
+    assert!(firing < 35, "firing for {firing} of 690 minutes");
+    // Nobody said anything: it fires to the end.
+    let mut silent = Run::new(&minutes(100_000));
+    silent.feed(&all);
+    assert!(silent.firing(1_910..2_590) > 600, "{}", silent.firing(1_910..2_590));
+}
+
+/// A fault that someone has confirmed does not become normal by lasting.
+#[test]
+fn a_confirmed_fault_is_never_accepted() {
+    let all = records(2_400, FAULT.start..2_300);
+    let mut run = Run::new(&minutes(120));
+    run.feed(&all[..1_560]);
+    let alert = run.alert();
+    run.say(&alert, Verdict::TruePositive, 1);
+    run.feed(&all[1_560..]);
+    let firing = run.firing(1_560..2_290);
+    assert!(firing > 700, "firing for {firing} of 730 minutes");
+}
+
+/// State at any moment, verdicts and quarantine included, goes on as if it had never been stored.
+#[test]
+fn a_restart_within_an_alert_changes_nothing() {
+    let all = records(2_000, FAULT);
+    let spec = minutes(720);
+    let finish = |mut run: Run, alert: &str| {
+        run.say(alert, Verdict::FalsePositive, 7);
+        run.feed(&all[1_550..]);
+        bits(&run.out)
+    };
+    let mut run = Run::new(&spec);
+    run.feed(&all[..1_550]);
+    let alert = run.alert();
+    let bytes = run.shard.save();
+    let shard = Shard::restore(Arc::new(spec.clone()), 0, &bytes).expect("its own bytes");
+    let restored = Run { shard, out: run.out.clone(), offset: run.offset };
+    assert_eq!(finish(run, &alert), finish(restored, &alert));
+}
