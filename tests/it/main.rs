@@ -3,6 +3,7 @@
 mod broker;
 mod conformance;
 mod daemon;
+mod drift;
 mod engine_laws;
 mod faults;
 mod layers;

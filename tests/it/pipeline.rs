@@ -422,3 +422,62 @@ fn silence_closes_the_last_rows_as_fast_as_the_clock_and_no_faster() {
     assert_eq!(features(), 17 + 16, "rows that silence has closed are not closed again");
     assert_eq!(report.rejected, 0);
 }
+
+/// The last alert that was opened of `press-0`, and a verdict on it.
+fn say(broker: &MemoryBroker, verdict: &str) {
+    let records = broker.records("latentd.alerts.v1");
+    let bodies = records.iter().filter_map(|r| serde_json::from_slice(r.payload.as_deref()?).ok());
+    let opened = |b: &serde_json::Value| b["change"] == "opened" && b["entity"] == "press-0";
+    let alert = bodies.filter(opened).last().expect("an alert")["alert_id"].clone();
+    let body = serde_json::json!({ "alert_id": alert, "verdict": verdict, "by": "ann" });
+    let message = OutMessage {
+        key: alert.as_str().map(|id| id.as_bytes().to_vec()),
+        payload: Some(body.to_string().into_bytes()),
+        ..feedback_like()
+    };
+    broker.append(message, None).expect("a topic of one partition");
+}
+
+/// A verdict takes effect once, at an offset that is journalled; a crash changes nothing about it.
+#[test]
+fn a_verdict_is_put_into_effect_exactly_once_over_crashes() {
+    let run = |crash: bool| {
+        let broker = broker(2, 200);
+        let how = How::batch(50);
+        let mut running = Running::start(&broker, &how);
+        wait_committed(&broker, 2, 200);
+        say(&broker, "false_positive");
+        let garbage = OutMessage { payload: Some(b"{}".to_vec()), ..feedback_like() };
+        broker.append(garbage, None).expect("a topic");
+        wait_for("the verdict in the journal", LIMIT, || {
+            let records = broker.records("latentd.state.press.v1");
+            let decided = |r: &latentd::io::StoredRecord| {
+                let text = r.payload.as_deref().map(String::from_utf8_lossy);
+                text.is_some_and(|text| text.contains("\"kind\":\"decide\""))
+            };
+            records.iter().any(decided).then_some(())
+        });
+        if crash {
+            running.crash(&broker);
+            running = Running::start(&broker, &how);
+        }
+        for i in 200..400 {
+            (0..2).for_each(|partition| append(&broker, partition, i));
+        }
+        wait_committed(&broker, 2, 400);
+        running.stop();
+        written(&broker)
+    };
+    let undisturbed = run(false);
+    assert_eq!(run(true), undisturbed);
+}
+
+fn feedback_like() -> OutMessage {
+    OutMessage {
+        topic: "latentd.feedback.v1".into(),
+        partition: None,
+        key: None,
+        payload: None,
+        headers: Vec::new(),
+    }
+}
