@@ -59,6 +59,8 @@ pub(super) enum Command {
     Topics(TopicsArgs),
     /// Look at the stored state of the streams, and check it.
     State(StateArgs),
+    /// Show why an alert was raised, and read its input again: does it lead to it?
+    Explain(ExplainArgs),
     /// Say what an alert was: a fault, no fault, expected, or the new normal.
     Feedback(FeedbackArgs),
     /// Run files through the same engine, without a broker: a backtest.
@@ -82,6 +84,16 @@ pub(super) struct RunArgs {
     /// Drop the stored state of this stream and learn anew; may be given several times.
     #[arg(long, value_name = "STREAM")]
     pub reset_state: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Id of the alert, as in its records: a-5f0c9e2b71d4
+    #[arg(value_name = "ALERT-ID")]
+    pub alert_id: String,
+
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 #[derive(Debug, Args)]

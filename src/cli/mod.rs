@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod explain;
 mod feedback;
 mod replay;
 mod run;
@@ -42,6 +43,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Check(args) => run::check(&args),
         Command::Topics(args) => topics::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Feedback(args) => feedback::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(args).map_err(Failure::failed),

@@ -5,7 +5,7 @@
 //! `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
 //! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `clock` is the only clock, `shutdown` the only way to stop, `state` looks
-//! at what is stored.
+//! at what is stored, `explain` leads from stored state to an alert again.
 //!
 //! # Invariants
 //!
@@ -26,6 +26,7 @@
 mod batch;
 mod clock;
 mod error;
+mod explain;
 mod intake;
 mod partition;
 mod pipeline;
@@ -40,6 +41,7 @@ mod supervise;
 
 pub use clock::Clock;
 pub use error::DaemonError;
+pub use explain::{Explained, Reproduced, explain};
 pub use report::RunReport;
 pub use restore::RestoreError;
 pub use run::{Options, run, run_on_kafka};

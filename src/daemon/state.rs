@@ -80,7 +80,7 @@ pub fn stored_states(
     Ok(states)
 }
 
-fn read(
+pub(super) fn read(
     reader: &mut PartitionReader,
     stream: &Stream,
     place: Place,
@@ -156,7 +156,7 @@ pub fn verify(settings: &Settings, state: StoredState) -> Result<Verdict, Daemon
 }
 
 /// A check is in no hurry.
-fn in_place() -> Arc<dyn Trainer> {
+pub(super) fn in_place() -> Arc<dyn Trainer> {
     Arc::new(InPlace)
 }
 

@@ -7,6 +7,7 @@ mod drift;
 mod engine_laws;
 mod faults;
 mod layers;
+mod people;
 mod pipeline;
 mod real_broker;
 mod replay;

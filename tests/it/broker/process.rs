@@ -33,6 +33,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
         features = "features.{name}"
         forecasts = "forecasts.{name}"
         models = "models.{name}"
+        feedback = "feedback.{name}"
         dlq = "dlq.{name}"
         state = "state.{name}.{{stream}}"
         {streams}
@@ -43,7 +44,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
 
 /// Makes the output topics of [`settings`], two partitions each.
 pub fn create_outputs(broker: &Broker, name: &str) {
-    for kind in ["alerts", "features", "forecasts", "models", "dlq"] {
+    for kind in ["alerts", "features", "forecasts", "models", "feedback", "dlq"] {
         broker.create_topic(&format!("{kind}.{name}"), 2);
     }
 }

@@ -1,0 +1,95 @@
+//! `latentd explain`: why an alert was raised.
+
+use std::io::Write as _;
+
+use super::args::ExplainArgs;
+use super::exit::Failure;
+use super::run::load;
+use crate::daemon::{Explained, Reproduced, explain};
+
+/// Looks the alert up and tells what is known.
+pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
+    let settings = load(&args.config)?;
+    let found = explain(&settings, &args.alert_id).map_err(Failure::failed)?;
+    let Some(explained) = found else {
+        let topic = &settings.topics.alerts;
+        return Err(Failure::failed(format!("{}: no such alert on `{topic}`", args.alert_id)));
+    };
+    tell(&explained);
+    match &explained.again {
+        Ok(again) => tell_again(again, &explained.channels),
+        Err(why) => say(&format!("cannot be reproduced: {why}")),
+    }
+    match &explained.again {
+        Ok(again) if !again.same => {
+            Err(Failure::failed("the input leads to another alert than the one published"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the alerts topic says.
+fn tell(explained: &Explained) {
+    let body = &explained.published;
+    let text = |name: &str| body[name].as_str().unwrap_or("?").to_owned();
+    let number = |name: &str| body[name].as_f64().unwrap_or(f64::NAN);
+    say(&format!(
+        "{} {} on {} of stream {}, since {}",
+        text("alert_id"),
+        text("severity"),
+        text("entity"),
+        text("stream"),
+        text("starts_at"),
+    ));
+    say(&format!(
+        "surprise {:.3}, threshold {:.3}, anomaly score {:.3}, p-value {:.2e}, model version {}",
+        number("surprise"),
+        number("threshold"),
+        number("anomaly_score"),
+        number("p_value"),
+        body["model"]["version"].as_str().unwrap_or("?"),
+    ));
+    let evidence = &body["evidence"];
+    say(&format!(
+        "evidence: {}/{} records {} to {}",
+        evidence["topic"].as_str().unwrap_or("?"),
+        evidence["partition"],
+        evidence["from_offset"],
+        evidence["to_offset"],
+    ));
+    say(&format!("{:24} {:>12} {:>12} {:>25} {:>6}", "sensor", "y", "yhat", "expected", "share"));
+    for part in body["explanation"]["top"].as_array().into_iter().flatten() {
+        let number = |name: &str| part[name].as_f64().unwrap_or(f64::NAN);
+        let expected = format!("{:.5} .. {:.5}", number("yhat_lower"), number("yhat_upper"));
+        say(&format!(
+            "{:24} {:>12.5} {:>12.5} {expected:>25} {:>6.2}",
+            part["sensor"].as_str().unwrap_or("?"),
+            number("y"),
+            number("yhat"),
+            number("share"),
+        ));
+    }
+}
+
+/// What the input says, read again.
+fn tell_again(again: &Reproduced, channels: &[String]) {
+    let verdict = if again.same { "the same, bit for bit" } else { "DIFFERENT" };
+    say(&format!(
+        "read again from offset {}: surprise {:.3}, {verdict}",
+        again.from, again.alert.surprise
+    ));
+    let Some(top) = again.alert.top.first() else { return };
+    say(&format!("{} in the rows before:", channels.get(top.channel).map_or("?", |c| c)));
+    for row in again.rows.iter().rev().take(12).rev() {
+        let Some(part) = row.channels.get(top.channel) else { continue };
+        say(&format!(
+            "  {} y {:>12.5} yhat {:>12.5} [{:.5}, {:.5}] score {:.2}",
+            row.time, part.y, part.yhat, part.lower, part.upper, row.anomaly_score
+        ));
+    }
+}
+
+/// Prints a line. A reader that has closed the pipe has seen enough.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
