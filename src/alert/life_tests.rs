@@ -19,6 +19,7 @@ fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> AlertParams
         min_dev_from_expected: 0.0,
         tail: fraction(0.05),
         memory: positive(5_000.0),
+        ..AlertParams::default()
     }
 }
 

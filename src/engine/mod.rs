@@ -3,7 +3,9 @@
 //! [`Shard::push`] puts a record into an open row (`shard`). A row that the watermark passes is
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
 //! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`),
-//! learning (`learn`), latent features, forecast.
+//! learning (`learn`), latent features, forecast. Beside it, other kinds of alert: `watch` looks at
+//! closed rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes
+//! their records.
 //!
 //! # Invariants
 //!
@@ -11,14 +13,17 @@
 //! - While the alert of a series fires, nothing that says what calm is learns from the series.
 //! - Batch boundaries and calls of [`Shard::settle`] change no output and no weight.
 
+mod alerts;
 mod explain;
 mod ids;
 mod learn;
 mod score;
 mod series;
 mod shard;
+mod silence;
 mod snapshot;
 mod spec;
+mod watch;
 
 pub use shard::{Shard, ShardStatus};
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};

@@ -2,16 +2,18 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::alerts::{Scene, count, told};
 use super::explain::{alert_record, contributions, is_eligible};
 use super::learn::{count_and_train, learn, model_record};
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
-use crate::alert::{Firing, Observation, Transition};
+use super::watch::watch_row;
+use crate::alert::{Observation, Switches, Transition};
 use crate::model::{HeadKind, Learner, Scope, Workspace};
 use crate::record::{
-    Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,
-    HeadOutput, Millis, Outbox, RowScore, Severity, Step, WindowSpan,
+    AlertKind, Contribution, EventTime, Evidence, FeatureRecord, ForecastPoint, ForecastRecord,
+    HeadOutput, Millis, Outbox, RowScore, Step, WindowSpan,
 };
 use crate::window::ClosedRow;
 
@@ -28,6 +30,13 @@ pub(super) struct Verdict {
     pub(super) p_value: f64,
     pub(super) threshold: f64,
     pub(super) anomaly_score: f64,
+}
+
+impl Verdict {
+    /// What is shown of a window that is not to be scored.
+    fn hidden(self) -> Self {
+        Self { warming: true, surprise: 0.0, p_value: 1.0, anomaly_score: 0.0, ..self }
+    }
 }
 
 /// A window with its reconstruction and code.
@@ -64,6 +73,8 @@ pub(super) struct Context<'a> {
     pub(super) span: WindowSpan,
     pub(super) evidence: Evidence,
     pub(super) model_version: u64,
+    /// What maintenance allows for the window.
+    pub(super) switches: Switches,
 }
 
 impl Shard {
@@ -81,7 +92,7 @@ impl Shard {
     }
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
-        let Self { spec, series, shared, trainer, space, loss, partition, .. } = self;
+        let Self { spec, series, shared, trainer, space, loss, partition, plan, .. } = self;
         let series = &mut series[pending.series];
         series.pending = false;
         let mut own = series.learner.take();
@@ -90,7 +101,13 @@ impl Shard {
         }
         let is_own = own.is_some();
         if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
-            let context = context(spec, series, learner, &pending.row, *partition);
+            let mut context = context(spec, series, learner, &pending.row, *partition);
+            let row_end = context.span.end.max(context.row.start);
+            let switches = plan.switches(&series.key, context.row.start, row_end);
+            let model_version = context.model_version;
+            let scene = Scene { spec, partition: *partition, model_version };
+            watch_row(&scene, series, &pending.row, switches, out);
+            context.switches = plan.switches(&series.key, context.span.start, context.span.end);
             match pending.slot {
                 Some(slot) => {
                     let scored = Scored::new(space, windows, slot);
@@ -131,6 +148,7 @@ fn context<'a>(
         },
         evidence: Evidence { partition, from_offset, to_offset },
         model_version: learner.version(),
+        switches: Switches::ON,
     }
 }
 
@@ -150,16 +168,19 @@ fn finish_window(
     out: &mut Outbox,
 ) -> f64 {
     series.windows += 1;
-    let verdict = judge(context.spec, series, scored);
-    out.facts.windows_scored += 1;
-    out.facts.anomaly_scores.push(verdict.anomaly_score as f32);
-    out.facts.completeness.push(context.span.completeness as f32);
+    let judged = judge(context.spec, series, scored);
+    let verdict = if context.switches.score { judged } else { judged.hidden() };
+    if context.switches.score {
+        out.facts.windows_scored += 1;
+        out.facts.anomaly_scores.push(verdict.anomaly_score as f32);
+        out.facts.completeness.push(context.span.completeness as f32);
+    }
     let was_firing = series.alert.firing().is_some();
     let explained = verdict.anomaly_score >= 1.0 || was_firing || out.keep_rows;
     let channels = if explained { contributions(series, context.row, scored) } else { Vec::new() };
     let transition = step_alert(context, series, &verdict, &channels, out);
-    if series.alert.firing().is_none() {
-        learn(series, learner, context, scored, &verdict);
+    if may_learn(context, series) {
+        learn(series, learner, context, scored, &judged);
     } else {
         out.facts.windows_quarantined += 1;
     }
@@ -170,7 +191,9 @@ fn finish_window(
             learner.accept_new_normal();
         }
     }
-    emit_features(context, series, learner, scored, &verdict, out);
+    if context.switches.score {
+        emit_features(context, series, learner, scored, &verdict, out);
+    }
     forecast(context, series, scored.z.as_slice(), out);
     if out.keep_rows {
         out.rows.push(RowScore {
@@ -189,7 +212,7 @@ fn finish_window(
 
 /// A row without a window: the series is younger than one, or too little was observed.
 fn finish_unscored(context: &Context<'_>, series: &mut Series, out: &mut Outbox) {
-    if series.alert.firing().is_none() {
+    if may_learn(context, series) {
         series.scaler.learn(&context.row.values);
     }
     forecast(context, series, None, out);
@@ -241,28 +264,29 @@ fn step_alert(
     }
     let observation = Observation {
         anomaly_score: verdict.anomaly_score,
-        eligible: is_eligible(&context.spec.alert, channels),
+        eligible: is_eligible(&context.spec.alert, channels)
+            && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
+        muted: !context.switches.alert,
+        learns: context.switches.learn,
     };
-    let (transition, alert) = series.alert.step(&context.spec.alert, observation);
+    let life = context.spec.alert.life(AlertKind::Anomaly);
+    let (transition, alert) = series.alert.step(&life, observation);
     if transition == Transition::Opened {
         series.threshold.spend();
     }
-    if let (true, Some(alert)) = (transition != Transition::None, alert) {
-        count_alert(&mut out.facts, transition, &alert);
-        out.alerts.push(alert_record(context, &series.key, verdict, channels, transition, &alert));
+    if let Some(alert) = alert
+        && let Some(change) = told(transition, &alert)
+    {
+        count(&mut out.facts, AlertKind::Anomaly, change.0, &alert);
+        out.alerts.push(alert_record(context, &series.key, verdict, channels, change, &alert));
     }
     transition
 }
 
-fn count_alert(facts: &mut Facts, transition: Transition, alert: &Firing) {
-    match transition {
-        Transition::Opened => {
-            facts.alerts_opened[usize::from(alert.severity == Severity::Critical)] += 1;
-        }
-        Transition::Closed | Transition::Accepted => facts.alerts_closed += 1,
-        Transition::Escalated | Transition::None => {}
-    }
+/// Whether the series is calm, and maintenance lets it learn.
+fn may_learn(context: &Context<'_>, series: &Series) -> bool {
+    context.switches.learn && series.alert.episode().is_none() && !series.watch.is_faulty()
 }
 
 /// What the layer on top of the code says, in the units of the channels.

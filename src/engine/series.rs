@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::StreamSpec;
+use super::watch::Watch;
 use crate::alert::{AlertState, Budget, Threshold};
 use crate::detect::{Residuals, Tail};
 use crate::forecast::Forecaster;
@@ -36,6 +37,9 @@ pub(super) struct Series {
     /// The newest window that may be learned from, if that needs the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) awaiting: Option<Awaiting>,
+    /// The other kinds of alert.
+    #[serde(default)]
+    pub(super) watch: Watch,
 }
 
 /// A window that waits for the next one.
@@ -70,6 +74,7 @@ impl Series {
             windows: 0,
             last_row: None,
             awaiting: None,
+            watch: Watch::default(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Series {
             windows: self.windows,
             last_row: self.last_row,
             awaiting: self.awaiting,
+            watch: self.watch.fitting(spec.channels.len()),
         })
     }
 
