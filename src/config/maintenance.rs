@@ -68,7 +68,8 @@ impl MaintenanceSettings {
             }
             (None, Some(from), Some(until)) => {
                 if self.duration.is_some() || self.time_zone.is_some() {
-                    let why = "`duration` and `time_zone` go with `cron`, not with `from` and `until`";
+                    let why =
+                        "`duration` and `time_zone` go with `cron`, not with `from` and `until`";
                     return Err(missing("from", why));
                 }
                 once(from, until)

@@ -62,6 +62,19 @@ pub enum AlertReason {
 }
 
 impl AlertReason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Escalated,
+        Self::Renotified,
+        Self::Calm,
+        Self::Accepted,
+        Self::Confirmed,
+        Self::FalsePositive,
+        Self::Expected,
+        Self::NewNormal,
+        Self::Maintenance,
+        Self::Flapping,
+    ];
     /// Reasons for which an alert is suppressed, in the order of the counts in `Facts`.
     pub const SUPPRESSED: [Self; 2] = [Self::Maintenance, Self::Flapping];
 

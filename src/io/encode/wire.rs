@@ -7,8 +7,8 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Origin;
 use crate::record::{
-    AlertChange, AlertReason, AlertRecord, Contribution, Direction, EventTime, FeatureRecord, ForecastPoint,
-    ForecastRecord, HeadOutput, Interval, Severity, Skill, WindowSpan,
+    AlertChange, AlertReason, AlertRecord, Contribution, Direction, EventTime, FeatureRecord,
+    ForecastPoint, ForecastRecord, HeadOutput, Interval, Severity, Skill, WindowSpan,
 };
 
 /// An event time as RFC 3339.
