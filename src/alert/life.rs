@@ -1,21 +1,28 @@
 //! The life of an alert: pending, firing, calm again, or accepted as the new normal.
+//!
+//! One machine for all kinds. What it sees is a score (1 is the threshold) a row; it knows nothing
+//! of where that comes from. An episode that must not be told (maintenance, flapping, an operator's
+//! verdict) lives the same life in silence, so that it is told apart from calm.
 
 use serde::{Deserialize, Serialize};
 
-use super::AlertParams;
-use crate::record::{EventTime, Severity};
+use super::flap::Flaps;
+use super::{LifeParams, severity};
+use crate::record::{AlertReason, EventTime, Severity};
 
 /// One row's verdict, as the state machine needs it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observation {
     /// Surprise over threshold; 1 and above is an alarm.
     pub anomaly_score: f64,
-    /// Whether direction and smallest deviation allow an alert to open on this row.
+    /// Whether direction, smallest deviation and age of the series allow an alert to open here.
     pub eligible: bool,
-    /// Whether the alert may become normal by lasting.
-    pub may_accept: bool,
     /// End of the window.
     pub time: EventTime,
+    /// Maintenance: nothing may be told but the end of an alert.
+    pub muted: bool,
+    /// Whether what lasts may be accepted as the new normal.
+    pub learns: bool,
 }
 
 /// What a row did to the alert of its series.
@@ -25,11 +32,16 @@ pub enum Transition {
     None,
     /// An alert opened.
     Opened,
+    /// An alert would have opened; its `silent` says why it did not.
+    Suppressed,
     /// Its severity rose.
     Escalated,
+    /// It goes on, and `renotify` has passed since its last record.
+    Renotified,
     /// It closed after `keep_firing_for` calm rows.
     Closed,
-    /// It closed because it lasted `accept_after` rows: what it saw is normal from now on.
+    /// It ended because it lasted `accept_after` rows: what it saw is normal from now on. If it was
+    /// silent there is nothing to tell.
     Accepted,
 }
 
@@ -42,83 +54,135 @@ pub struct Firing {
     pub severity: Severity,
     /// Records written about it so far.
     pub sequence: u32,
+    /// Why nothing is told about it; `None` for an open alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent: Option<AlertReason>,
     rows: u32,
     calm: u32,
+    /// Event time of its last record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_at: Option<EventTime>,
 }
 
-/// Alert state of one series.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Alert state of one series and kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlertState {
     over: u32,
     firing: Option<Firing>,
+    #[serde(default, skip_serializing_if = "Flaps::is_empty")]
+    flaps: Flaps,
 }
 
 impl AlertState {
     /// The open alert.
     pub fn firing(&self) -> Option<&Firing> {
+        self.firing.as_ref().filter(|firing| firing.silent.is_none())
+    }
+
+    /// The open alert, or the one that lives in silence: the series is not calm.
+    pub fn episode(&self) -> Option<&Firing> {
         self.firing.as_ref()
     }
 
-    /// Ends the open alert by the word of a person. Returns it as it ended.
-    pub fn end(&mut self) -> Option<Firing> {
-        let firing = self.firing.as_mut()?;
-        firing.sequence += 1;
-        self.firing.take()
+    /// Nothing has ever happened.
+    pub fn is_blank(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Takes a row. On `Closed` and `Accepted` the alert is returned as it ended.
-    pub fn step(&mut self, params: &AlertParams, row: Observation) -> (Transition, Option<Firing>) {
+    pub fn step(&mut self, params: &LifeParams, row: Observation) -> (Transition, Option<Firing>) {
+        let unmuted = |f: &Firing| f.silent == Some(AlertReason::Maintenance) && !row.muted;
+        if self.firing.as_ref().is_some_and(unmuted) && row.anomaly_score >= 1.0 && row.eligible {
+            return (self.open(params, row), self.firing);
+        }
         match self.firing.as_mut() {
             None => (self.step_calm(params, row), self.firing),
             Some(firing) => {
                 let transition = firing.step(params, row);
                 let ended = matches!(transition, Transition::Closed | Transition::Accepted);
-                (transition, if ended { self.firing.take() } else { self.firing })
+                let alert = if ended { self.firing.take() } else { self.firing };
+                let untold = alert.is_some_and(|alert| alert.silent.is_some());
+                let told = transition == Transition::Closed && untold;
+                (if told { Transition::None } else { transition }, alert)
             }
         }
     }
 
-    fn step_calm(&mut self, params: &AlertParams, row: Observation) -> Transition {
+    /// Ends the open alert by the word of an operator and returns it as it ended, if there is one.
+    /// What it saw goes on in silence until it is calm, or accepted.
+    pub fn decide(&mut self, reason: AlertReason) -> Option<Firing> {
+        let firing = self.firing.as_mut().filter(|firing| firing.silent.is_none())?;
+        firing.sequence += 1;
+        let ended = *firing;
+        firing.silent = Some(reason);
+        Some(ended)
+    }
+
+    /// Ends what lives in silence: the next row is judged as if it had been calm before.
+    pub fn forget(&mut self) {
+        self.firing = self.firing.filter(|firing| firing.silent.is_none());
+    }
+
+    fn step_calm(&mut self, params: &LifeParams, row: Observation) -> Transition {
         if row.anomaly_score < 1.0 {
             self.over = 0;
             return Transition::None;
         }
-        self.over += 1;
+        self.over = self.over.saturating_add(1);
         if self.over < params.for_rows || !row.eligible {
             return Transition::None;
         }
+        self.open(params, row)
+    }
+
+    fn open(&mut self, params: &LifeParams, row: Observation) -> Transition {
         self.over = 0;
-        let severity = severity(params, row.anomaly_score);
-        self.firing = Some(Firing { starts_at: row.time, severity, sequence: 0, rows: 0, calm: 0 });
-        Transition::Opened
+        let silent = if row.muted {
+            Some(AlertReason::Maintenance)
+        } else {
+            self.flaps.opens(&params.flap_limit, row.time).then_some(AlertReason::Flapping)
+        };
+        self.firing = Some(Firing {
+            starts_at: row.time,
+            severity: severity(params, row.anomaly_score, 0),
+            sequence: 0,
+            silent,
+            rows: 0,
+            calm: 0,
+            told_at: Some(row.time),
+        });
+        if silent.is_some() { Transition::Suppressed } else { Transition::Opened }
     }
 }
 
 impl Firing {
-    fn step(&mut self, params: &AlertParams, row: Observation) -> Transition {
-        self.rows += 1;
-        let calm = row.anomaly_score < params.release_ratio.get();
+    /// Event time of its last record.
+    pub fn told_at(&self) -> EventTime {
+        self.told_at.unwrap_or(self.starts_at)
+    }
+
+    fn step(&mut self, params: &LifeParams, row: Observation) -> Transition {
+        self.rows = self.rows.saturating_add(1);
+        let calm = row.anomaly_score < params.release_ratio;
         self.calm = if calm { self.calm + 1 } else { 0 };
+        let lasted = params.accept_after > 0 && self.rows >= params.accept_after;
         let transition = if self.calm >= params.keep_firing_for {
             Transition::Closed
-        } else if self.rows >= params.accept_after && row.may_accept {
+        } else if lasted && row.learns {
             Transition::Accepted
-        } else if self.severity < severity(params, row.anomaly_score) {
+        } else if self.silent.is_some() || row.muted {
+            return Transition::None;
+        } else if self.severity < severity(params, row.anomaly_score, self.rows) {
             self.severity = Severity::Critical;
             Transition::Escalated
+        } else if params.renotify.get() > 0 && self.told_at() + params.renotify <= row.time {
+            Transition::Renotified
         } else {
             return Transition::None;
         };
         self.sequence += 1;
+        self.told_at = Some(row.time);
         transition
-    }
-}
-
-fn severity(params: &AlertParams, anomaly_score: f64) -> Severity {
-    if anomaly_score >= params.critical_ratio.get() {
-        Severity::Critical
-    } else {
-        Severity::Warning
     }
 }
 

@@ -1,36 +1,25 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::{Budget, DetectionDirection};
-use crate::record::{Fraction, Millis, Positive};
+use crate::alert::{AlertParams, FlapLimit};
+use crate::record::{AlertKind, Millis};
 
-fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> AlertParams {
-    let positive = |v| Positive::try_from(v).expect("above 0");
-    let fraction = |v| Fraction::try_from(v).expect("between 0 and 1");
-    AlertParams {
-        budget: Budget { alerts: positive(2.0), per: Millis::new(604_800_000) },
-        for_rows,
-        keep_firing_for,
-        release_ratio: fraction(0.5),
-        critical_ratio: positive(2.0),
-        accept_after,
-        top: 3,
-        direction: DetectionDirection::Both,
-        min_dev_from_expected: 0.0,
-        tail: fraction(0.05),
-        memory: positive(5_000.0),
-    }
+const MINUTE: i64 = 60_000;
+
+fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> LifeParams {
+    let flap_limit = FlapLimit { openings: 0, per: Millis::new(1) };
+    let alert = AlertParams { for_rows, keep_firing_for, accept_after, ..AlertParams::default() };
+    LifeParams { critical_after: 0, flap_limit, ..alert.life(AlertKind::Anomaly) }
 }
 
-fn run(params: &AlertParams, scores: &[f64]) -> Vec<Transition> {
+fn row(i: usize, anomaly_score: f64) -> Observation {
+    let time = EventTime::from_millis(i as i64 * MINUTE);
+    Observation { anomaly_score, eligible: true, time, muted: false, learns: true }
+}
+
+fn run(params: &LifeParams, scores: &[f64]) -> Vec<Transition> {
     let mut state = AlertState::default();
-    let row = |(i, score): (usize, &f64)| Observation {
-        anomaly_score: *score,
-        eligible: true,
-        may_accept: true,
-        time: EventTime::from_millis(i as i64),
-    };
-    scores.iter().enumerate().map(|r| state.step(params, row(r)).0).collect()
+    scores.iter().enumerate().map(|(i, score)| state.step(params, row(i, *score)).0).collect()
 }
 
 #[test]
@@ -48,36 +37,161 @@ fn a_state_that_lasts_is_accepted() {
     assert_eq!(run(&params(1, 3, 3), &[5.0; 4]), [Opened, None, None, Accepted]);
 }
 
+#[test]
+fn a_warning_that_lasts_is_critical_and_what_goes_on_is_told_again() {
+    use Transition::{Escalated, None, Opened, Renotified};
+    let params =
+        LifeParams { critical_after: 3, renotify: Millis::new(2 * MINUTE), ..params(1, 3, 100) };
+    // Calm rows do not make it worse; a record of any kind starts the time to the next anew.
+    assert_eq!(
+        run(&params, &[1.2, 1.2, 1.2, 0.7, 1.2, 1.2, 1.2]),
+        [Opened, None, Renotified, None, Escalated, None, Renotified]
+    );
+}
+
+#[test]
+fn maintenance_records_what_would_open_and_opens_it_when_it_is_over() {
+    use Transition::{Closed, None, Opened, Suppressed};
+    let params = params(1, 2, 100);
+    let mut state = AlertState::default();
+    let mut step = |i: usize, score: f64, muted: bool| {
+        let (transition, alert) = state.step(&params, Observation { muted, ..row(i, score) });
+        (transition, alert.and_then(|alert| alert.silent), state.firing().is_some())
+    };
+    let maintenance = Some(AlertReason::Maintenance);
+    assert_eq!(step(0, 3.0, true), (Suppressed, maintenance, false));
+    assert_eq!(step(1, 3.0, true), (None, maintenance, false));
+    assert_eq!(step(2, 0.1, false), (None, maintenance, false));
+    assert_eq!(step(3, 3.0, false), (Opened, Option::None, true));
+    // What is open is not told again in maintenance, but for its end.
+    assert_eq!(step(4, 3.0, true), (None, Option::None, true));
+    assert_eq!(step(5, 0.1, true), (None, Option::None, true));
+    assert_eq!(step(6, 0.1, true), (Closed, Option::None, false));
+}
+
+#[test]
+fn a_verdict_closes_and_what_goes_on_stays_quiet_until_it_is_calm() {
+    let params = params(1, 2, 100);
+    let mut state = AlertState::default();
+    assert_eq!(state.decide(AlertReason::FalsePositive), None, "nothing is open");
+    let (_, opened) = state.step(&params, row(0, 1.5));
+    let ended = state.decide(AlertReason::FalsePositive).expect("it is open");
+    assert_eq!((ended.starts_at, ended.sequence), (opened.expect("open").starts_at, 1));
+    assert_eq!(state.decide(AlertReason::Expected), None, "once");
+    let mut step = |i, score| state.step(&params, row(i, score)).0;
+    let told: Vec<_> =
+        [9.0, 9.0, 0.1, 0.1, 1.5].iter().zip(1..).map(|(s, i)| step(i, *s)).collect();
+    assert_eq!(told, [[Transition::None; 4].as_slice(), &[Transition::Opened]].concat());
+}
+
+#[test]
+fn without_learning_nothing_is_accepted() {
+    let params = params(1, 3, 3);
+    let mut state = AlertState::default();
+    let mut step = |i, learns| state.step(&params, Observation { learns, ..row(i, 5.0) }).0;
+    let told: Vec<_> = (0..6).map(|i| step(i, i > 4)).collect();
+    assert_eq!(told[5], Transition::Accepted);
+    assert_eq!(told[1..5], [Transition::None; 4]);
+}
+
+/// Rows of any score, with switches, and an operator who sometimes speaks.
+fn rows() -> impl Strategy<Value = Vec<(f64, bool, bool, bool, u8)>> {
+    let on = || prop::bool::weighted(0.8);
+    proptest::collection::vec((0.0_f64..4.0, on(), on(), on(), 0_u8..20), 0..400)
+}
+
 proptest! {
-    /// Every alert that closes was opened, only one is open at a time, and sequences count up.
+    /// Every alert that closes was opened, only one is open at a time, sequences count up without
+    /// a hole, severity never falls, and what is suppressed or decided never opens.
     #[test]
     fn openings_and_closings_alternate(
-        scores in proptest::collection::vec(0.0_f64..4.0, 0..400),
-        for_rows in 1_u32..4, keep in 1_u32..6, accept in 5_u32..60,
+        rows in rows(), for_rows in 1_u32..4, keep in 1_u32..6, accept in 5_u32..60,
+        critical_after in 0_u32..9, renotify in 0_i64..5, openings in 0_u32..4,
     ) {
-        let params = params(for_rows, keep, accept);
+        let params = LifeParams {
+            critical_after,
+            renotify: Millis::new(renotify * MINUTE),
+            flap_limit: FlapLimit { openings, per: Millis::new(50 * MINUTE) },
+            ..params(for_rows, keep, accept)
+        };
         let mut state = AlertState::default();
-        let (mut open, mut sequence) = (false, 0);
-        for (i, anomaly_score) in scores.into_iter().enumerate() {
-            let row = Observation { anomaly_score, eligible: true, may_accept: true, time: EventTime::from_millis(i as i64) };
-            let (transition, alert) = state.step(&params, row);
+        let mut open: Option<Firing> = None;
+        for (i, (score, eligible, unmuted, learns, verdict)) in rows.into_iter().enumerate() {
+            let observation = Observation { eligible, muted: !unmuted, learns, ..row(i, score) };
+            let (transition, alert) = state.step(&params, observation);
+            let next = open.map(|open| open.sequence + 1);
             match transition {
                 Transition::Opened => {
-                    prop_assert!(!open && anomaly_score >= 1.0);
-                    (open, sequence) = (true, 0);
+                    prop_assert!(open.is_none() && score >= 1.0 && eligible && unmuted);
+                    open = alert;
+                    prop_assert_eq!(open.map(|open| open.sequence), Some(0));
                 }
-                Transition::Closed | Transition::Accepted => {
-                    prop_assert!(open);
-                    open = false;
-                    prop_assert_eq!(alert.expect("ended").sequence, sequence + 1);
+                Transition::Suppressed => {
+                    prop_assert!(open.is_none() && eligible);
+                    prop_assert!(alert.is_some_and(|alert| alert.silent.is_some()));
                 }
-                Transition::Escalated => {
-                    sequence += 1;
-                    prop_assert_eq!(alert.expect("open").sequence, sequence);
+                Transition::Escalated | Transition::Renotified => {
+                    prop_assert!(unmuted);
+                    let alert = alert.expect("open");
+                    prop_assert_eq!(Some(alert.sequence), next);
+                    prop_assert!(open.is_some_and(|open| open.severity <= alert.severity));
+                    open = Some(alert);
+                }
+                Transition::Closed => {
+                    prop_assert_eq!(Some(alert.expect("ended").sequence), next);
+                    open = None;
+                }
+                Transition::Accepted => {
+                    prop_assert!(learns);
+                    let loud = alert.is_some_and(|alert| alert.silent.is_none());
+                    prop_assert_eq!(loud, open.is_some());
+                    open = None;
                 }
                 Transition::None => {}
             }
-            prop_assert_eq!(state.firing().is_some(), open);
+            prop_assert_eq!(state.firing().is_some(), open.is_some());
+            if verdict == 0 {
+                let ended = state.decide(AlertReason::Expected);
+                prop_assert_eq!(ended.is_some(), open.take().is_some());
+                prop_assert!(state.firing().is_none());
+            }
+        }
+    }
+
+    /// Any span shorter than `per` holds at most so many openings.
+    #[test]
+    fn flapping_is_bounded(
+        scores in proptest::collection::vec(prop_oneof![Just(0.0), Just(1.5)], 0..600),
+        openings in 1_u32..5, per in 1_usize..200,
+    ) {
+        let flap_limit = FlapLimit { openings, per: Millis::new(per as i64 * MINUTE) };
+        let told = run(&LifeParams { flap_limit, ..params(1, 1, 0) }, &scores);
+        let opened: Vec<usize> =
+            (0..told.len()).filter(|i| told[*i] == Transition::Opened).collect();
+        for span in opened.windows(openings as usize + 1) {
+            prop_assert!(span[openings as usize] - span[0] >= per, "{:?}", span);
+        }
+        // Whatever opens or is suppressed begins at an alarm after calm, and none is forgotten.
+        let begun = told.iter().filter(|t| matches!(t, Transition::Opened | Transition::Suppressed));
+        let alarms = (0..scores.len()).filter(|i| scores[*i] > 1.0 && (*i == 0 || scores[i - 1] < 1.0));
+        prop_assert_eq!(begun.count(), alarms.count());
+    }
+
+    /// A state that is stored and read anywhere goes on as if it never stopped.
+    #[test]
+    fn a_stored_state_goes_on(rows in rows(), cut in 0_usize..400) {
+        let flap_limit = FlapLimit { openings: 2, per: Millis::new(90 * MINUTE) };
+        let renotify = Millis::new(4 * MINUTE);
+        let params = LifeParams { flap_limit, renotify, critical_after: 4, ..params(1, 2, 30) };
+        let (mut whole, mut stored) = (AlertState::default(), AlertState::default());
+        for (i, (score, eligible, unmuted, learns, _)) in rows.into_iter().enumerate() {
+            if i == cut {
+                let bytes = rmp_serde::to_vec_named(&stored).expect("a state is plain data");
+                stored = rmp_serde::from_slice(&bytes).expect("its own bytes");
+            }
+            let row = Observation { eligible, muted: !unmuted, learns, ..row(i, score) };
+            prop_assert_eq!(whole.step(&params, row), stored.step(&params, row));
+            prop_assert_eq!(&whole, &stored);
         }
     }
 }

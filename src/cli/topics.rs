@@ -31,6 +31,9 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
         })
         .collect();
     let mut outcomes = ensure_topics(&settings.kafka, &specs).map_err(Failure::failed)?;
+    let current =
+        TopicSpec::compacted(&settings.topics.alerts_current, args.partitions, args.replication);
+    outcomes.extend(ensure_topics(&settings.kafka, &[current]).map_err(Failure::failed)?);
     let mut states = state_topics(&settings, args.partitions as usize)?;
     states.iter_mut().for_each(|spec| spec.replication = args.replication);
     outcomes.extend(ensure_topics(&settings.kafka, &states).map_err(Failure::failed)?);
@@ -55,7 +58,9 @@ fn list(settings: &Settings) -> Result<(), Failure> {
     let present: BTreeMap<&str, usize> =
         topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
     let states = settings.stream.iter().map(|stream| settings.topics.state_of(&stream.name));
-    let others = settings.input_topics().into_iter().chain(output_topics(settings));
+    let current = settings.topics.alerts_current.as_str();
+    let others =
+        settings.input_topics().into_iter().chain(output_topics(settings)).chain([current]);
     for name in others.map(str::to_owned).chain(states) {
         match present.get(name.as_str()) {
             Some(partitions) => say(&format!("{name}: {partitions} partitions")),

@@ -12,6 +12,7 @@
 //! | `schema` | the JSON Schema, generated from the types |
 //! | `shape`, `suggest` | unknown keys and wrong kinds, all at once, with "did you mean" |
 //! | `settings` | the types |
+//! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
 //! | `rules`, `rules_stream`, `rules_forecast` | the rules between keys |
 //! | `spec` | durations to rows: what the engine and the decoders take |
 //!
@@ -25,6 +26,7 @@ mod client;
 mod environment;
 mod fault;
 mod layers;
+mod maintenance;
 mod merge;
 mod rules;
 mod rules_forecast;
@@ -38,6 +40,7 @@ mod suggest;
 
 pub use fault::{ConfigError, Fault, Faults};
 pub use layers::Layers;
+pub use maintenance::MaintenanceSettings;
 pub use schema::json_schema;
 pub use settings::{
     FeatureSettings, ForecastSettings, HttpSettings, MissingOffset, Settings, StateSettings,

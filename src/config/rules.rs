@@ -108,6 +108,7 @@ impl Settings {
         let topics = &self.topics;
         let outputs = [
             ("topics.alerts", &topics.alerts),
+            ("topics.alerts_current", &topics.alerts_current),
             ("topics.features", &topics.features),
             ("topics.forecasts", &topics.forecasts),
             ("topics.models", &topics.models),

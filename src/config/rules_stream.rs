@@ -3,7 +3,7 @@
 use super::StreamSettings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
-use super::rules_model;
+use super::{maintenance, rules_model};
 use crate::io::{EntitySource, TimestampSource};
 use crate::record::{Millis, Step};
 
@@ -19,7 +19,9 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     times(stream, at, faults);
     windows(stream, at, faults);
     rules_model::check(stream, at, faults);
+    ranges(stream, at, faults);
     alerts(stream, at, faults);
+    maintenance::check(&stream.maintenance, at, faults);
 }
 
 fn names(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
@@ -111,6 +113,18 @@ fn windows(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     }
 }
 
+fn ranges(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    for (i, channel) in stream.channel.iter().enumerate() {
+        let Some(range) = &channel.data_range else { continue };
+        let fine = matches!(range.as_slice(), [low, high] if low < high);
+        if !fine {
+            let path = format!("{at}.channel[{i}].data_range");
+            let why = "expected the smallest and the largest possible value, such as [-20, 140]";
+            faults.push(Fault::rule(path, format!("{range:?}"), why));
+        }
+    }
+}
+
 fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     let alert = &stream.alert;
     let shortest = match stream.step {
@@ -125,6 +139,28 @@ fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
         let why = "is below 1: alerts would be critical before they open";
         let path = format!("{at}.alert.critical_ratio");
         faults.push(Fault::rule(path, alert.critical_ratio.get(), why));
+    }
+    if alert.flap_limit.openings > 0 && alert.flap_limit.per < Millis::new(1) {
+        let why = "must be longer than nothing; openings = 0 sets no limit";
+        let path = format!("{at}.alert.flap_limit.per");
+        faults.push(Fault::rule(path, alert.flap_limit.per, why));
+    }
+    // The watermark notices silence, and it lags by so much.
+    if alert.stale_after > Millis::ZERO && alert.stale_after < shortest {
+        let why = format!("is shorter than one row, {shortest}: calm series would be stale");
+        faults.push(Fault::rule(format!("{at}.alert.stale_after"), alert.stale_after, why));
+    }
+    if alert.stuck_after == 1 {
+        let why = "every value would be stuck; 0 watches nothing";
+        faults.push(Fault::rule(format!("{at}.alert.stuck_after"), alert.stuck_after, why));
+    }
+    if alert.clock_skew.share > 0.0 && stream.ahead_max < alert.clock_skew.ahead {
+        let why = format!(
+            "is longer than ahead_max = {}: records so far ahead are dead letters",
+            stream.ahead_max
+        );
+        let path = format!("{at}.alert.clock_skew.ahead");
+        faults.push(Fault::rule(path, alert.clock_skew.ahead, why));
     }
     if alert.accept_after <= alert.for_rows {
         let why = format!(

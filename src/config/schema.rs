@@ -64,7 +64,7 @@ fn forget_required(schema: &mut Value) {
     for (name, table) in defs.iter_mut() {
         match name.as_str() {
             "StreamSettings" => table["required"] = json!(STREAM_OWN),
-            "ChannelParams" => {}
+            "ChannelParams" | "MaintenanceSettings" => {}
             _ => drop(table.as_object_mut().map(forget)),
         }
     }
@@ -118,6 +118,8 @@ pub(super) enum Kind<'a> {
     Integer,
     /// Text.
     Text,
+    /// True or false.
+    Flag,
     /// Checked elsewhere.
     Free,
 }
@@ -165,6 +167,7 @@ impl<'a> Node<'a> {
             Some("number") => Kind::Number,
             Some("integer") => Kind::Integer,
             Some("string") => Kind::Text,
+            Some("boolean") => Kind::Flag,
             _ => Kind::Free,
         }
     }

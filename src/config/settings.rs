@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::MaintenanceSettings;
 use crate::alert::AlertParams;
 use crate::forecast::NonNegative;
 use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
@@ -109,6 +110,9 @@ pub struct StreamSettings {
     pub model: ModelParams,
     /// Alerts.
     pub alert: AlertParams,
+    /// Maintenance that is known beforehand.
+    #[schemars(length(max = 256))]
+    pub maintenance: Vec<MaintenanceSettings>,
     /// Latent features.
     pub features: FeatureSettings,
     /// Forecasts.

@@ -46,7 +46,10 @@ impl Walk<'_> {
                 self.number(at, node.schema, "whole number", whole, value);
             }
             Kind::Text => self.text(at, node, value),
-            Kind::Free => {}
+            Kind::Flag if !value.is_boolean() => {
+                self.wrong(at, format!("expected true or false, got {}", shown(value)));
+            }
+            Kind::Flag | Kind::Free => {}
         }
     }
 

@@ -39,6 +39,8 @@ impl StreamSettings {
             window: self.window.clone(),
             model: self.model.clone(),
             alert: self.alert.clone(),
+            data_ranges: self.data_ranges(),
+            maintenance: self.maintenance.iter().filter_map(|m| m.read().ok()).collect(),
             features_every: self.features.every,
             forecast: self.forecast_params(),
             series_max: self.series_max,
@@ -57,6 +59,13 @@ impl StreamSettings {
             message_bytes_max,
             ahead_max: self.ahead_max,
         }
+    }
+
+    /// Empty if no channel has bounds.
+    fn data_ranges(&self) -> Vec<Option<[f64; 2]>> {
+        let bounds = |c: &ChannelParams| c.data_range.as_deref()?.try_into().ok();
+        let ranges: Vec<Option<[f64; 2]>> = self.channel.iter().map(bounds).collect();
+        if ranges.iter().all(Option::is_none) { Vec::new() } else { ranges }
     }
 
     /// `None` if nothing is to be forecast, and without a grid.

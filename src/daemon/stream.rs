@@ -50,7 +50,10 @@ impl Stream {
     /// Encodes what one shard has said: alerts first, for they are waited for.
     pub fn encode(&mut self, origin: Origin<'_>, outbox: &Outbox, into: &mut Vec<OutMessage>) {
         let encoder = &mut self.encoder;
-        into.extend(outbox.alerts.iter().map(|record| encoder.alert(record, origin)));
+        for record in &outbox.alerts {
+            into.push(encoder.alert(record, origin));
+            into.extend(encoder.current_alert(record, origin));
+        }
         into.extend(outbox.features.iter().map(|record| encoder.features(record, origin)));
         into.extend(outbox.forecasts.iter().map(|record| encoder.forecast(record, origin)));
         into.extend(outbox.models.iter().map(|record| encoder.model(record, origin)));

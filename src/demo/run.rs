@@ -80,8 +80,14 @@ fn sim_params(duration: Duration) -> SimParams {
 }
 
 fn start_broker(inputs: &[(&str, i32)], topics: &TopicNames) -> Result<Broker, DemoError> {
-    let outputs =
-        [&topics.alerts, &topics.features, &topics.forecasts, &topics.models, &topics.dlq];
+    let outputs = [
+        &topics.alerts,
+        &topics.alerts_current,
+        &topics.features,
+        &topics.forecasts,
+        &topics.models,
+        &topics.dlq,
+    ];
     let outputs = outputs.map(|topic| (topic.as_str(), collector::PARTITIONS));
     // This broker makes no topics on request.
     let states = Stream::ALL.map(|stream| topics.state_of(stream.name()));

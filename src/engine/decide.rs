@@ -4,15 +4,12 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::explain::alert_record;
+use super::ids;
 use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
-use super::{ids, score};
-use crate::alert::Transition;
 use crate::model::Learner;
-use crate::record::{Decided, EventTime, Feedback, Outbox, Verdict};
-use crate::window::ClosedRow;
+use crate::record::{AlertReason, Decided, EventTime, Feedback, Outbox, Verdict};
 
 /// Alerts of a series about which a verdict is still heard.
 const CASES_MAX: usize = 16;
@@ -58,58 +55,35 @@ impl Shard {
     /// is older than one that was, does nothing, so that a topic of verdicts may be read again.
     pub fn decide(&mut self, feedback: &Feedback, out: &mut Outbox) -> Decided {
         self.score_pending(out);
-        let Self { spec, series, shared, .. } = self;
-        for series in series {
-            let Some(case) = series.cases.find(spec, &series.key, &feedback.alert_id) else {
-                continue;
-            };
-            if case.heard.is_some_and(|(_, position)| feedback.position <= position) {
-                return Decided::Heard;
-            }
-            case.heard = Some((feedback.verdict, feedback.position));
-            let starts_at = case.starts_at;
-            let mut own = series.learner.take();
-            let learner = own.as_deref_mut().or(shared.as_mut());
-            let (learned, dropped) = learner.map_or((0, 0), |learner| {
-                put_into_effect(spec, series, learner, starts_at, feedback.verdict)
-            });
-            series.learner = own;
-            if matches!(feedback.verdict, Verdict::FalsePositive | Verdict::NewNormal) {
-                close(spec, series, self.partition, starts_at, out);
-            }
-            out.facts.verdicts[feedback.verdict as usize] += 1;
-            return Decided::Applied { entity: series.key.clone(), learned, dropped };
+        let Self { spec, series, .. } = self;
+        let &Feedback { ref alert_id, verdict, position } = feedback;
+        let found = series.iter_mut().enumerate().find_map(|(index, series)| {
+            Some((index, series.cases.find(spec, &series.key, alert_id)?))
+        });
+        let Some((index, case)) = found else { return Decided::Unknown };
+        if case.heard.is_some_and(|(_, before)| position <= before) {
+            return Decided::Heard;
         }
-        Decided::Unknown
+        case.heard = Some((verdict, position));
+        let starts_at = case.starts_at;
+        let reason = match verdict {
+            // It goes on until it is over, and does not become normal by lasting.
+            Verdict::TruePositive => None,
+            Verdict::FalsePositive => Some(AlertReason::FalsePositive),
+            Verdict::Expected => Some(AlertReason::Expected),
+            Verdict::NewNormal => Some(AlertReason::NewNormal),
+        };
+        reason.and_then(|reason| self.close_alert(alert_id, reason, out));
+        out.facts.verdicts[verdict as usize] += 1;
+        let Self { spec, series, shared, .. } = self;
+        let series = &mut series[index];
+        let mut own = series.learner.take();
+        let learner = own.as_deref_mut().or(shared.as_mut());
+        let (learned, dropped) = learner
+            .map_or((0, 0), |learner| put_into_effect(spec, series, learner, starts_at, verdict));
+        series.learner = own;
+        Decided::Applied { entity: series.key.clone(), learned, dropped }
     }
-}
-
-/// Ends the alert that started then, if it is still open. There is no row to judge: the record of it
-/// tells no score and no channel.
-fn close(
-    spec: &StreamSpec,
-    series: &mut Series,
-    partition: i32,
-    starts_at: EventTime,
-    out: &mut Outbox,
-) {
-    let is_open = series.alert.firing().is_some_and(|firing| firing.starts_at == starts_at);
-    let (true, Some(last), Some(alert)) =
-        (is_open, series.ring.newest().copied(), series.alert.end())
-    else {
-        return;
-    };
-    let row = ClosedRow {
-        start: last.start,
-        values: spec.channels.iter().map(|_| f64::NAN).collect(),
-        first_offset: last.first_offset,
-        last_offset: last.last_offset,
-    };
-    let context = score::context(spec, series, 0, &row, partition);
-    let judged = score::Verdict { p_value: 1.0, ..score::Verdict::default() };
-    out.facts.alerts_closed += 1;
-    let transition = Transition::Closed;
-    out.alerts.push(alert_record(&context, &series.key, &judged, &[], transition, &alert));
 }
 
 /// Returns how many of the rows held back were learned and dropped.
@@ -127,6 +101,8 @@ fn put_into_effect(
         Verdict::FalsePositive => {}
         Verdict::NewNormal => series.accept_new_normal(spec, learner),
     }
+    // What it saw may be learned: it does not go on in silence.
+    series.alert.forget();
     for lesson in held {
         series.windows += u64::from(verdict == Verdict::NewNormal);
         lesson.take_in(spec, series, learner);

@@ -3,8 +3,10 @@
 use super::ids;
 use super::score::{Context, Scored, Verdict};
 use super::series::Series;
-use crate::alert::{AlertParams, DetectionDirection, Firing, Transition};
-use crate::record::{AlertChange, AlertRecord, Contribution, Direction, SeriesKey};
+use crate::alert::{AlertParams, DetectionDirection, Firing};
+use crate::record::{
+    AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, Direction, SeriesKey,
+};
 use crate::window::ClosedRow;
 
 /// Observed and expected value of every channel of the newest row, and its part in the error.
@@ -36,6 +38,11 @@ pub(super) fn is_eligible(params: &AlertParams, channels: &[Contribution]) -> bo
     if params.min_dev_from_expected > 0.0 && deviation.abs() < params.min_dev_from_expected {
         return false;
     }
+    if params.min_rel_dev_from_expected > 0.0
+        && deviation.abs() < params.min_rel_dev_from_expected * top.yhat.abs()
+    {
+        return false;
+    }
     match params.direction {
         DetectionDirection::Both => true,
         DetectionDirection::AboveExpected => deviation > 0.0,
@@ -53,15 +60,9 @@ pub(super) fn alert_record(
     entity: &SeriesKey,
     verdict: &Verdict,
     channels: &[Contribution],
-    transition: Transition,
+    (change, reason): (AlertChange, Option<AlertReason>),
     alert: &Firing,
 ) -> AlertRecord {
-    let ended = matches!(transition, Transition::Closed | Transition::Accepted);
-    let change = match transition {
-        Transition::Opened => AlertChange::Opened,
-        Transition::Closed | Transition::Accepted => AlertChange::Closed,
-        Transition::Escalated | Transition::None => AlertChange::Updated,
-    };
     let direction = top_channel(channels)
         .filter(|top| !top.y.is_nan())
         .map(|top| if top.y >= top.yhat { Direction::Above } else { Direction::Below });
@@ -72,11 +73,13 @@ pub(super) fn alert_record(
         alert_id: ids::alert_id(&context.spec.name, entity, alert.starts_at),
         sequence: alert.sequence,
         change,
+        reason,
+        kind: AlertKind::Anomaly,
         severity: alert.severity,
         direction,
         entity: entity.clone(),
         starts_at: alert.starts_at,
-        ends_at: ended.then_some(context.span.end),
+        ends_at: (change == AlertChange::Closed).then_some(context.span.end),
         window: context.span,
         surprise: verdict.surprise,
         p_value: verdict.p_value,

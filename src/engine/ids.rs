@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::record::EventTime;
+use crate::record::{AlertKind, EventTime};
 
 /// A random seed for the network named by `parts`, derived from the configured seed.
 pub(super) fn seed(root: u64, parts: &[&str]) -> u64 {
@@ -23,6 +23,20 @@ pub(super) fn latent_space_id(root: u64, parts: &[&str]) -> Arc<str> {
 pub(super) fn alert_id(stream: &str, entity: &str, starts_at: EventTime) -> String {
     let start = starts_at.as_millis().to_string();
     format!("a-{}", hex(&digest(0, &["alert", stream, entity, &start])[..6]))
+}
+
+/// The same for a kind; that of an anomaly is as it was when there were no others.
+pub(super) fn kind_alert_id(
+    stream: &str,
+    entity: &str,
+    starts_at: EventTime,
+    kind: AlertKind,
+) -> String {
+    if kind == AlertKind::Anomaly {
+        return alert_id(stream, entity, starts_at);
+    }
+    let start = starts_at.as_millis().to_string();
+    format!("a-{}", hex(&digest(0, &["alert", stream, entity, &start, kind.word()])[..6]))
 }
 
 fn digest(root: u64, parts: &[&str]) -> [u8; 32] {
@@ -52,5 +66,8 @@ mod tests {
         assert_ne!(seed(1, &["ab", "c"]), seed(1, &["a", "bc"]));
         assert_ne!(seed(1, &["a"]), seed(2, &["a"]));
         assert_eq!(alert_id("s", "e", at).len(), 14);
+        let ids = AlertKind::ALL.map(|kind| kind_alert_id("s", "e", at, kind));
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+        assert_eq!(ids[0], alert_id("s", "e", at));
     }
 }

@@ -4,7 +4,8 @@
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
 //! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`), learning
 //! (`lesson`, `learn`), latent features, forecast. What a series at fault would teach waits in
-//! `quarantine` for a verdict (`decide`).
+//! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
+//! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
 //!
 //! # Invariants
 //!
@@ -12,6 +13,7 @@
 //! - While the alert of a series fires, nothing that says what calm is learns from the series.
 //! - Batch boundaries and calls of [`Shard::settle`] change no output and no weight.
 
+mod alerts;
 mod decide;
 mod explain;
 mod ids;
@@ -21,8 +23,10 @@ mod quarantine;
 mod score;
 mod series;
 mod shard;
+mod silence;
 mod snapshot;
 mod spec;
+mod watch;
 
 pub use shard::{Shard, ShardStatus};
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};

@@ -2,17 +2,19 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::alerts::{Scene, count, told};
 use super::explain::{alert_record, contributions, is_eligible};
 use super::learn::{count_and_train, model_record, watch_drift};
 use super::lesson::Lesson;
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
-use crate::alert::{Firing, Observation, Transition};
+use super::watch::watch_row;
+use crate::alert::{Observation, Switches, Transition};
 use crate::model::{HeadKind, Learner, Workspace};
 use crate::record::{
-    Contribution, EventTime, Evidence, Facts, FeatureRecord, ForecastPoint, ForecastRecord,
-    HeadOutput, Millis, Outbox, RowScore, Severity, Step, WindowSpan,
+    AlertKind, Contribution, EventTime, Evidence, FeatureRecord, ForecastPoint, ForecastRecord,
+    HeadOutput, Millis, Outbox, RowScore, Step, WindowSpan,
 };
 use crate::window::ClosedRow;
 
@@ -29,6 +31,13 @@ pub(super) struct Verdict {
     pub(super) p_value: f64,
     pub(super) threshold: f64,
     pub(super) anomaly_score: f64,
+}
+
+impl Verdict {
+    /// What is shown of a window that is not to be scored.
+    fn hidden(self) -> Self {
+        Self { warming: true, surprise: 0.0, p_value: 1.0, anomaly_score: 0.0, ..self }
+    }
 }
 
 /// A window with its reconstruction and code.
@@ -65,6 +74,8 @@ pub(super) struct Context<'a> {
     pub(super) span: WindowSpan,
     pub(super) evidence: Evidence,
     pub(super) model_version: u64,
+    /// What maintenance allows for the window.
+    pub(super) switches: Switches,
 }
 
 impl Shard {
@@ -82,7 +93,7 @@ impl Shard {
     }
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
-        let Self { spec, series, shared, trainer, space, loss, partition, .. } = self;
+        let Self { spec, series, shared, trainer, space, loss, partition, plan, .. } = self;
         let series = &mut series[pending.series];
         series.pending = false;
         let mut own = series.learner.take();
@@ -91,7 +102,13 @@ impl Shard {
         }
         let is_own = own.is_some();
         if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
-            let context = context(spec, series, learner.version(), &pending.row, *partition);
+            let mut context = context(spec, series, learner.version(), &pending.row, *partition);
+            let row_end = context.span.end.max(context.row.start);
+            let switches = plan.switches(&series.key, context.row.start, row_end);
+            let model_version = context.model_version;
+            let scene = Scene { spec, partition: *partition, model_version };
+            watch_row(&scene, series, &pending.row, switches, out);
+            context.switches = plan.switches(&series.key, context.span.start, context.span.end);
             match pending.slot {
                 Some(slot) => {
                     let scored = Scored::new(space, windows, slot);
@@ -132,6 +149,7 @@ pub(super) fn context<'a>(
         },
         evidence: Evidence { partition, from_offset, to_offset },
         model_version,
+        switches: Switches::ON,
     }
 }
 
@@ -151,21 +169,25 @@ fn finish_window(
     out: &mut Outbox,
 ) -> f64 {
     series.windows += 1;
-    let verdict = judge(context.spec, series, scored);
-    out.facts.windows_scored += 1;
-    out.facts.anomaly_scores.push(verdict.anomaly_score as f32);
-    out.facts.completeness.push(context.span.completeness as f32);
+    let judged = judge(context.spec, series, scored);
+    let verdict = if context.switches.score { judged } else { judged.hidden() };
+    if context.switches.score {
+        out.facts.windows_scored += 1;
+        out.facts.anomaly_scores.push(verdict.anomaly_score as f32);
+        out.facts.completeness.push(context.span.completeness as f32);
+    }
     let was_firing = series.alert.firing().is_some();
     let explained = verdict.anomaly_score >= 1.0 || was_firing || out.keep_rows;
     let channels = if explained { contributions(series, context.row, scored) } else { Vec::new() };
     let transition = step_alert(context, series, &verdict, &channels, out);
-    let lesson = lesson(context, series, scored, &verdict);
-    match series.alert.firing().map(|firing| firing.starts_at) {
-        None => lesson.take_in(context.spec, series, learner),
-        Some(because) => {
+    let lesson = lesson(context, series, scored, &judged);
+    if may_learn(context, series) {
+        lesson.take_in(context.spec, series, learner);
+    } else {
+        if let Some(because) = series.alert.episode().map(|episode| episode.starts_at) {
             series.quarantine.hold(because, lesson);
-            out.facts.windows_quarantined += 1;
         }
+        out.facts.windows_quarantined += 1;
     }
     if transition == Transition::Accepted {
         series.accept_new_normal(context.spec, learner);
@@ -174,7 +196,9 @@ fn finish_window(
     if let (Some(x), Some(z)) = (scored.x.as_slice(), scored.z.as_slice()) {
         watch_drift(context, series, learner, (&x[newest..], z, verdict.errors[0].powi(2)), out);
     }
-    emit_features(context, series, learner, scored, &verdict, out);
+    if context.switches.score {
+        emit_features(context, series, learner, scored, &verdict, out);
+    }
     forecast(context, series, scored.z.as_slice(), out);
     if out.keep_rows {
         out.rows.push(RowScore {
@@ -205,7 +229,7 @@ fn lesson(context: &Context<'_>, series: &Series, scored: Scored<'_>, verdict: &
 
 /// A row without a window: the series is younger than one, or too little was observed.
 fn finish_unscored(context: &Context<'_>, series: &mut Series, out: &mut Outbox) {
-    if series.alert.firing().is_none() {
+    if may_learn(context, series) {
         series.scaler.learn(&context.row.values);
     }
     forecast(context, series, None, out);
@@ -255,35 +279,33 @@ fn step_alert(
     if verdict.warming {
         return Transition::None;
     }
+    let is_fault = series.alert.episode().is_some_and(|e| series.cases.is_fault(e.starts_at));
     let observation = Observation {
         anomaly_score: verdict.anomaly_score,
-        eligible: is_eligible(&context.spec.alert, channels),
-        may_accept: !series
-            .alert
-            .firing()
-            .is_some_and(|open| series.cases.is_fault(open.starts_at)),
+        eligible: is_eligible(&context.spec.alert, channels)
+            && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
+        muted: !context.switches.alert,
+        learns: context.switches.learn && !is_fault,
     };
-    let (transition, alert) = series.alert.step(&context.spec.alert, observation);
+    let life = context.spec.alert.life(AlertKind::Anomaly);
+    let (transition, alert) = series.alert.step(&life, observation);
     if transition == Transition::Opened {
         series.threshold.spend();
         series.cases.open(context.span.end);
     }
-    if let (true, Some(alert)) = (transition != Transition::None, alert) {
-        count_alert(&mut out.facts, transition, &alert);
-        out.alerts.push(alert_record(context, &series.key, verdict, channels, transition, &alert));
+    if let Some(alert) = alert
+        && let Some(change) = told(transition, &alert)
+    {
+        count(&mut out.facts, AlertKind::Anomaly, change.0, &alert);
+        out.alerts.push(alert_record(context, &series.key, verdict, channels, change, &alert));
     }
     transition
 }
 
-fn count_alert(facts: &mut Facts, transition: Transition, alert: &Firing) {
-    match transition {
-        Transition::Opened => {
-            facts.alerts_opened[usize::from(alert.severity == Severity::Critical)] += 1;
-        }
-        Transition::Closed | Transition::Accepted => facts.alerts_closed += 1,
-        Transition::Escalated | Transition::None => {}
-    }
+/// Whether the series is calm, and maintenance lets it learn.
+fn may_learn(context: &Context<'_>, series: &Series) -> bool {
+    context.switches.learn && series.alert.episode().is_none() && !series.watch.is_faulty()
 }
 
 /// What the layer on top of the code says, in the units of the channels.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::StreamSpec;
 use super::decide::Cases;
 use super::quarantine::Quarantine;
+use super::watch::Watch;
 use crate::alert::{AlertState, Budget, Threshold};
 use crate::detect::{Residuals, Tail};
 use crate::forecast::Forecaster;
@@ -44,6 +45,9 @@ pub(super) struct Series {
     /// The newest alerts.
     #[serde(default)]
     pub(super) cases: Cases,
+    /// The other kinds of alert.
+    #[serde(default)]
+    pub(super) watch: Watch,
 }
 
 /// A window that waits for the next one.
@@ -80,6 +84,7 @@ impl Series {
             awaiting: None,
             quarantine: Quarantine::default(),
             cases: Cases::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -119,6 +124,7 @@ impl Series {
             awaiting: self.awaiting,
             quarantine: self.quarantine,
             cases: self.cases,
+            watch: self.watch.fitting(spec.channels.len()),
         })
     }
 

@@ -7,7 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::series::Series;
+use super::silence::Silence;
 use super::{StreamSpec, ids};
+use crate::alert::Plan;
 use crate::model::{InPlace, Learner, Network, Scope, Trainer, Workspace};
 use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Severity};
 use crate::window::{ClosedRow, Watermark};
@@ -44,6 +46,8 @@ pub struct Shard {
     #[serde(skip)]
     pub(super) pending_windows: usize,
     pub(super) loss: Option<f64>,
+    pub(super) silence: Silence,
+    pub(super) plan: Plan,
 }
 
 /// The stored fields of a [`Shard`].
@@ -54,6 +58,10 @@ pub(super) struct Stored {
     due: BTreeMap<EventTime, Vec<usize>>,
     shared: Option<Learner>,
     loss: Option<f64>,
+    #[serde(default)]
+    silence: Silence,
+    #[serde(default)]
+    plan: Plan,
 }
 
 /// A closed row that waits for its result.
@@ -74,7 +82,7 @@ pub struct ShardStatus {
     pub series: usize,
     /// Series still warming up.
     pub warming: usize,
-    /// Alerts open now, by severity (warning, critical).
+    /// Alerts of all kinds open now, by severity (warning, critical).
     pub firing: [usize; 2],
     /// Event-time watermark.
     pub watermark: Option<EventTime>,
@@ -98,6 +106,7 @@ impl Shard {
         Self {
             watermark: Watermark::new(spec.rows.max_out_of_order),
             shared: (spec.model.scope == Scope::Shard).then_some(learner),
+            plan: Plan::new(&spec.maintenance),
             spec,
             partition,
             index: FxHashMap::default(),
@@ -108,6 +117,7 @@ impl Shard {
             pending: Vec::new(),
             pending_windows: 0,
             loss: None,
+            silence: Silence::default(),
         }
     }
 
@@ -144,6 +154,9 @@ impl Shard {
             }
         }
         (shard.due, shard.loss) = (stored.due, stored.loss);
+        shard.silence = stored.silence;
+        shard.plan = stored.plan.adopt(shard.plan);
+        shard.schedule_looks();
         shard.every_open_row_is_due().then_some(shard)
     }
 
@@ -175,6 +188,9 @@ impl Shard {
         out.facts.records += 1;
         if record.time > log_time + self.spec.rows.ahead_max {
             out.facts.ahead += 1;
+            if let Some(index) = self.index.get(record.key) {
+                self.hear(*index, &record, Placement::Ahead, log_time, out);
+            }
             return Placement::Ahead;
         }
         let Some(index) = self.find_or_add(record.key) else {
@@ -182,6 +198,7 @@ impl Shard {
             return Placement::SeriesLimit;
         };
         let placement = self.place(index, &record, out);
+        self.hear(index, &record, placement, log_time, out);
         match placement {
             Placement::Late => out.facts.late += 1,
             Placement::Duplicate | Placement::Replaced => out.facts.duplicates += 1,
@@ -207,8 +224,8 @@ impl Shard {
     /// A picture for the API and gauges.
     pub fn status(&self) -> ShardStatus {
         let firing = |severity| {
-            let of = |s: &&Series| s.alert.firing().is_some_and(|f| f.severity == severity);
-            self.series.iter().filter(of).count()
+            let states = self.series.iter().flat_map(Series::states);
+            states.filter(|s| s.firing().is_some_and(|f| f.severity == severity)).count()
         };
         let learners =
             || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);

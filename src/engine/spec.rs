@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::alert::AlertParams;
+use crate::alert::{AlertParams, Maintenance};
 use crate::forecast::ForecastParams;
 use crate::model::{ModelParams, WindowShape};
 use crate::window::{RowParams, WindowParams};
@@ -22,6 +22,10 @@ pub struct StreamSpec {
     pub model: ModelParams,
     /// Thresholds and alert life.
     pub alert: AlertParams,
+    /// Smallest and largest possible value of each channel; empty if none has bounds.
+    pub data_ranges: Vec<Option<[f64; 2]>>,
+    /// Maintenance that is known beforehand.
+    pub maintenance: Vec<Maintenance>,
     /// Windows between two feature records of a series; 0 emits none.
     pub features_every: u32,
     /// Forecasts, if wanted.

@@ -70,6 +70,8 @@ pub struct KafkaParams {
 pub struct TopicNames {
     /// Alert state changes.
     pub alerts: String,
+    /// Open alerts: a compacted topic, closed ones are tombstones.
+    pub alerts_current: String,
     /// Latent features.
     pub features: String,
     /// Demand forecasts.
@@ -150,6 +152,8 @@ pub struct ChannelParams {
     pub field: Option<String>,
     /// How several values in one row become one.
     pub aggregate: Option<Aggregate>,
+    /// Smallest and largest possible value; a row outside is an alert of its own.
+    pub data_range: Option<Vec<f64>>,
 }
 
 /// How the messages of one stream become records.

@@ -44,6 +44,12 @@ impl TopicSpec {
             config: config.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         }
     }
+
+    /// A topic that keeps the newest record of each key.
+    pub fn compacted(name: &str, partitions: i32, replication: i32) -> Self {
+        let config = BTreeMap::from([("cleanup.policy".to_owned(), "compact".to_owned())]);
+        Self { name: name.to_owned(), partitions, replication, config }
+    }
 }
 
 /// What became of a [`TopicSpec`].

@@ -36,7 +36,7 @@ pub struct Facts {
     pub gap_rows: u64,
     /// Windows scored.
     pub windows_scored: u64,
-    /// Windows not learned from because their series was firing.
+    /// Windows not learned from: their series was firing, or maintenance forbade it.
     pub windows_quarantined: u64,
     /// Verdicts put into effect, by [`super::Verdict::ALL`].
     pub verdicts: [u64; 4],
@@ -50,8 +50,10 @@ pub struct Facts {
     pub refreshes_held: u64,
     /// Sum of the training loss over `train_steps`, for the mean.
     pub train_loss_sum: f64,
-    /// Alerts opened, by severity (warning, critical).
-    pub alerts_opened: [u64; 2],
+    /// Alerts opened, by kind (in the order of `AlertKind::ALL`) and severity (warning, critical).
+    pub alerts_opened: [[u64; 2]; 5],
+    /// Alerts suppressed, by reason (in the order of `AlertReason::SUPPRESSED`).
+    pub alerts_suppressed: [u64; 2],
     /// Alerts closed.
     pub alerts_closed: u64,
     /// Features emitted.
@@ -62,4 +64,15 @@ pub struct Facts {
     pub anomaly_scores: Vec<f32>,
     /// Observed share of each scored window, for a histogram.
     pub completeness: Vec<f32>,
+}
+
+impl Facts {
+    /// Adds the counts of alerts of others.
+    pub fn add_alerts(&mut self, others: &Self) {
+        let opened = self.alerts_opened.iter_mut().zip(&others.alerts_opened);
+        opened.for_each(|(all, more)| all.iter_mut().zip(more).for_each(|(a, b)| *a += b));
+        let suppressed = self.alerts_suppressed.iter_mut().zip(&others.alerts_suppressed);
+        suppressed.for_each(|(a, b)| *a += b);
+        self.alerts_closed += others.alerts_closed;
+    }
 }

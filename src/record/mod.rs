@@ -3,6 +3,7 @@
 //! Nothing here computes. A missing measurement is `f64::NAN` inside the core; the decoders at the
 //! edge refuse NaN and infinities, so a NaN in the core always means "not observed".
 
+mod alert;
 mod fact;
 mod model;
 mod notice;
@@ -11,6 +12,7 @@ mod output;
 pub mod raw;
 mod time;
 
+pub use alert::{AlertKind, AlertReason};
 pub use fact::{Facts, Placement};
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
 pub use notice::{Decided, Feedback, Verdict};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DriftRecord, EventTime, Facts, Millis, ModelRecord, SeriesKey};
+use super::{
+    AlertKind, AlertReason, DriftRecord, EventTime, Facts, Millis, ModelRecord, SeriesKey,
+};
 
 /// Everything one call into the engine produced, in order.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -77,18 +79,20 @@ pub struct RowScore {
 pub enum AlertChange {
     /// The alert began.
     Opened,
-    /// Severity rose while firing.
+    /// Severity rose while firing, or it is time to say again that it fires.
     Updated,
     /// The alert ended.
     Closed,
+    /// An alert would have opened here, had it not been for the reason.
+    Suppressed,
 }
 
-/// How bad, from the anomaly score at its worst.
+/// How bad: from the score at its worst and the duration, see `alert::severity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     /// Score from 1.
     Warning,
-    /// Score from `critical_ratio`.
+    /// Score from `critical_ratio`, or a warning that lasted `critical_after` rows.
     Critical,
 }
 
@@ -132,12 +136,16 @@ pub struct Evidence {
 /// One change in the life of an alert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRecord {
-    /// `a-` and 12 hex digits, a hash of stream, entity and start: the same on every replay.
+    /// `a-` and 12 hex digits, a hash of stream, entity, start and kind: the same on every replay.
     pub alert_id: String,
     /// 0 for opened, then counts up.
     pub sequence: u32,
     /// What happened.
     pub change: AlertChange,
+    /// Why; `None` for `Opened`.
+    pub reason: Option<AlertReason>,
+    /// What it is about.
+    pub kind: AlertKind,
     /// Worst so far.
     pub severity: Severity,
     /// Of the top channel, if one stands out.
@@ -148,15 +156,15 @@ pub struct AlertRecord {
     pub starts_at: EventTime,
     /// Set on `Closed`.
     pub ends_at: Option<EventTime>,
-    /// Newest window.
+    /// Newest window; for other kinds the span of event time that was looked at.
     pub window: WindowSpan,
-    /// `-log10(p)`.
+    /// `-log10(p)`; NaN for kinds that no chance is behind.
     pub surprise: f64,
-    /// Chance of a calm window being at least this unusual.
+    /// Chance of a calm window being at least this unusual; NaN as `surprise`.
     pub p_value: f64,
-    /// Surprise over threshold.
+    /// Surprise over threshold; for other kinds the observed over the allowed, see `alert`.
     pub anomaly_score: f64,
-    /// Surprise that opens an alert, from the budget.
+    /// Surprise that opens an alert, from the budget; NaN as `surprise`.
     pub threshold: f64,
     /// Largest contributions first, at most `top`.
     pub top: Vec<Contribution>,
@@ -164,6 +172,13 @@ pub struct AlertRecord {
     pub model_version: u64,
     /// Where the records are.
     pub evidence: Evidence,
+}
+
+impl AlertRecord {
+    /// From the start of the alert to the end of the newest window.
+    pub fn duration(&self) -> Millis {
+        (self.window.end - self.starts_at).max(Millis::ZERO)
+    }
 }
 
 /// Latent features of one window.

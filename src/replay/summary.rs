@@ -38,7 +38,7 @@ impl ReplaySummary {
         self.rows += facts.rows;
         self.gap_rows += facts.gap_rows;
         self.windows += facts.windows_scored;
-        self.alerts += facts.alerts_opened.iter().sum::<u64>();
+        self.alerts += facts.alerts_opened.iter().flatten().sum::<u64>();
         self.features += facts.features;
         self.forecasts += facts.forecasts;
     }
@@ -95,7 +95,11 @@ mod tests {
         let mut summary = ReplaySummary { files: 1, series: 1, ..ReplaySummary::default() };
         summary.count(Placement::Placed);
         summary.count(Placement::Late);
-        summary.add(&Facts { windows_scored: 3, alerts_opened: [1, 0], ..Facts::default() });
+        summary.add(&Facts {
+            windows_scored: 3,
+            alerts_opened: [[1, 0], [0; 2], [0; 2], [0; 2], [0; 2]],
+            ..Facts::default()
+        });
         let text = "2 rows of 1 series in 1 file: 3 windows scored, 1 alert, \
             1 late rows (sort the file by time)";
         assert_eq!(summary.to_string(), text);

@@ -4,7 +4,6 @@ use prometheus::{Error, Gauge, GaugeVec, Registry};
 
 use super::delivery::outcome;
 use super::family::Families;
-use super::shards::SEVERITIES;
 use super::{
     DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
 };
@@ -105,9 +104,6 @@ impl Metrics {
         }
         let facts = Facts::default();
         shards.count_facts(stream, &facts);
-        for severity in SEVERITIES {
-            shards.alerts_opened.with_label_values(&[stream, severity]);
-        }
         for ok in [true, false] {
             self.delivery.batches.with_label_values(&[outcome(ok)]);
         }

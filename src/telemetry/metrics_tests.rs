@@ -17,7 +17,8 @@ const PARTITION: PartitionLabels<'_> =
 const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_alerts_active", GAUGE, &["severity", "stream"], "Alerts open now."),
     ("latentd_alerts_closed_total", COUNTER, &["stream"], "Alerts closed."),
-    ("latentd_alerts_opened_total", COUNTER, &["severity", "stream"], "Alerts opened, by"),
+    ("latentd_alerts_opened_total", COUNTER, &["kind", "severity", "stream"], "Alerts opened, by"),
+    ("latentd_alerts_suppressed_total", COUNTER, &["reason", "stream"], "Alerts recorded and"),
     ("latentd_anomaly_score", HISTOGRAM, &["stream"], "Anomaly score of each"),
     ("latentd_batch_duration_seconds", HISTOGRAM, &["stage"], "Time of one batch"),
     ("latentd_batches_total", COUNTER, &["outcome"], "Attempts to deliver"),
@@ -131,7 +132,8 @@ fn filled(registry: &Registry) -> Metrics {
         late: 2,
         train_steps: 4,
         train_loss_sum: 2.0,
-        alerts_opened: [1, 3],
+        alerts_opened: [[1, 3], [2, 0], [0; 2], [0; 2], [0; 2]],
+        alerts_suppressed: [0, 4],
         anomaly_scores: vec![0.2, 1.0, 7.0],
         ..Facts::default()
     };
@@ -206,7 +208,9 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_records_consumed_total{partition="3",stream="press",topic="plant.press"} 5"#,
         r#"latentd_records_consumed_bytes_total{stream="press"} 640"#,
         r#"latentd_late_records_total{outcome="dropped",stream="press"} 2"#,
-        r#"latentd_alerts_opened_total{severity="critical",stream="press"} 3"#,
+        r#"latentd_alerts_opened_total{kind="anomaly",severity="critical",stream="press"} 3"#,
+        r#"latentd_alerts_opened_total{kind="stale",severity="warning",stream="press"} 2"#,
+        r#"latentd_alerts_suppressed_total{reason="flapping",stream="press"} 4"#,
         r#"latentd_reconstruction_loss{split="train",stream="press"} 0.5"#,
         r#"latentd_model_promotions_total{outcome="rolled_back",reason="loss",stream="press"} 1"#,
         r#"latentd_selftest_recall_ratio{kind="stuck",stream="press"} 0.75"#,

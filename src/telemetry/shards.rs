@@ -3,7 +3,7 @@
 use prometheus::{Error, GaugeVec, HistogramVec, IntCounterVec};
 
 use super::family::Families;
-use crate::record::{DriftLevel, Facts, ForecastRecord, Millis, Verdict};
+use crate::record::{AlertKind, AlertReason, DriftLevel, Facts, ForecastRecord, Millis, Verdict};
 
 /// Around 1, where alarms begin.
 const SCORE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
@@ -62,6 +62,7 @@ pub struct ShardMetrics {
     open_rows: GaugeVec,
     alerts_active: GaugeVec,
     pub(super) alerts_opened: IntCounterVec,
+    pub(super) alerts_suppressed: IntCounterVec,
     pub(super) alerts_closed: IntCounterVec,
     pub(super) features: IntCounterVec,
     forecasts: IntCounterVec,
@@ -82,7 +83,7 @@ impl ShardMetrics {
             score: to.histogram("latentd_anomaly_score",
                 "Anomaly score of each scored window; 1 and above means alarm.", stream, SCORE)?,
             quarantined: to.counter("latentd_windows_quarantined_total",
-                "Windows not learned from because their series was firing.", stream)?,
+                "Windows not learned from: their series was firing, or under maintenance.", stream)?,
             verdicts: to.counter("latentd_verdicts_total",
                 "Verdicts of people on alerts that were put into effect.", &["stream", "verdict"])?,
             drifts: to.counter("latentd_drift_total",
@@ -109,7 +110,11 @@ impl ShardMetrics {
             alerts_active: to.gauge("latentd_alerts_active",
                 "Alerts open now.", &["stream", "severity"])?,
             alerts_opened: to.counter("latentd_alerts_opened_total",
-                "Alerts opened, by their severity at that moment.", &["stream", "severity"])?,
+                "Alerts opened, by kind and by their severity at that moment.",
+                &["stream", "kind", "severity"])?,
+            alerts_suppressed: to.counter("latentd_alerts_suppressed_total",
+                "Alerts recorded and not opened: maintenance, or too many openings.",
+                &["stream", "reason"])?,
             alerts_closed: to.counter("latentd_alerts_closed_total", "Alerts closed.", stream)?,
             features: to.counter("latentd_features_emitted_total",
                 "Latent feature records emitted.", stream)?,
@@ -140,8 +145,14 @@ impl ShardMetrics {
         add(&self.train_steps, facts.train_steps);
         add(&self.train_diverged, facts.train_diverged);
         add(&self.held, facts.refreshes_held);
-        for (severity, opened) in SEVERITIES.into_iter().zip(facts.alerts_opened) {
-            self.alerts_opened.with_label_values(&[stream, severity]).inc_by(opened);
+        for (kind, opened) in AlertKind::ALL.into_iter().zip(facts.alerts_opened) {
+            for (severity, opened) in SEVERITIES.into_iter().zip(opened) {
+                let labels = [stream, kind.word(), severity];
+                self.alerts_opened.with_label_values(&labels).inc_by(opened);
+            }
+        }
+        for (reason, n) in AlertReason::SUPPRESSED.into_iter().zip(facts.alerts_suppressed) {
+            self.alerts_suppressed.with_label_values(&[stream, reason.word()]).inc_by(n);
         }
         add(&self.alerts_closed, facts.alerts_closed);
         add(&self.features, facts.features);

@@ -50,6 +50,7 @@ fn main() {
     let topics = [
         ("input", PARTITIONS),
         ("latentd.alerts.v1", 4),
+        ("latentd.alerts.current.v1", 4),
         ("latentd.features.v1", 4),
         ("latentd.forecasts.v1", 4),
         ("latentd.models.v1", 4),

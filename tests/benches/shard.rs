@@ -56,7 +56,10 @@ fn spec() -> StreamSpec {
             min_dev_from_expected: 0.0,
             tail: fraction(0.05),
             memory: positive(5_000.0),
+            ..AlertParams::default()
         },
+        data_ranges: Vec::new(),
+        maintenance: Vec::new(),
         features_every: 10,
         forecast: None,
         series_max: 1_000_000,

@@ -1,5 +1,6 @@
 //! One integration binary: laws of the engine, the rules of the tree, and runs on a real broker.
 
+mod alert_laws;
 mod broker;
 mod conformance;
 mod daemon;

@@ -14,8 +14,13 @@ use crate::broker::wait_for;
 const LIMIT: Duration = Duration::from_secs(60);
 const START: i64 = 1_767_225_600_000;
 const GROUP: &str = "latentd";
-const OUTPUTS: [&str; 4] =
-    ["latentd.alerts.v1", "latentd.features.v1", "latentd.forecasts.v1", "latentd.dlq.v1"];
+const OUTPUTS: [&str; 5] = [
+    "latentd.alerts.v1",
+    "latentd.alerts.current.v1",
+    "latentd.features.v1",
+    "latentd.forecasts.v1",
+    "latentd.dlq.v1",
+];
 
 const STREAM: &str = r#"
     http = { listen = "127.0.0.1:0" }

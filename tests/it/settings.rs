@@ -538,3 +538,92 @@ fn the_configuration_of_the_readme_is_usable() {
     let settings = usable(block.expect("the README shows a configuration"));
     assert_eq!(settings.stream[0].channel.len(), 2);
 }
+
+#[test]
+fn the_defaults_of_alerts_are_those_of_their_type() {
+    let settings = usable(SMALLEST);
+    assert_eq!(settings.stream[0].alert, latentd::alert::AlertParams::default());
+}
+
+#[test]
+fn maintenance_and_ranges_become_what_the_engine_takes() {
+    let settings = usable(&format!(
+        "{}{}",
+        SMALLEST
+            .replace("{ name = \"pressure\" }", "{ name = \"pressure\", data_range = [0, 9.5] }"),
+        r#"
+        [[stream.maintenance]]
+        name = "weekly"
+        entities = ["press-0*"]
+        cron = "0 22 * * SUN"
+        time_zone = "Europe/Berlin"
+        duration = "6h"
+        [[stream.maintenance]]
+        name = "rebuild"
+        from = "2026-12-24T12:00:00+01:00"
+        until = "2027-01-02T06:00:00Z"
+        alert = true
+        score = false
+        "#
+    ));
+    let spec = settings.stream[0].spec(1);
+    assert_eq!(spec.data_ranges, [None, Some([0.0, 9.5])]);
+    let [weekly, rebuild] = spec.maintenance.as_slice() else { panic!("two") };
+    assert_eq!(
+        (&*weekly.name, weekly.switches.score, weekly.switches.alert),
+        ("weekly", true, false)
+    );
+    assert!(weekly.entities.contain("press-07") && !weekly.entities.contain("press-17"));
+    assert!(rebuild.switches.alert && !rebuild.switches.score && !rebuild.switches.learn);
+    assert!(rebuild.entities.contain("anything"));
+    let empty = usable(SMALLEST).stream[0].spec(1);
+    assert_eq!((empty.data_ranges.len(), empty.maintenance.len()), (0, 0));
+    // None of it shapes the state.
+    assert_eq!(spec.fingerprint(), empty.fingerprint());
+}
+
+#[test]
+fn faults_of_alerts_and_maintenance_say_what_is_needed() {
+    let one = |keys: &str| format!("maintenance = [{{ name = 'm', {keys} }}]");
+    #[rustfmt::skip]
+    let cases = [
+        (one("cron = '0 22 * * SUN'"),
+            "stream[0].maintenance[0].duration: is needed beside `cron`"),
+        (one("duration = '1h'"),
+            "stream[0].maintenance[0]: needs `cron` and `duration`, or `from` and `until`"),
+        (one("cron = '0 0 30 2 *', duration = '1h'"),
+            "stream[0].maintenance[0].cron = \"0 0 30 2 *\": never happens"),
+        (one("cron = '0 22 * * SUN', duration = '1h', time_zone = 'Berlin'"),
+            "stream[0].maintenance[0].time_zone = \"Berlin\": is no time zone such as Europe/Berlin"),
+        (one("cron = '0 22 * * SUN', from = '2026-12-24T12:00:00Z'"),
+            "stream[0].maintenance[0].cron: goes with `duration`, not with `from` and `until`"),
+        (one("from = 'today', until = '2026-12-24T12:00:00Z'"),
+            "stream[0].maintenance[0].from = \"today\": expected a time such as 2026-11-20T22:00:00Z or 2026-11-20T23:00:00+01:00"),
+        (one("from = '2026-12-24T12:00:00Z', until = '2026-12-24T12:00:00Z'"),
+            "stream[0].maintenance[0].until = \"2026-12-24T12:00:00Z\": is not after from = 2026-12-24T12:00:00Z"),
+        (one("cron = '0 22 * * SUN', duration = '1h', alert = 'no'"),
+            "stream[0].maintenance[0].alert: expected true or false, got `no`"),
+        (one("cron = '0 22 * * SUN', duration = '1h', entities = []"),
+            "stream[0].maintenance[0].entities: is empty: leave it out to mean all"),
+        ("maintenance = [{ cron = '0 22 * * SUN', duration = '1h' }]".to_owned(),
+            "stream[0].maintenance[0].name: is missing"),
+        ("alert.flap_limit.per = '0s'".to_owned(),
+            "stream[0].alert.flap_limit.per = 0s: must be longer than nothing; openings = 0 sets no limit"),
+        ("alert.stale_after = '30s'".to_owned(),
+            "stream[0].alert.stale_after = 30s: is shorter than one row, 1m: calm series would be stale"),
+        ("alert.stuck_after = 1".to_owned(),
+            "stream[0].alert.stuck_after = 1: every value would be stuck; 0 watches nothing"),
+        ("ahead_max = '10s'".to_owned(),
+            "stream[0].alert.clock_skew.ahead = 1m: is longer than ahead_max = 10s: records so far ahead are dead letters"),
+    ];
+    for (addition, expected) in cases {
+        let expected = format!("settings are not usable: {expected}");
+        assert_eq!(fault(&addition), expected, "{addition}");
+    }
+    let range = SMALLEST.replace("\"pressure\"", "\"pressure\", data_range = [9]");
+    assert_eq!(
+        load(&range).expect_err("faulty").to_string(),
+        "settings are not usable: stream[0].channel[1].data_range = [9.0]: expected the smallest \
+         and the largest possible value, such as [-20, 140]"
+    );
+}

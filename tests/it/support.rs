@@ -67,7 +67,10 @@ pub fn spec(scope: Scope, channels: usize, seed: u64) -> StreamSpec {
             min_dev_from_expected: 0.0,
             tail: fraction(0.1),
             memory: positive(1_000.0),
+            ..AlertParams::default()
         },
+        data_ranges: Vec::new(),
+        maintenance: Vec::new(),
         features_every: 2,
         forecast: Some(ForecastParams {
             targets: vec![0],

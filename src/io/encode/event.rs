@@ -30,6 +30,7 @@ impl Kind {
             Self::Alert(AlertChange::Opened) => "io.latentd.alert.opened.v1",
             Self::Alert(AlertChange::Updated) => "io.latentd.alert.updated.v1",
             Self::Alert(AlertChange::Closed) => "io.latentd.alert.closed.v1",
+            Self::Alert(AlertChange::Suppressed) => "io.latentd.alert.suppressed.v1",
             Self::Features => "io.latentd.features.v1",
             Self::Forecast => "io.latentd.forecast.v1",
             Self::Model(ModelChange::Promoted) => "io.latentd.model.promoted.v1",

@@ -19,7 +19,7 @@ use self::model::{DriftBody, ModelBody};
 use self::wire::{AlertBody, FeatureBody, ForecastBody};
 use super::{OutMessage, TopicNames};
 use crate::record::{
-    AlertRecord, DriftLevel, DriftRecord, FeatureRecord, ForecastRecord, ModelRecord,
+    AlertChange, AlertRecord, DriftLevel, DriftRecord, FeatureRecord, ForecastRecord, ModelRecord,
 };
 
 /// Encodes the results of one stream.
@@ -56,8 +56,32 @@ impl Encoder {
         }
     }
 
-    /// One change of an alert, keyed by alert id, so that a compacted topic keeps the last state.
+    /// One change of an alert, keyed by alert id.
     pub fn alert(&mut self, record: &AlertRecord, origin: Origin<'_>) -> OutMessage {
+        let topic = self.topics.alerts.clone();
+        self.alert_for(&topic, record, origin)
+    }
+
+    /// The same change for the compacted topic of open alerts: its newest record, or, once it is
+    /// closed, a tombstone with the headers of the closing. `None` for what never opened.
+    pub fn current_alert(
+        &mut self,
+        record: &AlertRecord,
+        origin: Origin<'_>,
+    ) -> Option<OutMessage> {
+        let topic = self.topics.alerts_current.clone();
+        match record.change {
+            AlertChange::Suppressed => None,
+            AlertChange::Opened | AlertChange::Updated => {
+                Some(self.alert_for(&topic, record, origin))
+            }
+            AlertChange::Closed => {
+                Some(OutMessage { payload: None, ..self.alert_for(&topic, record, origin) })
+            }
+        }
+    }
+
+    fn alert_for(&mut self, topic: &str, record: &AlertRecord, origin: Origin<'_>) -> OutMessage {
         let body = AlertBody::new(record, &self.stream, &self.channels, origin, &self.build);
         write(&mut self.body, &body);
         let id = format_args!("{}/{}", record.alert_id, record.sequence);
@@ -68,7 +92,7 @@ impl Encoder {
             time: self.end.of(record.window.end),
             entity: &record.entity,
         };
-        message(&self.topics.alerts, record.alert_id.as_bytes(), &self.body, event)
+        message(topic, record.alert_id.as_bytes(), &self.body, event)
     }
 
     /// The latent features of one window, keyed by entity.

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::record::{
-    AlertChange, Contribution, Direction, DriftAction, DriftLevel, DriftRecord, EventTime,
-    Evidence, ForecastPoint, ForecastSource, HeadOutput, Interval, Marks, Millis, ModelChange,
-    Severity, Skill, WindowSpan,
+    AlertChange, AlertKind, AlertReason, Contribution, Direction, DriftAction, DriftLevel,
+    DriftRecord, EventTime, Evidence, ForecastPoint, ForecastSource, HeadOutput, Interval, Marks,
+    Millis, ModelChange, Severity, Skill, WindowSpan,
 };
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
@@ -24,6 +24,7 @@ const NOON: i64 = 1_700_000_000_000;
 fn encoder() -> Encoder {
     let topics = TopicNames {
         alerts: "latentd.alerts.v1".into(),
+        alerts_current: "latentd.alerts.current.v1".into(),
         features: "latentd.features.v1".into(),
         forecasts: "latentd.forecasts.v1".into(),
         models: "latentd.models.v1".into(),
@@ -47,6 +48,13 @@ fn alert(change: AlertChange) -> AlertRecord {
         alert_id: "a-5f0c9e2b71d4".into(),
         sequence: 3,
         change,
+        reason: match change {
+            AlertChange::Opened => None,
+            AlertChange::Updated => Some(AlertReason::Escalated),
+            AlertChange::Closed => Some(AlertReason::Calm),
+            AlertChange::Suppressed => Some(AlertReason::Maintenance),
+        },
+        kind: AlertKind::Anomaly,
         severity: Severity::Critical,
         direction: Some(Direction::Above),
         entity: "press-07".into(),
@@ -141,9 +149,9 @@ fn an_alert_reads_as_promised() {
     assert_eq!(
         body(&message),
         concat!(
-            r#"{"alert_id":"a-5f0c9e2b71d4","sequence":3,"change":"opened","state":"firing","#,
+            r#"{"alert_id":"a-5f0c9e2b71d4","sequence":3,"change":"opened","reason":null,"kind":"anomaly","state":"firing","#,
             r#""severity":"critical","stream":"press-line","entity":"press-07","#,
-            r#""starts_at":"2023-11-14T22:11:20Z","ends_at":null,"#,
+            r#""starts_at":"2023-11-14T22:11:20Z","ends_at":null,"duration":"PT2M","#,
             r#""window":{"start":"2023-11-14T22:12:20Z","end":"2023-11-14T22:13:20Z","completeness":0.98},"#,
             r#""anomaly_score":1.25,"surprise":3.75,"p_value":0.00018,"threshold":3.0,"#,
             r#""direction":"above_expected","explanation":{"top":["#,
@@ -310,18 +318,49 @@ fn a_drift_reads_as_promised() {
 #[test]
 fn the_published_schemas_describe_what_is_encoded() {
     let mut encoder = encoder();
-    for change in [AlertChange::Opened, AlertChange::Updated, AlertChange::Closed] {
+    let changes =
+        [AlertChange::Opened, AlertChange::Updated, AlertChange::Closed, AlertChange::Suppressed];
+    for change in changes {
         let mut record = alert(change);
         assert_eq!(fault(ALERT, body(&encoder.alert(&record, ORIGIN))), None, "{change:?}");
         record.direction = None;
         record.top.clear();
         assert_eq!(fault(ALERT, body(&encoder.alert(&record, ORIGIN))), None, "{change:?}");
+        record.starts_at = at(NOON - 1_500);
+        (record.surprise, record.p_value, record.threshold) = (f64::NAN, f64::NAN, f64::NAN);
+        for kind in AlertKind::ALL {
+            record.kind = kind;
+            assert_eq!(fault(ALERT, body(&encoder.alert(&record, ORIGIN))), None, "{kind:?}");
+        }
     }
     assert_eq!(fault(FEATURES, body(&encoder.features(&features(), ORIGIN))), None);
     let mut early = forecast();
     assert_eq!(fault(FORECAST, body(&encoder.forecast(&early, ORIGIN))), None);
     (early.skill, early.coverage) = (None, Vec::new());
     assert_eq!(fault(FORECAST, body(&encoder.forecast(&early, ORIGIN))), None);
+}
+
+/// On the compacted topic an open alert is its newest record, a closed one is gone.
+#[test]
+fn current_alerts_are_records_until_a_tombstone() {
+    let mut encoder = encoder();
+    for change in [AlertChange::Opened, AlertChange::Updated] {
+        let current = encoder.current_alert(&alert(change), ORIGIN).expect("it is open");
+        let told = encoder.alert(&alert(change), ORIGIN);
+        assert_eq!(current.topic, "latentd.alerts.current.v1");
+        assert_eq!(OutMessage { topic: told.topic.clone(), ..current }, told);
+    }
+    let closed = encoder.current_alert(&alert(AlertChange::Closed), ORIGIN).expect("it was open");
+    assert_eq!((closed.key.as_deref(), closed.payload), (Some(&b"a-5f0c9e2b71d4"[..]), None));
+    assert_eq!(encoder.current_alert(&alert(AlertChange::Suppressed), ORIGIN), None);
+}
+
+/// Every reason that can be written is one that the schema knows.
+#[test]
+fn reasons_are_published() {
+    for reason in AlertReason::ALL {
+        assert!(ALERT.contains(&format!("\"{}\"", reason.word())), "{reason:?}");
+    }
 }
 
 #[test]

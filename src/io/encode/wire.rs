@@ -7,8 +7,8 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Origin;
 use crate::record::{
-    AlertChange, AlertRecord, Contribution, Direction, EventTime, FeatureRecord, ForecastPoint,
-    ForecastRecord, HeadOutput, Interval, Severity, Skill, WindowSpan,
+    AlertChange, AlertReason, AlertRecord, Contribution, Direction, EventTime, FeatureRecord,
+    ForecastPoint, ForecastRecord, HeadOutput, Interval, Severity, Skill, WindowSpan,
 };
 
 /// An event time as RFC 3339.
@@ -39,12 +39,15 @@ pub(super) struct AlertBody<'a> {
     alert_id: &'a str,
     sequence: u32,
     change: &'static str,
+    reason: Option<&'static str>,
+    kind: &'static str,
     state: &'static str,
     severity: &'static str,
     stream: &'a str,
     entity: &'a str,
     starts_at: At,
     ends_at: Option<At>,
+    duration: Span,
     window: Window,
     anomaly_score: f64,
     surprise: f64,
@@ -105,12 +108,15 @@ impl<'a> AlertBody<'a> {
             alert_id: &record.alert_id,
             sequence: record.sequence,
             change,
+            reason: record.reason.map(AlertReason::word),
+            kind: record.kind.word(),
             state,
             severity: severity_word(record.severity),
             stream,
             entity: &record.entity,
             starts_at: At(record.starts_at),
             ends_at: record.ends_at.map(At),
+            duration: Span(record.duration().get()),
             window: Window::from(record.window),
             anomaly_score: record.anomaly_score,
             surprise: record.surprise,
@@ -156,6 +162,7 @@ const fn change_words(change: AlertChange) -> (&'static str, &'static str) {
         AlertChange::Opened => ("opened", "firing"),
         AlertChange::Updated => ("updated", "firing"),
         AlertChange::Closed => ("closed", "resolved"),
+        AlertChange::Suppressed => ("suppressed", "suppressed"),
     }
 }
 

@@ -1,0 +1,222 @@
+//! Series that send nothing, and series whose clock is wrong: what single records say.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::alerts::{Scene, Sign, step_kind};
+use super::shard::Shard;
+use super::spec::StreamSpec;
+use super::watch::Watch;
+use crate::alert::MaintenanceWindow;
+use crate::record::{
+    AlertKind, AlertRecord, EventTime, Millis, Outbox, Placement, RecordRef, Severity, WindowSpan,
+};
+
+/// How far the records of the partition have come, and when silence is looked at.
+///
+/// Time is that of records only. The watermark may also be moved by a clock, which is no part of
+/// the log, and a partition in which nobody speaks says nothing about one of its series.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Silence {
+    /// Largest event time of a record, less `max_out_of_order`.
+    #[serde(default)]
+    heard: Option<EventTime>,
+    /// Event time from which the partition has not been silent for `stale_after` as a whole:
+    /// after a gap of all series each has the full time to come back.
+    #[serde(default)]
+    alive_since: Option<EventTime>,
+    #[serde(skip)]
+    due: BTreeSet<(EventTime, usize)>,
+}
+
+impl Silence {
+    fn hear(&mut self, time: EventTime, stale_after: Millis) {
+        let before = self.heard;
+        self.heard = before.max(Some(time));
+        if before.is_none_or(|before| before + stale_after < time) {
+            self.alive_since = Some(time);
+        }
+    }
+
+    fn schedule(&mut self, spec: &StreamSpec, index: usize, watch: &mut Watch) {
+        let next = self.next_look(spec, watch);
+        if let Some(old) = watch.due {
+            self.due.remove(&(old, index));
+        }
+        if let Some(next) = next {
+            self.due.insert((next, index));
+        }
+        watch.due = next;
+    }
+
+    /// Where the present silence of a series began.
+    fn since(&self, watch: &Watch) -> Option<EventTime> {
+        watch.silent_since.or(watch.last_seen.max(self.alive_since))
+    }
+
+    /// Event time of the next look at the silence of a series; `None` before it has reported for
+    /// `stale_after`, since what never was regular cannot stop to be.
+    ///
+    /// A function of state that only moves on as records come, so that it may be computed late.
+    fn next_look(&self, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
+        let alert = &spec.alert;
+        let (first, last) = (watch.first_seen?, watch.last_seen?);
+        if alert.stale_after.get() == 0 || last - first < alert.stale_after {
+            return None;
+        }
+        let since = self.since(watch)?;
+        let next = match (watch.stale.episode(), watch.looked_at) {
+            (Some(episode), Some(looked)) => {
+                let again = looked + alert.stale_after;
+                let critical = alert.stale_after.get() as f64 * alert.critical_ratio.get();
+                let critical = since + Millis::new(critical.ceil() as i64);
+                let renotify = episode.told_at() + alert.renotify;
+                let loud = episode.silent.is_none();
+                let worse = loud && episode.severity == Severity::Warning && looked < critical;
+                let say = loud && alert.renotify.get() > 0 && looked < renotify;
+                let at = |wanted: bool, time: EventTime| if wanted { time } else { again };
+                at(worse, critical).min(at(say, renotify)).min(again)
+            }
+            _ => (since + alert.stale_after).max(first + alert.new_entity_delay),
+        };
+        Some(next.max(self.alive_since?))
+    }
+}
+
+impl Shard {
+    /// Takes a maintenance window that was announced while the daemon runs: stores it in the state
+    /// of the shard, in the place of one of the same id, until a day of event time after its end.
+    /// Returns whether it is in force: not if it is for other streams, or if 256 others are kept.
+    ///
+    /// The same window again changes nothing. One that ends at or before its beginning is called
+    /// off. Call after [`Shard::settle`]: rows that wait for their results are judged by it, too.
+    pub fn apply_maintenance(&mut self, window: MaintenanceWindow) -> bool {
+        let ours = window.streams.contain(&self.spec.name);
+        ours && self.plan.announce(window, self.silence.heard)
+    }
+
+    /// Takes note of a record of a known series, after it was placed.
+    pub(super) fn hear(
+        &mut self,
+        index: usize,
+        record: &RecordRef<'_>,
+        placement: Placement,
+        log_time: EventTime,
+        out: &mut Outbox,
+    ) {
+        let limit = self.spec.alert.clock_skew;
+        if limit.share > 0.0 {
+            let ahead = record.time > log_time + limit.ahead;
+            let wrong = ahead || matches!(placement, Placement::Late | Placement::Ahead);
+            self.step_clock(index, record, wrong, out);
+        }
+        if !matches!(placement, Placement::Placed | Placement::Replaced) {
+            return;
+        }
+        let Self { spec, series, silence, .. } = self;
+        let series = &mut series[index];
+        series.watch.note(record.time, record.offset, series.rows);
+        let stale_after = spec.alert.stale_after;
+        silence.hear(record.time - spec.rows.max_out_of_order, stale_after);
+        if stale_after.get() == 0 {
+            return;
+        }
+        if series.watch.stale.episode().is_some() {
+            self.end_silence(index, record, out);
+        } else if series.watch.due.is_none() {
+            silence.schedule(spec, index, &mut series.watch);
+        }
+        self.look_for_silence(out);
+    }
+
+    /// Sets the times of all looks, in a shard that was restored.
+    pub(super) fn schedule_looks(&mut self) {
+        let Self { spec, series, silence, .. } = self;
+        for (index, series) in series.iter_mut().enumerate() {
+            silence.schedule(spec, index, &mut series.watch);
+        }
+    }
+
+    fn look_for_silence(&mut self, out: &mut Outbox) {
+        while let Some((due, index)) = self.silence.due.first().copied() {
+            if self.silence.heard.is_none_or(|heard| heard < due) {
+                return;
+            }
+            let Self { spec, series, silence, .. } = self;
+            let watch = &mut series[index].watch;
+            // The series may have spoken since this look was planned.
+            let real = silence.next_look(spec, watch);
+            if real == Some(due) {
+                self.step_silence(index, due, out);
+            }
+            let Self { spec, series, silence, .. } = self;
+            silence.schedule(spec, index, &mut series[index].watch);
+        }
+    }
+
+    fn step_silence(&mut self, index: usize, now: EventTime, out: &mut Outbox) {
+        let watch = &mut self.series[index].watch;
+        let Some(since) = self.silence.since(watch) else { return };
+        watch.looked_at = Some(now);
+        let score = (now - since).get() as f64 / self.spec.alert.stale_after.get() as f64;
+        let offset = watch.last_offset;
+        self.step_record_kind(index, AlertKind::Stale, score, (since, now), offset, out);
+        let watch = &mut self.series[index].watch;
+        watch.silent_since = watch.stale.episode().is_some().then_some(since);
+    }
+
+    fn end_silence(&mut self, index: usize, record: &RecordRef<'_>, out: &mut Outbox) {
+        let since = self.series[index].watch.silent_since.take().unwrap_or(record.time);
+        // A record from within the silence ends it where it was noticed.
+        let starts_at = self.series[index].watch.stale.episode().map(|alert| alert.starts_at);
+        let now = starts_at.map_or(record.time, |starts_at| record.time.max(starts_at));
+        self.step_record_kind(index, AlertKind::Stale, 0.0, (since, now), record.offset, out);
+        let Self { spec, series, silence, .. } = self;
+        series[index].watch.looked_at = None;
+        silence.schedule(spec, index, &mut series[index].watch);
+    }
+
+    fn step_clock(&mut self, index: usize, record: &RecordRef<'_>, wrong: bool, out: &mut Outbox) {
+        let watch = &mut self.series[index].watch;
+        let score = watch.skew.step(&self.spec.alert.clock_skew, wrong);
+        let began = watch.clock.episode().map(|alert| alert.starts_at);
+        if score < 1.0 && began.is_none() {
+            return;
+        }
+        // The wrong clock says nothing about now: the others of the partition do.
+        let now = self.silence.heard.unwrap_or(record.time).max(began.unwrap_or(record.time));
+        self.step_record_kind(index, AlertKind::ClockSkew, score, (now, now), record.offset, out);
+    }
+
+    /// Steps a kind that hangs on records. What waits for its results comes first in the outbox,
+    /// as it would if it had not been made to wait.
+    fn step_record_kind(
+        &mut self,
+        index: usize,
+        kind: AlertKind,
+        score: f64,
+        (start, end): (EventTime, EventTime),
+        offset: i64,
+        out: &mut Outbox,
+    ) {
+        let Self { spec, series, partition, plan, .. } = self;
+        let series = &mut series[index];
+        let scene = Scene { spec, partition: *partition, model_version: 0 };
+        let sign = Sign {
+            kind,
+            score,
+            span: WindowSpan { start, end, completeness: 0.0 },
+            offsets: (offset, offset),
+            switches: plan.switches(&series.key, end, end),
+            direction: None,
+            top: Vec::new(),
+        };
+        let mut said = Outbox::default();
+        step_kind(&scene, series, sign, &mut said);
+        let Some(record) = said.alerts.pop() else { return };
+        self.score_pending(out);
+        out.facts.add_alerts(&said.facts);
+        out.alerts.push(AlertRecord { model_version: self.version_of(index), ..record });
+    }
+}

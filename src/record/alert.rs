@@ -1,0 +1,96 @@
+//! What an alert may be about, and why its state changed.
+
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a series. Each kind has its own open alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// It does not look like itself.
+    Anomaly,
+    /// It has stopped to report.
+    Stale,
+    /// A channel that moves repeats one value.
+    Stuck,
+    /// A value lies outside the `data_range` of its channel.
+    OutOfRange,
+    /// Its records are late, or ahead of their Kafka time, again and again.
+    ClockSkew,
+}
+
+impl AlertKind {
+    /// All of them; `kind as usize` is the index.
+    pub const ALL: [Self; 5] =
+        [Self::Anomaly, Self::Stale, Self::Stuck, Self::OutOfRange, Self::ClockSkew];
+
+    /// The name in payloads, ids and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Anomaly => "anomaly",
+            Self::Stale => "stale",
+            Self::Stuck => "stuck",
+            Self::OutOfRange => "out_of_range",
+            Self::ClockSkew => "clock_skew",
+        }
+    }
+}
+
+/// Why an alert was updated, closed or suppressed; openings need no reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertReason {
+    /// Updated: it became critical.
+    Escalated,
+    /// Updated: it goes on, and `renotify` has passed since its last record.
+    Renotified,
+    /// Closed: calm for `keep_firing_for`.
+    Calm,
+    /// Closed: it lasted `accept_after` rows, what it saw is normal from now on.
+    Accepted,
+    /// Closed by an operator: it was right, and is dealt with.
+    Confirmed,
+    /// Closed by an operator: it was wrong.
+    FalsePositive,
+    /// Closed by an operator: right, but nobody needs to know.
+    Expected,
+    /// Closed by an operator: what it saw is normal from now on.
+    NewNormal,
+    /// Suppressed: a maintenance window with `alert = false`.
+    Maintenance,
+    /// Suppressed: more openings than `flap_limit` allows.
+    Flapping,
+}
+
+impl AlertReason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Escalated,
+        Self::Renotified,
+        Self::Calm,
+        Self::Accepted,
+        Self::Confirmed,
+        Self::FalsePositive,
+        Self::Expected,
+        Self::NewNormal,
+        Self::Maintenance,
+        Self::Flapping,
+    ];
+    /// Reasons for which an alert is suppressed, in the order of the counts in `Facts`.
+    pub const SUPPRESSED: [Self; 2] = [Self::Maintenance, Self::Flapping];
+
+    /// The name in payloads and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Escalated => "escalated",
+            Self::Renotified => "renotified",
+            Self::Calm => "calm",
+            Self::Accepted => "accepted",
+            Self::Confirmed => "confirmed",
+            Self::FalsePositive => "false_positive",
+            Self::Expected => "expected",
+            Self::NewNormal => "new_normal",
+            Self::Maintenance => "maintenance",
+            Self::Flapping => "flapping",
+        }
+    }
+}
