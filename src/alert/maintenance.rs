@@ -85,7 +85,7 @@ pub enum When {
         until: EventTime,
     },
     /// Again and again.
-    Recurring(Schedule),
+    Recurring(Box<Schedule>),
 }
 
 /// Maintenance that the configuration knows of.

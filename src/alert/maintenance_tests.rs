@@ -17,7 +17,7 @@ fn weekly(zone: &str) -> Plan {
     Plan::new(&[Maintenance {
         name: "weekly".into(),
         entities: Entities(vec!["press-0?".into()]),
-        when: When::Recurring(schedule),
+        when: When::Recurring(Box::new(schedule)),
         switches: silent(),
     }])
 }

@@ -93,7 +93,7 @@ impl MaintenanceSettings {
             };
             (key, quoted(value), error.to_string())
         })?;
-        Ok(When::Recurring(schedule))
+        Ok(When::Recurring(Box::new(schedule)))
     }
 }
 

@@ -97,6 +97,9 @@ pub(super) fn watch_row(
     out: &mut Outbox,
 ) {
     let spec = scene.spec;
+    if spec.alert.stuck_after == 0 && spec.data_ranges.is_empty() {
+        return;
+    }
     let seen = Seen {
         span: WindowSpan {
             start: row.start,

@@ -334,7 +334,8 @@ fn troubled(shared: bool, seed: u64) -> StreamSpec {
     spec.alert.flap_limit = FlapLimit { openings: 2, per: Millis::new(120_000) };
     spec.alert.clock_skew.share = 0.3;
     spec.alert.new_entity_delay = Millis::new((seed % 3) as i64 * 20_000);
-    let switches = Switches { score: seed % 2 == 0, alert: false, learn: seed % 5 == 0 };
+    let switches =
+        Switches { score: seed.is_multiple_of(2), alert: false, learn: seed.is_multiple_of(5) };
     spec.maintenance = once(150, 200, switches);
     spec.maintenance[0].entities = Entities(vec!["s1".into()]);
     spec

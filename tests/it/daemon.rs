@@ -298,6 +298,7 @@ fn topics_are_made_once_and_listed() {
         "features.made",
         "forecasts.made",
         "models.made",
+        "current.made",
         "state.made.press",
     ];
     let lines = |word: &str| -> String { names.map(|n| format!("{n}: {word}\n")).concat() };

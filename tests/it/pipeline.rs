@@ -180,6 +180,33 @@ fn the_size_of_a_batch_changes_no_output() {
     assert_eq!(outputs[1], outputs[2]);
 }
 
+/// The compacted topic repeats what is open, under the same keys, and forgets what closed.
+#[test]
+fn current_alerts_are_those_that_did_not_close() {
+    let broker = broker(2, 300);
+    consume(&broker, &How::batch(50), 300);
+    let last = |topic| -> BTreeMap<_, _> {
+        broker.records(topic).into_iter().map(|r| (r.key, r.payload)).collect()
+    };
+    let (told, current) = (last("latentd.alerts.v1"), last("latentd.alerts.current.v1"));
+    let is = |body: &[u8], change: &str| {
+        String::from_utf8_lossy(body).contains(&format!("\"change\":\"{change}\""))
+    };
+    let mut closed = 0;
+    for (key, body) in told {
+        let body = body.expect("alerts are never tombstones");
+        if is(&body, "suppressed") {
+            assert!(!current.contains_key(&key));
+        } else if is(&body, "closed") {
+            closed += 1;
+            assert_eq!(current[&key], None);
+        } else {
+            assert_eq!(current[&key].as_deref(), Some(&body[..]));
+        }
+    }
+    assert!(closed > 0);
+}
+
 fn undisturbed(rows: i64) -> Vec<String> {
     let broker = broker(2, rows);
     consume(&broker, &How::batch(50), rows);

@@ -21,8 +21,11 @@ pub struct Latentd {
     url: String,
 }
 
+/// Kinds of output topics, which are called `KIND.NAME`.
+pub const OUTPUTS: [&str; 6] = ["alerts", "current", "features", "forecasts", "models", "dlq"];
+
 /// The settings of a daemon of its own: group, output topics and HTTP port are nobody else's.
-/// The output topics are `alerts.NAME`, `features.NAME`, `forecasts.NAME`, `models.NAME` and `dlq.NAME`.
+/// The output topics are those of [`OUTPUTS`].
 pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
     format!(
         r#"
@@ -30,6 +33,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
         http = {{ listen = "127.0.0.1:0" }}
         [topics]
         alerts = "alerts.{name}"
+        alerts_current = "current.{name}"
         features = "features.{name}"
         forecasts = "forecasts.{name}"
         models = "models.{name}"
@@ -44,7 +48,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
 
 /// Makes the output topics of [`settings`], two partitions each.
 pub fn create_outputs(broker: &Broker, name: &str) {
-    for kind in ["alerts", "features", "forecasts", "models", "feedback", "dlq"] {
+    for kind in OUTPUTS.into_iter().chain(["feedback"]) {
         broker.create_topic(&format!("{kind}.{name}"), 2);
     }
 }
