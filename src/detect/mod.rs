@@ -11,6 +11,7 @@
 
 mod residual;
 mod tail;
+pub mod univariate;
 
 pub use residual::{ChannelResidual, Residuals};
 pub use tail::Tail;
