@@ -2,7 +2,7 @@
 //! channel?
 //!
 //! [`Residuals`] says how unusual each channel of a reconstruction is, [`Tail`] how rare an error
-//! is in the past.
+//! is in the past. [`univariate`] is a detector of its own, for one channel.
 //!
 //! # Invariants
 //!

@@ -15,6 +15,9 @@ const BLOCKS_MIN: usize = 4;
 /// Of the block maxima, the quantile that is 1.
 const QUANTILE: f64 = 0.75;
 
+/// Largest result: where all was one value, any other is infinitely high.
+const MOST: f64 = 5.0;
+
 /// An error over what is high for it: the 75 % quantile of the maxima of its past blocks of 128.
 ///
 /// Tails of different channels become comparable, whatever their shape: 1 is as high as the worst
@@ -30,9 +33,10 @@ pub(super) struct BlockMax {
 }
 
 impl BlockMax {
-    /// `error` (not negative) over the scale; 0 while there are fewer than four blocks.
+    /// `error` (not negative) over the scale, 5 at most; 0 while there are fewer than four blocks.
     pub(super) fn of(&self, error: f64) -> f64 {
-        if self.maxima.len() < BLOCKS_MIN { 0.0 } else { error / (self.scale + 1e-12) }
+        let known = self.maxima.len() >= BLOCKS_MIN;
+        if known { (error / (self.scale + 1e-12)).min(MOST) } else { 0.0 }
     }
 
     pub(super) fn learn(&mut self, error: f64) {
@@ -109,14 +113,11 @@ pub(super) struct HourScale {
 const HOUR_MIN: u32 = 50;
 
 impl HourScale {
-    /// 0 for the first 50 residuals.
-    pub(super) fn of(&self, residual: f64, time_ms: i64) -> f64 {
-        self.usual(time_ms).map_or(0.0, |usual| residual / (usual + 1e-12))
-    }
-
-    /// The same without a clock: over what is usual at any hour.
-    pub(super) fn flat(&self, residual: f64) -> f64 {
-        if self.count > HOUR_MIN { residual / (self.mean + 1e-12) } else { 0.0 }
+    /// 0 for the first 50 residuals. Where the clock does not tell, what is usual at any hour counts.
+    pub(super) fn of(&self, residual: f64, time_ms: i64, clock: bool) -> f64 {
+        let usual = if clock { self.usual(time_ms) } else { None };
+        let usual = usual.unwrap_or(self.mean);
+        if self.count > HOUR_MIN { residual / (usual + 1e-12) } else { 0.0 }
     }
 
     fn usual(&self, time_ms: i64) -> Option<f64> {
@@ -163,8 +164,8 @@ mod tests {
             let time = i * 300_000;
             scale.learn(if hour(time) == 3 { 0.01 } else { 1.0 }, time, 300.0);
         }
-        assert!((scale.of(1.0, 3 * HOUR_MS) - 100.0).abs() < 1.0);
-        assert!((scale.of(1.0, 4 * HOUR_MS) - 1.0).abs() < 0.01);
+        assert!((scale.of(1.0, 3 * HOUR_MS, true) - 100.0).abs() < 1.0);
+        assert!((scale.of(1.0, 4 * HOUR_MS, true) - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl Clock {
         self.steps = self.steps.saturating_add(1);
         // A gap says little about the step.
         let step = if self.steps > SETTLE { step.min(10.0 * self.step_ms) } else { step };
-        self.step_ms += (step - self.step_ms) * (1.0 / f64::from(self.steps)).max(1.0 / STEP_MEMORY);
+        self.step_ms +=
+            (step - self.step_ms) * (1.0 / f64::from(self.steps)).max(1.0 / STEP_MEMORY);
         if self.steps == SETTLE {
             self.slot_ms = (self.step_ms as i64).clamp(SLOT_MIN_MS, DAY_MS);
             let slots = 8 * DAY_MS / self.slot_ms;
@@ -109,7 +110,8 @@ impl Clock {
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.slots.len() as i64 <= 8 * DAY_MS / SLOT_MIN_MS && (self.slots.is_empty() || self.slot_ms > 0)
+        self.slots.len() as i64 <= 8 * DAY_MS / SLOT_MIN_MS
+            && (self.slots.is_empty() || self.slot_ms > 0)
     }
 }
 
@@ -140,7 +142,8 @@ mod tests {
     #[test]
     fn gaps_and_steps_back_do_no_harm() {
         let mut clock = Clock::default();
-        let times = (0..100).map(|i| i * 60_000).chain([i64::MAX / 2, 0, -5, i64::MAX / 2 + 60_000]);
+        let times =
+            (0..100).map(|i| i * 60_000).chain([i64::MAX / 2, 0, -5, i64::MAX / 2 + 60_000]);
         times.for_each(|time| clock.observe(time, 1.0));
         assert_eq!(clock.context(0)[3], 0.0);
     }

@@ -123,7 +123,9 @@ impl Masked {
         }
         self.mlp.forward(space, rows);
         let (output, mut delta) = space.output_and_delta(rows);
-        for ((y, mut d), (window, _)) in output.rows().into_iter().zip(delta.rows_mut()).zip(samples) {
+        for ((y, mut d), (window, _)) in
+            output.rows().into_iter().zip(delta.rows_mut()).zip(samples)
+        {
             let y = y.to_slice().expect("rows are contiguous");
             gradient(spec, y, d.as_slice_mut().expect("rows are contiguous"), window, rows);
         }

@@ -11,6 +11,9 @@ const TOLD_LIMIT: f64 = 4.0;
 /// A deviation below this share of the mean is rounding.
 const ROUNDING: f64 = 1e-12;
 
+/// Records that the past counts for once the level has changed.
+const FORGOTTEN: u64 = 30;
+
 /// Running mean and variance.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Normal {
@@ -44,6 +47,11 @@ impl Normal {
     pub(super) fn deviation(&self) -> f64 {
         let sd = self.variance.sqrt();
         if sd <= ROUNDING * self.mean.abs() { 0.0 } else { sd }
+    }
+
+    /// What comes next counts as much as all before: the level has changed for good.
+    pub(super) fn forget(&mut self) {
+        self.n = self.n.min(FORGOTTEN);
     }
 
     pub(super) fn learn(&mut self, value: f64) {

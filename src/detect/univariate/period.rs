@@ -20,7 +20,8 @@ pub(super) fn find_period(x: &[f64]) -> Option<usize> {
     let a = autocorrelation(&without_line(x)?);
     let a = &a[..x.len() / 2];
     let start = a.iter().position(|v| *v < 0.0).unwrap_or(0).max(SHORTEST);
-    let peaks = || (start..a.len().saturating_sub(1)).filter(|i| a[*i] >= a[i - 1] && a[*i] > a[i + 1]);
+    let peaks =
+        || (start..a.len().saturating_sub(1)).filter(|i| a[*i] >= a[i - 1] && a[*i] > a[i + 1]);
     let highest = peaks().map(|i| a[i]).fold(0.0, f64::max);
     peaks().find(|i| highest >= PEAK_MIN && a[*i] >= PEAK_SHARE * highest)
 }
@@ -83,7 +84,9 @@ mod tests {
     use super::*;
 
     fn wave(n: usize, period: f64) -> Vec<f64> {
-        (0..n).map(|i| (i as f64 * std::f64::consts::TAU / period).sin() + 0.01 * i as f64).collect()
+        (0..n)
+            .map(|i| (i as f64 * std::f64::consts::TAU / period).sin() + 0.01 * i as f64)
+            .collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How rare an error is in a series' own past, in 1 KiB.
+//! How rare an error is in a series' own past, in 0.75 KiB.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use crate::record::raw;
 
 /// Bins per doubling: one bin is 9 % wide.
 const PER_OCTAVE: f64 = 8.0;
-const BINS: usize = 256;
-/// Of `log2(error / unit)`, at the lower edge of bin 1: bins reach up to 2^12 units.
-const LOWEST: f64 = -20.0;
+const BINS: usize = 192;
+/// Of `log2(error / unit)`, at the lower edge of bin 1: bins reach up to 2^10 units.
+const LOWEST: f64 = -14.0;
 /// Share of errors that is the tail, and the least number.
 const TAIL_SHARE: f64 = 0.01;
 const TAIL_MIN: f64 = 5.0;
