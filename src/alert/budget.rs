@@ -15,7 +15,7 @@ const CROWD_MEMORY: f64 = 6.0;
 /// How much an alert lifts the threshold while it is remembered.
 const CROWD_LIFT: f64 = 0.2;
 /// How much an alert on credit lifts it further, until it is paid.
-const DEBT_LIFT: f64 = 0.16;
+const DEBT_LIFT: f64 = 0.05;
 /// What is saved is spent over this many rows.
 const SPEND_ROWS: f64 = 4_000.0;
 
@@ -29,8 +29,8 @@ const SPEND_ROWS: f64 = 4_000.0;
 /// Evidence comes from a past that may no longer hold, so the promise is also enforced. An account
 /// earns `p` a row, holds at most `alerts` (and begins with them), and pays 1 for each alert. With
 /// `d` alerts of debt and `c` alerts in memory (each fades within `6 / p` rows) the threshold is the
-/// base times `1 + 0.16 d + 0.2 c`. Over any span of `n` rows a series therefore opens at most
-/// `p n + alerts + 1 + (r - 1) / 0.16` alerts, where `r` is the largest evidence of the span over
+/// base times `1 + 0.05 d + 0.2 c`. Over any span of `n` rows a series therefore opens at most
+/// `p n + alerts + 1 + (r - 1) / 0.05` alerts, where `r` is the largest evidence of the span over
 /// the base of rows: more than the budget only for what is far more unusual.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Threshold {

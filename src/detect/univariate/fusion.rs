@@ -32,7 +32,7 @@ const BONUS_MAX: f64 = 2.0;
 const SUM_ONE: f64 = 5.2;
 const SURPRISE_ONE: f64 = 1.4;
 /// `-log10` of the share of calm records that reach [`SUM_ONE`].
-const UNIT: f64 = 3.0;
+const UNIT: f64 = 2.8;
 
 /// Surprise and evidence.
 pub(super) fn fuse(

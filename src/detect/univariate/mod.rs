@@ -12,7 +12,7 @@
 //! - Equal records, seeds and calls give equal bits; nothing ahead of a record is used.
 //! - Memory is bounded: about 0.6 MiB a series, of which 8 KiB are calibration. So is the time of a record: at
 //!   most three training steps, apart from five searches for the period.
-//! - What was not learned is neither a target of training nor a neighbour nor a calm error.
+//! - What was not learned is neither a target of training nor a neighbour.
 
 mod calibration;
 mod clock;
@@ -127,9 +127,8 @@ impl Univariate {
         }
     }
 
-    /// This detector, if it is sound and shaped like one made now.
-    pub fn adopt(self) -> Option<Self> {
-        let fresh = Self::new(self.seed);
+    /// This detector, if it is sound and shaped like `fresh`.
+    pub fn adopt(self, fresh: &Self) -> Option<Self> {
         let sound = self.x.fits(&fresh.x)
             && self.errors.is_sound()
             && self.clock.is_sound()
@@ -182,15 +181,16 @@ impl Univariate {
         judgement
     }
 
-    /// Learns the record judged last, or (`learn` false: while an alert fires) notes that it must
-    /// not be learned from, now or later.
+    /// Learns the record judged last. With `learn` false (while an alert fires) the networks and the
+    /// neighbours never learn it, now or later; level and spread of errors do, so that a fault that
+    /// comes again is not as unusual as the first.
     pub fn learn(&mut self, scratch: &mut Scratch, learn: bool) {
+        if let Some(value) = self.newest.take() {
+            self.normal.learn(value);
+            self.errors.learn(self.clock.step_s());
+            self.learned += 1;
+        }
         if learn {
-            if let Some(value) = self.newest.take() {
-                self.normal.learn(value);
-                self.errors.learn(self.clock.step_s());
-                self.learned += 1;
-            }
             for _ in 0..if self.records < EAGER { 2 } else { 1 } {
                 self.short.train(&mut scratch.short, &self.x, &self.quarantined);
             }

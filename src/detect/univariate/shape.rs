@@ -99,20 +99,18 @@ impl Shape {
         Heights { cycle: cycle.of(self.cycle_error), discord: discord.of(self.distance) }
     }
 
-    /// Learns the newest record, or notes that it must not be learned.
+    /// Learns how high the newest record was, and, unless it must not be learned, its form.
     pub(super) fn learn(&mut self, space: &mut MlpSpace, learn: bool, records: u64) {
         if self.completed[0] {
             self.cycle.learn(learn);
         }
-        if !learn {
-            if self.completed[1] {
-                self.discord.quarantine();
-            }
-            return;
-        }
         let all = self.blocks.iter_mut().zip([self.cycle_error, self.distance]);
         all.filter(|(_, error)| *error > 0.0).for_each(|(block, error)| block.learn(error));
-        self.cycle.train(space, records);
+        if learn {
+            self.cycle.train(space, records);
+        } else if self.completed[1] {
+            self.discord.quarantine();
+        }
     }
 
     /// What was held back is the new normal.
