@@ -2,7 +2,7 @@
 //! channel?
 //!
 //! [`Residuals`] says how unusual each channel of a reconstruction is, [`Tail`] how rare an error
-//! is in the past.
+//! is in the past. [`univariate`] is a detector of its own, for one channel.
 //!
 //! # Invariants
 //!
@@ -11,6 +11,7 @@
 
 mod residual;
 mod tail;
+pub mod univariate;
 
 pub use residual::{ChannelResidual, Residuals};
 pub use tail::Tail;

@@ -1,0 +1,59 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::Positive;
+
+fn budget(alerts: f64, per_ms: i64) -> Budget {
+    Budget { alerts: Positive::try_from(alerts).expect("above 0"), per: Millis::new(per_ms) }
+}
+
+#[test]
+fn the_level_follows_from_budget_and_step() {
+    let mut grid = Threshold::new(Step::Grid(Millis::new(60_000)));
+    let week = budget(2.0, 604_800_000);
+    // Nothing spent yet: 2 alerts within 4,000 rows.
+    assert!((grid.level(&week) - 3.3010).abs() < 1e-3);
+    grid.observe(&week, EventTime::from_millis(0));
+    (0..2).for_each(|_| grid.spend());
+    grid.crowd = 0.0;
+    // 2 a week of minutes: p = 2 / 10,080.
+    assert!((grid.level(&week) - 3.7024).abs() < 1e-3);
+    assert!((grid.level(&budget(1e9, 604_800_000)) - 3.0).abs() < 1e-3, "capped");
+}
+
+#[test]
+fn without_a_grid_the_spacing_is_found() {
+    let mut event = Threshold::new(Step::Event);
+    let rare = budget(1.0, 10_000_000);
+    for i in 0..100 {
+        event.observe(&rare, EventTime::from_millis(1_000_000 + i * 1_000));
+    }
+    event.spend();
+    event.crowd = 0.0;
+    assert!((event.level(&rare) - 4.0).abs() < 0.01);
+}
+
+proptest! {
+    /// The bound of the type's documentation, whatever a series does.
+    #[test]
+    fn no_series_opens_more_than_its_budget(
+        evidence in proptest::collection::vec(0.0_f64..12.0, 1..40),
+        alerts in 1.0_f64..5.0,
+        repeat in 1_usize..400,
+    ) {
+        let budget = budget(alerts, 10_000_000);
+        let mut threshold = Threshold::new(Step::Grid(Millis::new(1_000)));
+        let p = alerts * 1_000.0 / 10_000_000.0;
+        let (mut opened, mut rows, mut r) = (0.0, 0.0, 1.0_f64);
+        for value in evidence.iter().cycle().take(evidence.len() * repeat) {
+            threshold.observe(&budget, EventTime::from_millis(0));
+            rows += 1.0;
+            r = r.max(value / -(p.log10()));
+            if *value >= threshold.level(&budget) {
+                threshold.spend();
+                opened += 1.0;
+            }
+            prop_assert!(opened <= p * rows + alerts + 1.0 + (r - 1.0) / DEBT_LIFT, "{opened}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! From what the short net told to the errors that are judged.
+
+use serde::{Deserialize, Serialize};
+
+use super::calibration::{BlockMax, HourScale};
+use super::tail::LogTail;
+use super::track::Track;
+
+/// Largest rarity that one error contributes.
+const RARITY_MAX: f64 = 3.5;
+/// What a value outside the range of the past contributes.
+const OUTSIDE: f64 = 4.0;
+/// How far outside, as a share of the range.
+const OUTSIDE_SHARE: f64 = 0.05;
+/// Records before the first error counts.
+const SETTLE: u64 = 64;
+/// Share of one-step errors outside the expected band.
+const BAND: f64 = 0.01;
+
+/// Raw errors of a record, in the unit of the channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Residuals {
+    /// One-step prediction.
+    pub(super) one_step: f64,
+    /// Prediction from clock and past days alone.
+    pub(super) blind: f64,
+    /// Difference to the record before.
+    pub(super) step: f64,
+}
+
+/// Block-maximum ratios of a record: 1 is as high as the worst record of a bad block.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Heights {
+    /// Mean of the last 4 and 16 blind errors.
+    pub(super) mean_4: f64,
+    pub(super) mean_16: f64,
+    /// One-step error.
+    pub(super) one_step: f64,
+    /// Step from the record before.
+    pub(super) step: f64,
+}
+
+/// The past of the errors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Errors {
+    records: u64,
+    one_step: Track,
+    blind: Track,
+    scaled: Track,
+    /// Of the blind error, its means over 16 and 32 records, the deviation of 64 one-step errors,
+    /// and the one-step error.
+    tails: [LogTail; 5],
+    hours: [HourScale; 3],
+    blocks: [BlockMax; 4],
+    range: Option<(f64, f64)>,
+    newest: Newest,
+}
+
+/// What is learned after it was judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Newest {
+    residuals: Residuals,
+    value: f64,
+    time_ms: i64,
+    errors: [f64; 5],
+    heights: [f64; 4],
+}
+
+impl Errors {
+    pub(super) fn new() -> Self {
+        Self {
+            records: 0,
+            one_step: Track::new(64),
+            blind: Track::new(32),
+            scaled: Track::new(16),
+            tails: Default::default(),
+            hours: Default::default(),
+            blocks: Default::default(),
+            range: None,
+            newest: Newest::default(),
+        }
+    }
+
+    /// Judges an observed record: the sum of its rarities, and its heights.
+    pub(super) fn judge(
+        &mut self,
+        residuals: Residuals,
+        value: f64,
+        time_ms: i64,
+        clock: bool,
+    ) -> (f64, Heights) {
+        let Residuals { one_step, blind, step } = residuals;
+        self.one_step.push(one_step as f32);
+        self.blind.push(blind as f32);
+        let [h_one, h_blind, h_step] =
+            [0, 1, 2].map(|i| self.hours[i].of([one_step, blind, step][i], time_ms, clock));
+        self.scaled.push(h_blind as f32);
+        let errors = [
+            blind.abs(),
+            self.blind.mean(16).abs(),
+            self.blind.mean(32).abs(),
+            self.deviation(),
+            one_step.abs(),
+        ];
+        let recent = |n: usize| (self.scaled.mean(n.min(self.scaled.len()))).abs();
+        let heights = [recent(4), recent(16), h_one.abs(), h_step.abs()];
+        self.newest = Newest { residuals, value, time_ms, errors, heights };
+        let rarity = |i: usize| self.tails[i].rarity(errors[i]).min(RARITY_MAX);
+        let sum = (0..4).map(rarity).sum::<f64>() + self.outside(value);
+        let [mean_4, mean_16, one_step, step] = [0, 1, 2, 3].map(|i| self.blocks[i].of(heights[i]));
+        (sum, Heights { mean_4, mean_16, one_step, step })
+    }
+
+    /// Learns the record judged last; `step_s`: seconds between records.
+    pub(super) fn learn(&mut self, step_s: f64) {
+        let Newest { residuals, value, time_ms, errors, heights } = self.newest;
+        self.records += 1;
+        let (low, high) = self.range.unwrap_or((value, value));
+        self.range = Some((low.min(value), high.max(value)));
+        let Residuals { one_step, blind, step } = residuals;
+        if self.records > 40 {
+            let all = self.hours.iter_mut().zip([one_step, blind, step]);
+            all.for_each(|(hours, residual)| hours.learn(residual, time_ms, step_s));
+        }
+        if self.records > SETTLE {
+            self.blocks.iter_mut().zip(heights).for_each(|(block, height)| block.learn(height));
+            self.tails.iter_mut().zip(errors).for_each(|(tail, error)| tail.learn(error));
+        }
+    }
+
+    /// Half the width of the band that 99 % of one-step errors stay in.
+    pub(super) fn band(&self) -> f64 {
+        self.tails[4].quantile(BAND)
+    }
+
+    /// Forgets how errors were spread, not how they differ by the hour.
+    pub(super) fn forget(&mut self) {
+        self.tails = Default::default();
+        self.records = 0;
+        self.range = None;
+    }
+
+    /// Root mean square of the last 64 one-step errors.
+    fn deviation(&self) -> f64 {
+        if self.one_step.len() < 64 {
+            return 0.0;
+        }
+        let squares = self.one_step.kept().iter().map(|e| f64::from(*e).powi(2));
+        (squares.sum::<f64>() / 64.0).sqrt()
+    }
+
+    fn outside(&self, value: f64) -> f64 {
+        let Some((low, high)) = self.range.filter(|(low, high)| high > low) else { return 0.0 };
+        let far = OUTSIDE_SHARE * (high - low);
+        if value > high + far || value < low - far { OUTSIDE } else { 0.0 }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let fresh = Self::new();
+        self.one_step.fits(&fresh.one_step)
+            && self.blind.fits(&fresh.blind)
+            && self.scaled.fits(&fresh.scaled)
+            && self.tails.iter().all(LogTail::is_sound)
+            && self.blocks.iter().all(BlockMax::is_sound)
+    }
+}

@@ -1,0 +1,236 @@
+//! Alerts on single channels: a detector that needs no period, no range and no threshold told.
+//!
+//! A record is first judged by what was known before it, then learned, or not: the caller says so.
+//! It meets `normal` (standard deviations of the past) and `clock` (hour, yesterday, last week), then
+//! `short`, a masked autoencoder over 32 records whose `errors` are judged by their own past
+//! (`tail`, `calibration`), and `shape`: one `period`, found online, over which `cycle`, a second
+//! masked autoencoder, and `discord`, the nearest neighbour of the newest period, look for forms
+//! that were never seen. `fusion` makes two numbers of it.
+//!
+//! # Invariants
+//!
+//! - Equal records, seeds and calls give equal bits; nothing ahead of a record is used.
+//! - Memory is bounded: about 0.6 MiB a series, of which 8 KiB are calibration. So is the time of a record: at
+//!   most three training steps, apart from five searches for the period.
+//! - What was not learned is neither a target of training nor a neighbour.
+
+mod calibration;
+mod clock;
+mod cycle;
+mod discord;
+mod errors;
+mod fusion;
+mod masked;
+mod normal;
+mod period;
+mod shape;
+mod short;
+mod spans;
+mod tail;
+mod track;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::MlpSpace;
+use clock::Clock;
+use cycle::Cycle;
+use errors::{Errors, Residuals};
+use normal::Normal;
+use shape::Shape;
+use short::ShortNet;
+use spans::Spans;
+use track::Track;
+
+/// Observed records before a series may alarm.
+const WARM_UP: u64 = 150;
+/// Records with two training steps each.
+const EAGER: u64 = 600;
+const DAY_S: f64 = 86_400.0;
+/// The seed of the period net differs from that of the short net by this.
+const SECOND: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Scratch memory, for any number of detectors.
+#[derive(Debug)]
+pub struct Scratch {
+    short: MlpSpace,
+    cycle: MlpSpace,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { short: ShortNet::new(0).space(), cycle: Cycle::new(1, 0).space() }
+    }
+}
+
+impl Scratch {
+    /// Writes the 8 latent features of the record judged last; the window is full from the 32nd
+    /// record on.
+    pub fn latent(&self, to: &mut Vec<f32>) {
+        ShortNet::latent(&self.short, to);
+    }
+}
+
+/// What is said of a record before it is learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Judgement {
+    /// Ranks records: 1 is as high as the worst record of a bad block of 128; 0 to 5.
+    pub surprise: f64,
+    /// Raises: like the `-log10` of the chance of a calm record; 0 and above.
+    pub evidence: f64,
+    /// Expected value and the band of 99 % of past errors around it, in the unit of the channel;
+    /// NaN while nothing is expected.
+    pub yhat: f64,
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+    /// While the series is young: the share of the warm-up that is over, below 1. No evidence then.
+    pub warming: Option<f64>,
+}
+
+/// The detector of one channel of one series.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Univariate {
+    seed: u64,
+    /// Records, observed or not.
+    records: u64,
+    /// Observed records learned since the beginning, or since a new normal.
+    learned: u64,
+    normal: Normal,
+    clock: Clock,
+    x: Track,
+    short: ShortNet,
+    errors: Errors,
+    shape: Option<Shape>,
+    quarantined: Spans,
+    last: Option<f64>,
+    /// The value judged and not yet learned; none if it was not observed.
+    newest: Option<f64>,
+}
+
+impl Univariate {
+    /// A series of which nothing is known.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            records: 0,
+            learned: 0,
+            normal: Normal::default(),
+            clock: Clock::default(),
+            x: Track::new(period::LOOK_BACK),
+            short: ShortNet::new(seed),
+            errors: Errors::new(),
+            shape: None,
+            quarantined: Spans::default(),
+            last: None,
+            newest: None,
+        }
+    }
+
+    /// This detector, if it is sound and shaped like `fresh`.
+    pub fn adopt(self, fresh: &Self) -> Option<Self> {
+        let sound = self.x.fits(&fresh.x)
+            && self.errors.is_sound()
+            && self.clock.is_sound()
+            && self.quarantined.is_sound();
+        sound.then_some(())?;
+        let shape = match self.shape {
+            Some(shape) => Some(shape.adopt()?),
+            None => None,
+        };
+        Some(Self { short: self.short.adopt(&fresh.short)?, shape, ..self })
+    }
+
+    /// Judges a record by what was known before it. `time_ms`: event time since 1970, should not
+    /// fall; `value`: NaN if not observed, which is no reason to alarm.
+    ///
+    /// Every call is followed by one of [`Univariate::learn`].
+    pub fn judge(&mut self, scratch: &mut Scratch, time_ms: i64, value: f64) -> Judgement {
+        let observed = value.is_finite();
+        let x = if observed { self.normal.scale(value) } else { f64::NAN };
+        self.records += 1;
+        self.newest = observed.then_some(value);
+        self.x.push(x as f32);
+        self.clock.observe(time_ms, x);
+        let context = self.clock.context(time_ms);
+        let told = self.short.tell(&mut scratch.short, &self.x, context, &self.normal);
+        let shape = self.shape.as_mut();
+        let shape =
+            shape.map_or(shape::Heights::default(), |s| s.judge(&mut scratch.cycle, x as f32));
+        let warming = (self.learned < WARM_UP).then(|| self.learned as f64 / WARM_UP as f64);
+        let yhat = told.map_or(f64::NAN, |[one_step, _]| one_step);
+        let band = self.errors.band();
+        let mut judgement = Judgement {
+            yhat,
+            lower: yhat - band,
+            upper: yhat + band,
+            warming,
+            ..Judgement::default()
+        };
+        if observed {
+            let [one_step, blind] = told.map_or([0.0; 2], |told| told.map(|told| value - told));
+            let step = value - self.last.replace(value).unwrap_or(value);
+            let residuals = Residuals { one_step, blind, step };
+            let clock = self.clock.tells();
+            let (sum, point) = self.errors.judge(residuals, value, time_ms, clock);
+            let (surprise, evidence) =
+                fusion::fuse(sum, point, shape, clock, self.is_known_season());
+            judgement.surprise = surprise;
+            judgement.evidence = if warming.is_none() { evidence } else { 0.0 };
+        }
+        judgement
+    }
+
+    /// Learns the record judged last. With `learn` false (while an alert fires) the networks and the
+    /// neighbours never learn it, now or later; level and spread of errors do, so that a fault that
+    /// comes again is not as unusual as the first.
+    pub fn learn(&mut self, scratch: &mut Scratch, learn: bool) {
+        if let Some(value) = self.newest.take() {
+            self.normal.learn(value);
+            self.errors.learn(self.clock.step_s());
+            self.learned += 1;
+        }
+        if learn {
+            for _ in 0..if self.records < EAGER { 2 } else { 1 } {
+                self.short.train(&mut scratch.short, &self.x, &self.quarantined);
+            }
+        } else {
+            self.quarantined.push(self.x.total() - 1);
+        }
+        if let Some(shape) = &mut self.shape {
+            shape.learn(&mut scratch.cycle, learn, self.records);
+        }
+        let found = Shape::look(self.shape.as_ref(), &self.x, self.records, self.seed ^ SECOND);
+        self.shape = found.or(self.shape.take());
+    }
+
+    /// What was held back is normal from now on: level and spread of errors are learned anew, in a
+    /// new warm-up.
+    pub fn accept_new_normal(&mut self) {
+        self.quarantined.clear();
+        self.normal.forget();
+        self.errors.forget();
+        self.learned = 0;
+        if let Some(shape) = &mut self.shape {
+            shape.accept();
+        }
+    }
+
+    /// The period in records, once one was found.
+    pub fn period(&self) -> Option<usize> {
+        self.shape.as_ref().and_then(Shape::period)
+    }
+
+    /// Whether the period is a day or a week, within a tenth.
+    fn is_known_season(&self) -> bool {
+        let step = self.clock.step_s();
+        self.period().is_some_and(|period| {
+            [DAY_S, 7.0 * DAY_S]
+                .iter()
+                .any(|season| (period as f64 * step / season - 1.0).abs() < 0.1)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
