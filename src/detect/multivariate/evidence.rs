@@ -45,7 +45,7 @@ impl Blocks {
     }
 
     /// Takes a row's value in; `weight` of the block it ends.
-    pub(super) fn learn(&mut self, x: f64, weight: f64, memory_rows: f64) {
+    pub(super) fn learn(&mut self, x: f64, weight: f64, tuning: &Tuning) {
         self.largest = self.largest.max(x);
         self.rows += 1;
         if self.rows < BLOCK {
@@ -54,9 +54,10 @@ impl Blocks {
         let reach = 3.0 * self.spread();
         let off = self.largest - self.mean;
         let off = if self.blocks < 1.0 { off } else { off.clamp(-reach, reach) };
-        let least = 1.0 - 0.5_f64.powf(f64::from(BLOCK) / memory_rows);
-        let rate = weight * least.max(1.0 / (self.blocks + 1.0));
-        let spread_rate = weight * least.max(1.0 / (self.blocks + 1.0 + PRIOR.1));
+        let least = 1.0 - 0.5_f64.powf(f64::from(BLOCK) / tuning.calibration);
+        let early = if self.blocks < tuning.early_blocks { 1.0 } else { tuning.early };
+        let rate = weight * least.max(early / (self.blocks + 1.0));
+        let spread_rate = weight * least.max(early / (self.blocks + 1.0 + PRIOR.1));
         if self.blocks >= 1.0 {
             self.variance += spread_rate * (off * off - self.variance);
         }

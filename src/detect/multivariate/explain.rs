@@ -33,9 +33,9 @@ pub enum FaultHint {
 
 impl Running {
     /// Every sensor's view of the row that was judged last.
-    pub(super) fn explain(&self) -> Vec<SensorView> {
+    pub(super) fn explain(&self, tuning: &Tuning) -> Vec<SensorView> {
         let memory = &self.memory;
-        let sizes: Vec<f64> = (0..memory.last.seen.len()).map(|j| self.size(j)).collect();
+        let sizes: Vec<f64> = (0..memory.last.seen.len()).map(|j| self.size(j, tuning)).collect();
         let sum: f64 = sizes.iter().map(|size| size * size).sum();
         let even = 1.0 / sizes.len().max(1) as f64;
         let view = |(j, size): (usize, f64)| {
@@ -49,18 +49,18 @@ impl Running {
     }
 
     /// `2 |sensor| + |error|`, each in its usual deviations.
-    fn size(&self, j: usize) -> f64 {
+    fn size(&self, j: usize, tuning: &Tuning) -> f64 {
         let Memory { raw, error_tracks, sensors, errors, .. } = &self.memory;
-        let raw = raw.first().map_or(0.0, |t| t.unusual(j, sensors));
-        let error = error_tracks.first().map_or(0.0, |t| t.unusual(j, errors));
-        2.0 * raw + error
+        let raw = raw.first().map_or(0.0, |t| t.unusual(j, sensors, tuning.whole));
+        let error = error_tracks.first().map_or(0.0, |t| t.unusual(j, errors, tuning.whole));
+        tuning.attr * raw + error
     }
 
     /// Judges the row again with its most unusual sensor repaired: is half the evidence gone?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
-        let top = sensors.max_by(|a, b| self.size(*a).total_cmp(&self.size(*b)));
+        let top = sensors.max_by(|a, b| self.size(*a, tuning).total_cmp(&self.size(*b, tuning)));
         let Some(top) = top else { return FaultHint::Process };
         let tracks = memory.raw.iter().chain(&memory.error_tracks);
         let scores: Vec<Option<f64>> =

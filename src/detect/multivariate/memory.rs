@@ -75,7 +75,7 @@ impl Memory {
                 for (i, row) in rows.chunks_exact(channels).enumerate() {
                     let clipped: Vec<f64> =
                         row.iter().enumerate().map(|(j, x)| scale.clip(j, *x)).collect();
-                    track.push(&clipped);
+                    track.push(&clipped, scale);
                     if i >= SETTLE {
                         signals.extend_from_slice(track.signal());
                     }
@@ -106,7 +106,7 @@ impl Memory {
         for of_row in scores {
             self.last.scores = of_row;
             self.join(tuning);
-            self.joined.learn(self.last.now, 1.0, tuning.calibration);
+            self.joined.learn(self.last.now, 1.0, tuning);
         }
     }
 
@@ -122,7 +122,7 @@ impl Memory {
         last.standard.clear();
         let standard = |(j, x): (usize, &f64)| (x - sensors.mean(j)) / sensors.sd(j);
         last.standard.extend(last.clipped.iter().enumerate().map(standard));
-        raw.iter_mut().for_each(|track| track.push(&last.clipped));
+        raw.iter_mut().for_each(|track| track.push(&last.clipped, sensors));
     }
 
     /// Takes the row's prediction error, NaN where missing.
@@ -131,7 +131,7 @@ impl Memory {
         let Self { errors, last, error_tracks, .. } = self;
         last.error.clear();
         last.error.extend(error.iter().enumerate().map(|(j, e)| errors.clip(j, *e)));
-        error_tracks.iter_mut().for_each(|track| track.push(&last.error));
+        error_tracks.iter_mut().for_each(|track| track.push(&last.error, errors));
     }
 
     /// Judges the row; `errors` false if prediction errors are not known.
@@ -187,13 +187,13 @@ impl Memory {
         error_tracks.iter_mut().for_each(|t| t.learn(errors, weight, bin, tuning));
         errors.learn(&last.error, weight, tuning);
         self.learn_statistics(tuning);
-        self.joined.learn(self.last.now, weight, tuning.calibration);
+        self.joined.learn(self.last.now, weight, tuning);
     }
 
     fn learn_statistics(&mut self, tuning: &Tuning) {
         for (blocks, score) in self.calibration.iter_mut().zip(&self.last.scores) {
             if let Some(score) = score {
-                blocks.learn(*score, 1.0, tuning.calibration);
+                blocks.learn(*score, 1.0, tuning);
             }
         }
     }

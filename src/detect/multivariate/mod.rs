@@ -109,13 +109,13 @@ impl Multivariate {
     /// An alert lasted so long that what it saw is normal from now on.
     pub fn accept_new_normal(&mut self) {
         if let Some(running) = &mut self.running {
-            running.accept_new_normal();
+            running.accept_new_normal(&self.tuning);
         }
     }
 
     /// Why the row that was judged last is as unusual as it is; empty while warming.
     pub fn explain(&self) -> Vec<SensorView> {
-        self.running.as_ref().map_or(Vec::new(), |running| running.explain())
+        self.running.as_ref().map_or(Vec::new(), |running| running.explain(&self.tuning))
     }
 
     /// Whether the last row's evidence hangs on one sensor.

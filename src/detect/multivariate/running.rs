@@ -26,10 +26,10 @@ pub(super) struct Starting {
 /// Network, period and memories.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Running {
+    /// Stands still while an alert fires: it decides when an alert opens and closes.
     pub(super) memory: Memory,
-    /// While an alert fires `memory` stands still and this one learns: what will be known if the
-    /// new state is accepted.
-    learning: Option<Box<Memory>>,
+    /// Learns every row: it ranks rows, and is what will be known if a new state is accepted.
+    tracking: Memory,
     predictor: Predictor,
     finder: PeriodFinder,
     rows: u64,
@@ -91,9 +91,10 @@ impl Starting {
             errors.extend_from_slice(&error);
             self.predictor.keep_newest();
         }
+        let memory = Memory::fit(rows, &errors, self.scale, channels, tuning);
         Running {
-            memory: Memory::fit(rows, &errors, self.scale, channels, tuning),
-            learning: None,
+            tracking: memory.clone(),
+            memory,
             predictor: self.predictor,
             finder: self.finder,
             rows: self.rows,
@@ -111,12 +112,13 @@ impl Running {
         tuning: &Tuning,
         space: &mut MultivariateSpace,
     ) -> Judgement {
-        let Self { memory, learning, predictor, finder, .. } = self;
+        let Self { memory, tracking, predictor, finder, .. } = self;
         memory.see(values);
         let standard = || memory.last.standard.iter().copied();
         if !tuning.aperiodic && finder.observe(standard()) {
             predictor.forget_phase();
             memory.forget_phase();
+            tracking.forget_phase();
         }
         let phase = finder.phase(self.rows);
         self.bin = phase.map(|phase| ((phase * BINS as f64) as usize).min(BINS - 1));
@@ -127,20 +129,15 @@ impl Running {
         self.expected.extend_from_slice(predictor.error(&mut space.network, &mut error));
         memory.see_error(Some(&error));
         memory.judge(self.bin, true, tuning);
-        let mut surprise = memory.last.surprise;
-        if let Some(learning) = learning {
-            learning.see(values);
-            learning.see_error(Some(&error));
-            learning.judge(self.bin, true, tuning);
-            surprise = learning.last.surprise;
-        }
-        Judgement { surprise, evidence: memory.evidence(), warming: None }
+        tracking.see(values);
+        tracking.see_error(Some(&error));
+        tracking.judge(self.bin, true, tuning);
+        Judgement { surprise: tracking.last.surprise, evidence: memory.evidence(), warming: None }
     }
 
     /// Learns the row that was judged last; `calm` false while an alert fires.
     pub(super) fn learn(&mut self, calm: bool, tuning: &Tuning, space: &mut MultivariateSpace) {
         if calm {
-            self.learning = None;
             let over = self.memory.evidence() > tuning.gate;
             let weight = if over { tuning.gate_weight } else { 1.0 };
             self.memory.learn(weight, self.bin, tuning);
@@ -148,21 +145,15 @@ impl Running {
             self.predictor.train(&mut space.network, STEPS_MAX, tuning);
         } else {
             self.predictor.drop_waiting();
-            let memory = &self.memory;
-            let learning = self.learning.get_or_insert_with(|| {
-                let mut learning = Box::new(memory.clone());
-                learning.doubt(tuning.doubt_rows);
-                learning
-            });
-            learning.learn(1.0, self.bin, tuning);
         }
+        self.tracking.learn(1.0, self.bin, tuning);
         self.memory.see_units(tuning);
+        self.tracking.see_units(tuning);
     }
 
-    /// What the learning memory knows is normal from now on.
-    pub(super) fn accept_new_normal(&mut self) {
-        if let Some(learning) = self.learning.take() {
-            self.memory = *learning;
-        }
+    /// What was tracked meanwhile is normal from now on.
+    pub(super) fn accept_new_normal(&mut self, tuning: &Tuning) {
+        self.memory = self.tracking.clone();
+        self.memory.doubt(tuning.doubt_rows);
     }
 }

@@ -9,6 +9,8 @@ use crate::record::raw;
 
 /// Squared spread of a sensor's signal, in its long-run variances, that is always added.
 const LEAST: f64 = 3e-3;
+/// A square counts at most so many variances: one value is no change of the variance.
+const SQUARE_MOST: f64 = 64.0;
 /// Rows between two factorisations of the covariance, and the most sensors that have one.
 const FACTOR_EVERY: u64 = 64;
 pub(super) const COVARIANCE_MAX: usize = 128;
@@ -46,6 +48,9 @@ pub(super) struct Track {
     /// Mean squared distance of the signal from the long-run mean.
     #[serde(with = "raw::f64s")]
     slow: Vec<f64>,
+    /// The variance on ordinary rows: what a fault adds hardly counts.
+    #[serde(with = "raw::f64s")]
+    ordinary: Vec<f64>,
     /// Of the standardised signal, `(p * p)`, and its Cholesky factor; empty without Mahalanobis.
     #[serde(with = "raw::f64s")]
     covariance: Vec<f64>,
@@ -76,6 +81,7 @@ impl Track {
             signal: start.clone(),
             base: start,
             slow: variance.clone(),
+            ordinary: variance.clone(),
             variance,
             factor: covariance.clone(),
             covariance,
@@ -96,10 +102,10 @@ impl Track {
     }
 
     /// Takes the newest row of the source, clipped, NaN where missing.
-    pub(super) fn push(&mut self, clipped: &[f64]) {
+    pub(super) fn push(&mut self, clipped: &[f64], scale: &Scale) {
         let a = rate(self.how.smooth);
         for (j, x) in clipped.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
-            let x = if self.how.squares { x * x } else { *x };
+            let x = if self.how.squares { (x * x).min(SQUARE_MOST * scale.sd(j).powi(2)) } else { *x };
             self.signal[j] += a * (x - self.signal[j]);
         }
     }
@@ -113,6 +119,7 @@ impl Track {
             self.base[j] = of().sum::<f64>() / n;
             self.variance[j] = of().map(|s| (s - self.base[j]).powi(2)).sum::<f64>() / n;
             self.slow[j] = self.variance[j];
+            self.ordinary[j] = self.variance[j];
         }
         if self.covariance.is_empty() {
             return;
@@ -154,8 +161,8 @@ impl Track {
     }
 
     /// Distance of sensor `j` from its baseline, in what is usual over the long memory.
-    pub(super) fn unusual(&self, j: usize, scale: &Scale) -> f64 {
-        let variance = self.variance[j].max(0.25 * scale.whole(j)) + self.least(j, scale);
+    pub(super) fn unusual(&self, j: usize, scale: &Scale, whole: f64) -> f64 {
+        let variance = self.ordinary[j].max(whole * scale.whole(j)) + self.least(j, scale);
         if self.y.get(j).is_none_or(|y| *y == 0.0) {
             return 0.0;
         }
@@ -234,7 +241,7 @@ impl Track {
     pub(super) fn learn(&mut self, scale: &Scale, weight: f64, bin: Option<usize>, t: &Tuning) {
         self.learned += weight;
         self.rows += 1;
-        let early = 1.0 / (self.learned + 1.0);
+        let early = t.early / (self.learned + 1.0);
         let (to_base, to_variance) = (rate(t.base), rate(t.variance));
         for j in 0..self.signal.len() {
             let off = self.signal[j] - self.base[j];
@@ -244,6 +251,9 @@ impl Track {
             let far = far.min(25.0 * (self.slow[j] + self.least(j, scale)));
             self.slow[j] += weight * (1.0 / t.slow_rows).max(early) * (far - self.slow[j]);
             self.variance[j] = self.variance[j].max(t.variance_floor * self.slow[j]);
+            let least = self.least(j, scale);
+            let square = (off * off).min(6.0 * (self.ordinary[j] + least));
+            self.ordinary[j] += weight * to_variance.max(early) * (square - self.ordinary[j]);
             self.base[j] += weight * to_base.max(early) * off;
         }
         self.learn_covariance(weight, early, t);

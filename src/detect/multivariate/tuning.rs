@@ -26,6 +26,12 @@ pub struct Tuning {
     pub calibration: f64,
     /// Least share of the long-run variance.
     pub variance_floor: f64,
+    /// Share of the rate 1 / n of a plain mean while little is known; after so many blocks.
+    pub early: f64,
+    pub early_blocks: f64,
+    /// Attribution: share of the variance with spikes, weight of the sensor against its error.
+    pub whole: f64,
+    pub attr: f64,
     /// Sharpness of the soft maximum.
     pub kappa: f64,
     /// Loss of held evidence a row, in spreads.
@@ -52,7 +58,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         let raw = TrackTuning { smooth: 5.0, mahalanobis: 0.0, seasonal: 0.0, squares: false, weight: 2.0 };
-        let error = TrackTuning { mahalanobis: 0.5, seasonal: 0.5, weight: 1.0, ..raw };
+        let error = TrackTuning { mahalanobis: 0.0, seasonal: 0.5, weight: 1.0, ..raw };
         Self {
             warmup: 400,
             first_fit: 400,
@@ -65,11 +71,15 @@ impl Default for Tuning {
             covariance: 4_000.0,
             calibration: 4_000.0,
             variance_floor: 0.25,
+            early: 0.3,
+            early_blocks: 11.0,
+            whole: 0.02,
+            attr: 2.0,
             kappa: 1.0,
             hold: 0.1,
-            gate: 9.0,
+            gate: 3.0,
             gate_weight: 0.1,
-            doubt_rows: 100.0,
+            doubt_rows: 1e9,
             fit_rows: 3_200,
             steps_early: 0.47,
             steps_late: 0.0625,
