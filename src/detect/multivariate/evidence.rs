@@ -1,0 +1,97 @@
+//! From statistics to evidence: block maxima, how channels are joined, and what the result is worth.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tuning;
+
+/// Rows of a block; the largest value of a block is calibrated, not each row: rows depend on each
+/// other, blocks hardly.
+pub(super) const BLOCK: u32 = 32;
+/// Standard deviation of a Gumbel variable over its scale, inverted; and Euler's constant.
+const GUMBEL_SCALE: f64 = 0.7797;
+const EULER: f64 = 0.5772;
+/// What the spread of block maxima is believed to be before any was seen, and its weight in blocks.
+const PRIOR: (f64, f64) = (0.15, 5.0);
+const SPREAD_MIN: f64 = 0.05;
+
+/// Mean and spread of the block maxima of one statistic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Blocks {
+    mean: f64,
+    variance: f64,
+    blocks: f64,
+    largest: f64,
+    rows: u32,
+}
+
+impl Blocks {
+    pub(super) fn new(unit: f64) -> Self {
+        let variance = (unit * PRIOR.0).powi(2);
+        Self { mean: 0.0, variance, blocks: 0.0, largest: f64::MIN, rows: 0 }
+    }
+
+    fn spread(&self) -> f64 {
+        self.variance.sqrt().max(SPREAD_MIN)
+    }
+
+    /// Blocks seen.
+    pub(super) fn count(&self) -> f64 {
+        self.blocks
+    }
+
+    /// Standard deviations above the usual block maximum.
+    pub(super) fn z(&self, x: f64) -> f64 {
+        (x - self.mean) / self.spread()
+    }
+
+    /// Takes a row's value in; `weight` of the block it ends.
+    pub(super) fn learn(&mut self, x: f64, weight: f64, tuning: &Tuning) {
+        self.largest = self.largest.max(x);
+        self.rows += 1;
+        if self.rows < BLOCK {
+            return;
+        }
+        let reach = 3.0 * self.spread();
+        let off = self.largest - self.mean;
+        let off = if self.blocks < 1.0 { off } else { off.clamp(-reach, reach) };
+        let least = 1.0 - 0.5_f64.powf(f64::from(BLOCK) / tuning.calibration);
+        let early = if self.blocks < tuning.early_blocks { 1.0 } else { tuning.early };
+        let rate = weight * least.max(early / (self.blocks + 1.0));
+        let spread_rate = weight * least.max(early / (self.blocks + 1.0 + PRIOR.1));
+        if self.blocks >= 1.0 {
+            self.variance += spread_rate * (off * off - self.variance);
+        }
+        self.mean += rate * off;
+        self.blocks += weight;
+        self.largest = f64::MIN;
+        self.rows = 0;
+    }
+
+    /// Forgets how sure it is: what follows counts like a start with so many blocks.
+    pub(super) fn doubt(&mut self, blocks: f64) {
+        self.blocks = self.blocks.min(blocks);
+        self.largest = f64::MIN;
+        self.rows = 0;
+    }
+
+    /// `-log10` of the chance that a block of calm rows reaches `x`: Gumbel with the moments of the
+    /// block maxima, its spread widened while few blocks are known.
+    pub(super) fn surprise(&self, x: f64) -> f64 {
+        let wide = self.spread() * (1.0 + 1.0 / self.blocks.max(1.0).sqrt());
+        let z = (x - self.mean) / (wide * GUMBEL_SCALE) + EULER;
+        let nats = if z > 3.0 { z } else { -(-(-(-z).exp()).exp_m1()).ln() };
+        (nats / std::f64::consts::LN_10).max(0.0)
+    }
+}
+
+/// Soft maximum of what the channels say: near the mean when they agree, near the largest when one
+/// stands out; in the spirit of the harmonic mean of p-values (Wilson, PNAS 2019).
+pub(super) fn join(parts: impl Iterator<Item = (f64, f64)> + Clone, tuning: &Tuning) -> f64 {
+    let most = parts.clone().map(|(_, z)| z).fold(f64::MIN, f64::max);
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for (weight, z) in parts {
+        sum += weight * (tuning.kappa * (z - most)).exp();
+        weights += weight;
+    }
+    if weights > 0.0 { most + (sum / weights).ln() / tuning.kappa } else { f64::MIN }
+}

@@ -1,0 +1,217 @@
+//! What is known of a stream, and how unusual a row is against it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tuning;
+use super::evidence::{BLOCK, Blocks, join};
+use super::scale::Scale;
+use super::track::Track;
+
+/// Least spread of a prediction error, standard deviations of the sensor.
+const ERROR_LEAST: f64 = 0.05;
+/// Rows of the first fit that are passed over while the smoothed signals come in.
+const SETTLE: usize = 20;
+
+/// Scales, tracked statistics and calibration: all of the detector but its network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Memory {
+    pub(super) sensors: Scale,
+    pub(super) errors: Scale,
+    pub(super) raw: Vec<Track>,
+    pub(super) error_tracks: Vec<Track>,
+    /// One a statistic: tracks of the sensors, of the errors, the long memory.
+    pub(super) calibration: Vec<Blocks>,
+    joined: Blocks,
+    held: f64,
+    #[serde(skip)]
+    pub(super) last: Seen,
+}
+
+/// The newest row as a memory sees it, and what it makes of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) values: Vec<f64>,
+    /// Brought to within reach of the mean.
+    clipped: Vec<f64>,
+    /// In standard deviations.
+    pub(super) standard: Vec<f64>,
+    pub(super) seen: Vec<bool>,
+    error: Vec<f64>,
+    scores: Vec<Option<f64>>,
+    now: f64,
+    /// `-log10` of the chance that a block of 32 calm rows gets here.
+    pub(super) surprise: f64,
+}
+
+impl Memory {
+    /// From the first rows `(n * channels,)` and the prediction errors of the last `m` of them,
+    /// `(m * channels,)`, made by a network that had not seen these.
+    pub(super) fn fit(rows: &[f64], errors: &[f64], sensors: Scale, channels: usize, tuning: &Tuning) -> Self {
+        let of_errors = Scale::fit_errors(errors, channels, ERROR_LEAST);
+        let track = |how: &super::TrackTuning, scale: &Scale, rows: &[f64]| {
+            Track::new(*how, scale, channels, (rows.len() / channels.max(1)) as f64)
+        };
+        let statistics = tuning.raw.len() + tuning.errors.len() + 1;
+        let mut memory = Self {
+            raw: tuning.raw.iter().map(|how| track(how, &sensors, rows)).collect(),
+            error_tracks: tuning.errors.iter().map(|how| track(how, &of_errors, errors)).collect(),
+            sensors,
+            errors: of_errors,
+            calibration: vec![Blocks::new(1.0); statistics],
+            joined: Blocks::new(5.0),
+            held: f64::MIN,
+            last: Seen::default(),
+        };
+        memory.fit_tracks(rows, errors, channels);
+        memory.calibrate(rows, errors, channels, tuning);
+        memory
+    }
+
+    fn fit_tracks(&mut self, rows: &[f64], errors: &[f64], channels: usize) {
+        let Self { raw, error_tracks, sensors, errors: scale, .. } = self;
+        for (tracks, rows, scale) in [(raw, rows, sensors), (error_tracks, errors, scale)] {
+            for track in tracks {
+                let mut signals = Vec::with_capacity(rows.len());
+                for (i, row) in rows.chunks_exact(channels).enumerate() {
+                    let clipped: Vec<f64> =
+                        row.iter().enumerate().map(|(j, x)| scale.clip(j, *x)).collect();
+                    track.push(&clipped, scale);
+                    if i >= SETTLE {
+                        signals.extend_from_slice(track.signal());
+                    }
+                }
+                track.fit(&signals, scale);
+            }
+        }
+    }
+
+    /// Goes over the first rows again, as if they were new, for the calibration alone.
+    fn calibrate(&mut self, rows: &[f64], errors: &[f64], channels: usize, tuning: &Tuning) {
+        let all = rows.chunks_exact(channels).enumerate();
+        let first = (rows.len() - errors.len()) / channels.max(1);
+        for track in self.raw.iter_mut().chain(&mut self.error_tracks) {
+            track.rest();
+        }
+        let mut scores = Vec::new();
+        for (i, row) in all {
+            self.see(row);
+            let error = i.checked_sub(first).map(|k| &errors[k * channels..][..channels]);
+            self.see_error(error);
+            self.score(None, error.is_some() && i >= first + SETTLE, tuning);
+            if i >= SETTLE {
+                self.learn_statistics(tuning);
+                scores.push(self.last.scores.clone());
+            }
+        }
+        for of_row in scores {
+            self.last.scores = of_row;
+            self.join(tuning);
+            self.joined.learn(self.last.now, 1.0, tuning);
+        }
+    }
+
+    /// Brings a row to scale.
+    pub(super) fn see(&mut self, values: &[f64]) {
+        let Self { sensors, last, raw, .. } = self;
+        last.values.clear();
+        last.values.extend_from_slice(values);
+        last.seen.clear();
+        last.seen.extend(values.iter().map(|x| !x.is_nan()));
+        last.clipped.clear();
+        last.clipped.extend(values.iter().enumerate().map(|(j, x)| sensors.clip(j, *x)));
+        last.standard.clear();
+        let standard = |(j, x): (usize, &f64)| (x - sensors.mean(j)) / sensors.sd(j);
+        last.standard.extend(last.clipped.iter().enumerate().map(standard));
+        raw.iter_mut().for_each(|track| track.push(&last.clipped, sensors));
+    }
+
+    /// Takes the row's prediction error, NaN where missing.
+    pub(super) fn see_error(&mut self, error: Option<&[f64]>) {
+        let Some(error) = error else { return };
+        let Self { errors, last, error_tracks, .. } = self;
+        last.error.clear();
+        last.error.extend(error.iter().enumerate().map(|(j, e)| errors.clip(j, *e)));
+        error_tracks.iter_mut().for_each(|track| track.push(&last.error, errors));
+    }
+
+    /// Judges the row; `errors` false if prediction errors are not known.
+    pub(super) fn judge(&mut self, bin: Option<usize>, errors: bool, tuning: &Tuning) {
+        self.score(bin, errors, tuning);
+        self.join(tuning);
+        let some = self.last.seen.contains(&true);
+        self.last.surprise = if some { self.joined.surprise(self.held) } else { 0.0 };
+    }
+
+    /// Evidence of the newest row.
+    pub(super) fn evidence(&self) -> f64 {
+        self.last.surprise + f64::from(BLOCK).log10()
+    }
+
+    /// Evidence if the statistics had been `scores`.
+    pub(super) fn evidence_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
+        self.joined.surprise(self.join_of(scores, tuning)) + f64::from(BLOCK).log10()
+    }
+
+    fn score(&mut self, bin: Option<usize>, errors: bool, tuning: &Tuning) {
+        let Self { raw, error_tracks, sensors, errors: scale, last, .. } = self;
+        let seen = &last.seen;
+        last.scores.clear();
+        last.scores.extend(raw.iter_mut().map(|t| Some(t.score(sensors, seen, bin))));
+        let of_errors = error_tracks.iter_mut().map(|t| t.score(scale, seen, bin));
+        last.scores.extend(of_errors.map(|score| errors.then_some(score)));
+        let slow = tuning.slow > 0.0;
+        last.scores.push(slow.then(|| raw[0].score_slow(sensors, seen)));
+    }
+
+    fn join(&mut self, tuning: &Tuning) {
+        self.last.now = self.join_of(&self.last.scores, tuning);
+        self.held = (self.held - tuning.hold).max(self.last.now).max(-20.0);
+    }
+
+    fn join_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
+        let tracks = self.raw.iter().chain(&self.error_tracks).map(Track::weight);
+        let weights = tracks.chain(std::iter::once(tuning.slow));
+        let parts = self.calibration.iter().zip(scores).zip(weights);
+        let parts = parts.filter_map(|((blocks, score), weight)| {
+            let known = blocks.count() >= 1.0 && weight > 0.0;
+            score.filter(|_| known).map(|score| (weight, blocks.z(score)))
+        });
+        join(parts, tuning)
+    }
+
+    /// Learns the row that was judged last with `weight` in 0 to 1.
+    pub(super) fn learn(&mut self, weight: f64, bin: Option<usize>, tuning: &Tuning) {
+        let Self { raw, error_tracks, sensors, errors, last, .. } = self;
+        raw.iter_mut().for_each(|t| t.learn(sensors, weight, bin, tuning));
+        sensors.learn(&last.clipped, weight, tuning);
+        error_tracks.iter_mut().for_each(|t| t.learn(errors, weight, bin, tuning));
+        errors.learn(&last.error, weight, tuning);
+        self.learn_statistics(tuning);
+        self.joined.learn(self.last.now, weight, tuning);
+    }
+
+    fn learn_statistics(&mut self, tuning: &Tuning) {
+        for (blocks, score) in self.calibration.iter_mut().zip(&self.last.scores) {
+            if let Some(score) = score {
+                blocks.learn(*score, 1.0, tuning);
+            }
+        }
+    }
+
+    /// Takes note of the range of the row that was judged last, normal or not.
+    pub(super) fn see_units(&mut self, tuning: &Tuning) {
+        self.sensors.see(&self.last.values, tuning);
+    }
+
+    pub(super) fn forget_phase(&mut self) {
+        self.error_tracks.iter_mut().for_each(Track::forget_phase);
+    }
+
+    /// Learns faster from now on, as if it knew `rows` rows only.
+    pub(super) fn doubt(&mut self, rows: f64) {
+        let tracks = self.raw.iter_mut().chain(&mut self.error_tracks);
+        tracks.for_each(|track| track.doubt(rows));
+        self.calibration.iter_mut().for_each(|blocks| blocks.doubt(rows / f64::from(BLOCK)));
+        self.joined.doubt(rows / f64::from(BLOCK));
+    }
+}

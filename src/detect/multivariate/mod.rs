@@ -1,0 +1,125 @@
+//! Many sensors at once: is this row like the rows before it, and if not, because of which sensor?
+//!
+//! WORK IN PROGRESS
+
+mod evidence;
+mod explain;
+mod memory;
+mod period;
+mod predictor;
+mod profile;
+mod running;
+mod scale;
+mod track;
+mod tuning;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::MlpSpace;
+use crate::record::raw;
+
+pub use explain::{FaultHint, SensorView};
+use predictor::Predictor;
+use running::{Running, Starting};
+pub use track::TrackTuning;
+pub use tuning::Tuning;
+
+/// How unusual a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Judgement {
+    /// Ranks rows; 0 and above.
+    pub surprise: f64,
+    /// `-log10` of the chance that a calm row opens an alert at this value.
+    pub evidence: f64,
+    /// How much of the warm-up is done, 0 to 1; `None` after it.
+    pub warming: Option<f64>,
+}
+
+/// Detector of one series of 2 to 512 sensors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Multivariate {
+    channels: usize,
+    tuning: Tuning,
+    rows: u64,
+    /// Rows until the first fit, `(n * channels,)`.
+    #[serde(with = "raw::f64s")]
+    gathered: Vec<f64>,
+    /// Of the network, for the first fit.
+    seed: u64,
+    starting: Option<Box<Starting>>,
+    running: Option<Box<Running>>,
+}
+
+/// Scratch memory for detectors of one number of channels.
+#[derive(Debug)]
+pub struct MultivariateSpace {
+    network: MlpSpace,
+}
+
+impl MultivariateSpace {
+    /// For detectors of `channels` channels.
+    pub fn new(channels: usize) -> Self {
+        Self { network: Predictor::new(channels, 0).space() }
+    }
+}
+
+impl Multivariate {
+    /// Nothing known about `channels` sensors.
+    pub fn new(channels: usize, tuning: Tuning, seed: u64) -> Self {
+        Self { channels, tuning, rows: 0, gathered: Vec::new(), seed, starting: None, running: None }
+    }
+
+    /// Judges a row of `channels` values, NaN where missing, by what was known before it.
+    pub fn judge(&mut self, values: &[f64], space: &mut MultivariateSpace) -> Judgement {
+        self.rows += 1;
+        let Some(running) = &mut self.running else {
+            self.gathered.extend_from_slice(values);
+            let progress = self.rows as f64 / self.tuning.warmup as f64;
+            return Judgement { warming: Some(progress.min(1.0)), ..Judgement::default() };
+        };
+        let judged = running.judge(values, &self.tuning, space);
+        if self.rows <= self.tuning.warmup {
+            let progress = self.rows as f64 / self.tuning.warmup as f64;
+            return Judgement { warming: Some(progress), ..Judgement::default() };
+        }
+        judged
+    }
+
+    /// Learns the row that was judged last; `learn` false while an alert fires.
+    pub fn learn(&mut self, learn: bool, space: &mut MultivariateSpace) {
+        if let Some(running) = &mut self.running {
+            return running.learn(learn, &self.tuning, space);
+        }
+        let Self { channels, tuning, rows, gathered, starting, .. } = self;
+        let (half, all) = (tuning.first_fit / 2, tuning.first_fit);
+        if *rows == half {
+            let new = Starting::new(gathered, *channels, tuning, self.seed);
+            *starting = Some(Box::new(new));
+        } else if let Some(started) = starting {
+            started.train(all - half, tuning, space);
+        }
+        if *rows >= all {
+            let rows = std::mem::take(gathered);
+            let started = starting.take();
+            self.running = started
+                .map(|started| Box::new(started.finish(&rows, *channels, tuning, space)));
+        }
+    }
+
+    /// An alert lasted so long that what it saw is normal from now on.
+    pub fn accept_new_normal(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.accept_new_normal(&self.tuning);
+        }
+    }
+
+    /// Why the row that was judged last is as unusual as it is; empty while warming.
+    pub fn explain(&self) -> Vec<SensorView> {
+        self.running.as_ref().map_or(Vec::new(), |running| running.explain(&self.tuning))
+    }
+
+    /// Whether the last row's evidence hangs on one sensor.
+    pub fn hint(&self) -> Option<FaultHint> {
+        self.running.as_ref().map(|running| running.hint(&self.tuning))
+    }
+}

@@ -1,0 +1,159 @@
+//! The detector after its first rows: a network that predicts, and one or two memories that judge.
+
+use serde::{Deserialize, Serialize};
+
+use super::memory::Memory;
+use super::period::PeriodFinder;
+use super::predictor::Predictor;
+use super::profile::BINS;
+use super::scale::Scale;
+use super::{Judgement, MultivariateSpace, Tuning};
+
+/// Training steps of the first fit.
+const FIT_STEPS: f64 = 300.0;
+/// Most training steps a row.
+const STEPS_MAX: u32 = 8;
+
+/// While the first rows come in: the network learns the first half of them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Starting {
+    predictor: Predictor,
+    finder: PeriodFinder,
+    scale: Scale,
+    rows: u64,
+}
+
+/// Network, period and memories.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Running {
+    /// Stands still while an alert fires: it decides when an alert opens and closes.
+    pub(super) memory: Memory,
+    /// Learns every row: it ranks rows, and is what will be known if a new state is accepted.
+    tracking: Memory,
+    predictor: Predictor,
+    finder: PeriodFinder,
+    rows: u64,
+    #[serde(skip)]
+    pub(super) expected: Vec<f32>,
+    #[serde(skip)]
+    bin: Option<usize>,
+}
+
+impl Starting {
+    /// From the first half of the first rows.
+    pub(super) fn new(rows: &[f64], channels: usize, tuning: &Tuning, seed: u64) -> Self {
+        let mut starting = Self {
+            predictor: Predictor::new(channels, seed),
+            finder: PeriodFinder::new(channels),
+            scale: Scale::fit(rows, channels),
+            rows: 0,
+        };
+        rows.chunks_exact(channels).for_each(|row| starting.keep(row, tuning));
+        starting
+    }
+
+    fn keep(&mut self, row: &[f64], tuning: &Tuning) {
+        self.see(row, tuning);
+        self.predictor.keep_newest();
+    }
+
+    fn see(&mut self, row: &[f64], tuning: &Tuning) {
+        let scale = &self.scale;
+        let standard = |j: usize| (scale.clip(j, row[j]) - scale.mean(j)) / scale.sd(j);
+        if !tuning.aperiodic {
+            self.finder.observe((0..row.len()).map(standard));
+        }
+        self.rows += 1;
+        self.predictor.see((0..row.len()).map(standard), None, None);
+    }
+
+    /// This row's part of the first fit, of `rows` parts.
+    pub(super) fn train(&mut self, rows: u64, tuning: &Tuning, space: &mut MultivariateSpace) {
+        self.predictor.owe(FIT_STEPS / rows.max(1) as f64);
+        self.predictor.train(&mut space.network, STEPS_MAX, tuning);
+    }
+
+    /// All first rows are there.
+    pub(super) fn finish(
+        mut self,
+        rows: &[f64],
+        channels: usize,
+        tuning: &Tuning,
+        space: &mut MultivariateSpace,
+    ) -> Running {
+        let known = self.rows as usize * channels;
+        self.scale = Scale::fit(rows, channels);
+        let mut errors = Vec::with_capacity(rows.len() - known);
+        let mut error = Vec::new();
+        for row in rows[known..].chunks_exact(channels) {
+            self.see(row, tuning);
+            self.predictor.error(&mut space.network, &mut error);
+            errors.extend_from_slice(&error);
+            self.predictor.keep_newest();
+        }
+        let memory = Memory::fit(rows, &errors, self.scale, channels, tuning);
+        Running {
+            tracking: memory.clone(),
+            memory,
+            predictor: self.predictor,
+            finder: self.finder,
+            rows: self.rows,
+            expected: Vec::new(),
+            bin: None,
+        }
+    }
+}
+
+impl Running {
+    /// Judges a row by what was known before it.
+    pub(super) fn judge(
+        &mut self,
+        values: &[f64],
+        tuning: &Tuning,
+        space: &mut MultivariateSpace,
+    ) -> Judgement {
+        let Self { memory, tracking, predictor, finder, .. } = self;
+        memory.see(values);
+        let standard = || memory.last.standard.iter().copied();
+        if !tuning.aperiodic && finder.observe(standard()) {
+            predictor.forget_phase();
+            memory.forget_phase();
+            tracking.forget_phase();
+        }
+        let phase = finder.phase(self.rows);
+        self.bin = phase.map(|phase| ((phase * BINS as f64) as usize).min(BINS - 1));
+        self.rows += 1;
+        predictor.see(memory.last.standard.iter().copied(), phase, self.bin);
+        let mut error = Vec::with_capacity(values.len());
+        self.expected.clear();
+        self.expected.extend_from_slice(predictor.error(&mut space.network, &mut error));
+        memory.see_error(Some(&error));
+        memory.judge(self.bin, true, tuning);
+        tracking.see(values);
+        tracking.see_error(Some(&error));
+        tracking.judge(self.bin, true, tuning);
+        Judgement { surprise: tracking.last.surprise, evidence: memory.evidence(), warming: None }
+    }
+
+    /// Learns the row that was judged last; `calm` false while an alert fires.
+    pub(super) fn learn(&mut self, calm: bool, tuning: &Tuning, space: &mut MultivariateSpace) {
+        if calm {
+            let over = self.memory.evidence() > tuning.gate;
+            let weight = if over { tuning.gate_weight } else { 1.0 };
+            self.memory.learn(weight, self.bin, tuning);
+            self.predictor.learn(weight, self.bin, tuning);
+            self.predictor.train(&mut space.network, STEPS_MAX, tuning);
+        } else {
+            self.predictor.drop_waiting();
+        }
+        self.tracking.learn(1.0, self.bin, tuning);
+        self.memory.see_units(tuning);
+        self.tracking.see_units(tuning);
+    }
+
+    /// What was tracked meanwhile is normal from now on.
+    pub(super) fn accept_new_normal(&mut self, tuning: &Tuning) {
+        self.memory = self.tracking.clone();
+        self.memory.doubt(tuning.doubt_rows);
+    }
+}

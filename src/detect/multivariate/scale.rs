@@ -1,0 +1,138 @@
+//! The long memory of each sensor: its mean, its spread, and the least spread it is believed to have.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tuning;
+use crate::record::raw;
+
+/// A value further from its mean than so many spreads is taken to be so far.
+const CLIP: f64 = 8.0;
+/// A squared deviation counts at most so many variances: one value cannot blind a sensor.
+const GROWTH: f64 = 25.0;
+
+/// Mean and variance of every sensor over a memory that grows with the rows up to a bound.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Scale {
+    #[serde(with = "raw::f64s")]
+    mean: Vec<f64>,
+    #[serde(with = "raw::f64s")]
+    variance: Vec<f64>,
+    /// Smallest spread; grows with the range that was seen.
+    #[serde(with = "raw::f64s")]
+    least: Vec<f64>,
+    /// Variance with all that was ever seen in full, faults too.
+    #[serde(with = "raw::f64s")]
+    whole: Vec<f64>,
+    #[serde(with = "raw::f64s")]
+    low: Vec<f64>,
+    #[serde(with = "raw::f64s")]
+    high: Vec<f64>,
+    rows: f64,
+}
+
+impl Scale {
+    /// Around zero with spread at least `least`, nothing seen.
+    pub(super) fn around_zero(channels: usize, least: f64) -> Self {
+        Self {
+            mean: vec![0.0; channels],
+            variance: vec![0.0; channels],
+            least: vec![least; channels],
+            whole: vec![0.0; channels],
+            low: vec![f64::NAN; channels],
+            high: vec![f64::NAN; channels],
+            rows: 0.0,
+        }
+    }
+
+    /// From rows `(n * channels,)`, NaN where missing.
+    ///
+    /// The spread is at least half of the smallest step that was seen (a sensor of few digits) and a
+    /// hundredth of the range; of a constant sensor a hundredth of its value.
+    pub(super) fn fit(rows: &[f64], channels: usize) -> Self {
+        let mut scale = Self::around_zero(channels, 0.0);
+        scale.rows = (rows.len() / channels.max(1)) as f64;
+        for j in 0..channels {
+            let seen = || rows.iter().skip(j).step_by(channels).copied().filter(|x| !x.is_nan());
+            let n = seen().count().max(1) as f64;
+            let mean = seen().sum::<f64>() / n;
+            let variance = seen().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+            let step = seen()
+                .zip(seen().skip(1))
+                .map(|(a, b)| (b - a).abs())
+                .filter(|step| *step > 0.0)
+                .fold(f64::INFINITY, f64::min);
+            scale.mean[j] = mean;
+            scale.variance[j] = variance;
+            scale.whole[j] = variance;
+            scale.low[j] = seen().fold(f64::NAN, f64::min);
+            scale.high[j] = seen().fold(f64::NAN, f64::max);
+            let moves = variance.sqrt() > 1e-12 && step.is_finite();
+            scale.least[j] = if moves { 0.5 * step } else { (0.01 * mean.abs()).max(1e-6) };
+        }
+        scale
+    }
+
+    /// From prediction errors `(n * channels,)`, around zero with spread at least `least`.
+    pub(super) fn fit_errors(errors: &[f64], channels: usize, least: f64) -> Self {
+        let mut scale = Self::fit(errors, channels);
+        for j in 0..channels {
+            scale.variance[j] += scale.mean[j].powi(2);
+        }
+        scale.mean.fill(0.0);
+        scale.least.fill(least);
+        scale.low.fill(f64::NAN);
+        scale.high.fill(f64::NAN);
+        scale
+    }
+
+    pub(super) fn fits(&self, channels: usize) -> bool {
+        [&self.mean, &self.variance, &self.least, &self.low, &self.high]
+            .iter()
+            .all(|list| list.len() == channels)
+    }
+
+    pub(super) fn mean(&self, j: usize) -> f64 {
+        self.mean[j]
+    }
+
+    /// Spread of sensor `j`, above 0.
+    pub(super) fn sd(&self, j: usize) -> f64 {
+        let range = 0.01 * (self.high[j] - self.low[j]);
+        self.variance[j].sqrt().max(self.least[j]).max(range)
+    }
+
+    /// Variance with spikes and faults in full.
+    pub(super) fn whole(&self, j: usize) -> f64 {
+        self.whole[j]
+    }
+
+    /// `x`, brought to within 8 spreads of the mean; NaN stays NaN.
+    pub(super) fn clip(&self, j: usize, x: f64) -> f64 {
+        let reach = CLIP * self.sd(j);
+        x.clamp(self.mean[j] - reach, self.mean[j] + reach)
+    }
+
+    /// Takes note of the range of a row as it came: what a unit of a sensor is, is not a question of
+    /// what is normal. A sensor that has moved before extends it by at most 100 spreads.
+    pub(super) fn see(&mut self, values: &[f64], tuning: &Tuning) {
+        let rate = (1.0 / (self.rows + 1.0)).max(1.0 / tuning.slow_rows);
+        for (j, x) in values.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+            self.whole[j] += rate * ((x - self.mean[j]).powi(2) - self.whole[j]);
+            let reach = if self.high[j] > self.low[j] { 100.0 * self.sd(j) } else { f64::INFINITY };
+            self.low[j] = self.low[j].min(x.max(self.mean[j] - reach));
+            self.high[j] = self.high[j].max(x.min(self.mean[j] + reach));
+        }
+    }
+
+    /// Takes a row of clipped values in; `weight` in 0 to 1.
+    pub(super) fn learn(&mut self, clipped: &[f64], weight: f64, tuning: &Tuning) {
+        self.rows += weight;
+        let rate = weight * (1.0 / (self.rows + 1.0)).max(1.0 / tuning.slow_rows);
+        for (j, x) in clipped.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+            let off = x - self.mean[j];
+            let most = GROWTH * self.variance[j].max(self.sd(j).powi(2));
+            self.variance[j] += rate * ((off * off).min(most) - self.variance[j]);
+            self.mean[j] += rate * off;
+        }
+    }
+}
