@@ -12,6 +12,7 @@
 //! | 1 | [`model`] | scaler, network, Adam, reservoir |
 //! | 1 | [`alert`] | threshold under a budget, life of an alert |
 //! | 1 | [`forecast`] | ridge heads, intervals, live skill |
+//! | 1 | [`grade`] | what labels say about scores: detection figures, the rule of NAB |
 //! | 2 | [`detect`] | how unusual a row is in its own past, and why |
 //! | 3 | [`engine`] | the shard: all state of one input partition |
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
@@ -38,6 +39,7 @@ pub mod demo;
 pub mod detect;
 pub mod engine;
 pub mod forecast;
+pub mod grade;
 pub mod io;
 pub mod model;
 pub mod pool;
