@@ -15,6 +15,8 @@ mod curve;
 mod error;
 mod event;
 mod figures;
+#[cfg(test)]
+mod golden_tests;
 mod nab;
 mod ranking;
 mod volume;
