@@ -22,7 +22,7 @@
 //! | 4 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 5 | [`config`] | settings: defaults, file, environment, checks |
 //! | 6 | [`daemon`] | the loop: read, score, deliver; restore, snapshots; shutdown |
-//! | 6 | [`replay`] | files through the same engine: backtests |
+//! | 6 | [`replay`] | files through the same engine: backtests, their figures and reports |
 //! | 7 | [`demo`] | everything on one machine with no set-up |
 //! | 8 | [`cli`] | arguments in, an exit code out |
 //!

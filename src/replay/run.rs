@@ -219,6 +219,9 @@ impl Replay<'_> {
         for why in &found.passed_over {
             tracing::warn!("{}: no channel: {why}", file.display());
         }
+        if self.args.nab.is_some() {
+            return settings::inferred(self.args, &found, self.detector.as_ref());
+        }
         tracing::info!(
             step = %serde_json::json!(found.step),
             time = found.time,

@@ -9,6 +9,7 @@ mod layers;
 mod pipeline;
 mod real_broker;
 mod replay;
+mod replay_lab;
 mod settings;
 mod snapshot_laws;
 mod support;

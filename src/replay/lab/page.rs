@@ -9,9 +9,10 @@ use std::path::Path;
 
 use super::super::{ReplayArgs, ReplayError, ReplaySummary};
 use super::Outcome;
+use super::axis::short;
 use super::change::Change;
 use super::collect::{Note, Series};
-use super::plot::{self, Mark, SCORE_MAX, Size, short};
+use super::plot::{self, Mark, SCORE_MAX, Size};
 use super::table::Table;
 use super::trace::Trace;
 
@@ -26,8 +27,8 @@ const ALERTS_MAX: usize = 300;
 const SIZES: [(&str, Size, Size); 2] = [
     (
         "wide",
-        Size { width: 1_040, height: 200, ticks: 9 },
-        Size { width: 1_040, height: 120, ticks: 9 },
+        Size { width: 1_120, height: 200, ticks: 9 },
+        Size { width: 1_120, height: 120, ticks: 9 },
     ),
     (
         "slim",
@@ -106,7 +107,7 @@ fn colours() -> String {
 }
 
 fn head(args: &ReplayArgs, summary: &ReplaySummary) -> String {
-    let config = args.config.as_ref().map_or("default settings".into(), |path| {
+    let config = args.config.as_ref().map_or("Default settings".into(), |path| {
         let against = args.against.as_ref();
         let other = against.map_or(String::new(), |other| format!(" against {}", other.display()));
         format!("{}{other}", path.display())

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 
 use super::super::ReplayError;
+use super::axis::{TimeAxis, extent, short, tick};
 use super::trace::{Span, Trace};
 use crate::record::EventTime;
 
@@ -21,19 +21,10 @@ const SCORE: RGBColor = RGBColor(1, 1, 7);
 const OTHER: RGBColor = RGBColor(1, 1, 8);
 /// Scores above are drawn here.
 pub(super) const SCORE_MAX: f64 = 5.0;
+/// Size of letters; the library draws them a fifth smaller.
+const FONT: u32 = 15;
 /// Columns without a value that a line still crosses.
 const BRIDGED: usize = 2;
-/// Distances of ticks: seconds, minutes, hours, days, and the like, in milliseconds.
-#[rustfmt::skip]
-const STEPS: [i64; 22] = [
-    1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000,
-    43_200_000, DAY, 2 * DAY, 4 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 61 * DAY, 122 * DAY, 365 * DAY,
-    1_826 * DAY, 3_652 * DAY,
-];
-const DAY: i64 = 86_400_000;
-/// Times before are row numbers in disguise.
-const ROW_NUMBERS: i64 = 1_000_000_000;
-
 /// Size of a picture, and how many ticks its time axis has room for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
@@ -54,31 +45,6 @@ pub(super) struct Mark {
 type Chart<'a, 'b> =
     ChartContext<'a, SVGBackend<'b>, Cartesian2d<TimeAxis, plotters::coord::types::RangedCoordf64>>;
 
-/// Milliseconds since 1970, with ticks of our own choice.
-struct TimeAxis {
-    from: f64,
-    to: f64,
-    ticks: Vec<f64>,
-}
-
-impl Ranged for TimeAxis {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, at: &f64, (left, right): (i32, i32)) -> i32 {
-        let part = (at - self.from) / (self.to - self.from);
-        left + (part * f64::from(right - left)).round() as i32
-    }
-
-    fn key_points<H: KeyPointHint>(&self, _: H) -> Vec<f64> {
-        self.ticks.clone()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.from..self.to
-    }
-}
-
 /// A channel with its expected band, labels and alerts, as SVG.
 pub(super) fn channel(
     trace: &Trace,
@@ -96,7 +62,7 @@ pub(super) fn channel(
             let lower = band.iter().rev().map(|(at, [lower, _])| (*at, lower.clamp(low, high)));
             let outline =
                 upper.chain(lower).map(|(at, v)| (middle(&trace, at), v)).collect::<Vec<_>>();
-            chart.draw_series([Polygon::new(outline, BAND.mix(0.35).filled())]).map_err(fault)?;
+            chart.draw_series([Polygon::new(outline, BAND.mix(0.5).filled())]).map_err(fault)?;
         }
         for line in runs(&spans, |span| [span.low, span.high]) {
             // Down and up in turn: the shortest way through both ends of each column.
@@ -147,15 +113,16 @@ fn draw(
         let backend = SVGBackend::with_string(&mut svg, (size.width, size.height));
         let area: DrawingArea<SVGBackend<'_>, Shift> = backend.into_drawing_area();
         let (from, to) = ends(trace);
-        let (step, ticks) = ticks(from as i64, to as i64, size.ticks);
+        let axis = TimeAxis::new(from, to, size.ticks);
+        let step = axis.step;
         let mut chart = ChartBuilder::on(&area)
             .margin(4)
             .margin_right(12)
             .x_label_area_size(22)
             .y_label_area_size(52)
-            .build_cartesian_2d(TimeAxis { from, to, ticks }, range)
+            .build_cartesian_2d(axis, range)
             .map_err(fault)?;
-        let style = ("sans-serif", 12).into_font().color(&INK);
+        let style = ("sans-serif", FONT).into_font().color(&INK);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -206,7 +173,8 @@ fn draw_marks(
         let (colour, foot) = if mark.other { (OTHER, high - thick) } else { (ALERT, low) };
         let from = mark.opened.as_millis() as f64;
         let to = mark.closed.map_or(end, |at| at.as_millis() as f64).min(end);
-        let line = PathElement::new(vec![(from, low), (from, high)], colour.stroke_width(1));
+        let line =
+            PathElement::new(vec![(from, low), (from, high)], colour.mix(0.6).stroke_width(1));
         chart.draw_series([line]).map_err(fault)?;
         let bar = [(from, foot), (to.max(from), foot + thick)];
         chart.draw_series([Rectangle::new(bar, colour.filled())]).map_err(fault)?;
@@ -238,86 +206,10 @@ fn middle(trace: &Trace, column: usize) -> f64 {
     trace.start.as_millis() as f64 + (column as f64 + 0.5) * trace.width as f64
 }
 
-/// Room for all values, and for the band as far as it is not far outside of them.
-fn extent(spans: &[Span]) -> (f64, f64) {
-    let fold = |of: fn(&Span) -> f64, pick: fn(f64, f64) -> f64| {
-        spans.iter().map(of).filter(|v| v.is_finite()).reduce(pick)
-    };
-    let low = fold(|s| s.low, f64::min).unwrap_or(0.0);
-    let high = fold(|s| s.high, f64::max).unwrap_or(0.0);
-    let room = ((high - low) * 0.25).max(high.abs().max(low.abs()) * 1e-6).max(1e-9);
-    let lower = fold(|s| s.lower, f64::min).unwrap_or(low).clamp(low - room, low);
-    let upper = fold(|s| s.upper, f64::max).unwrap_or(high).clamp(high, high + room);
-    let margin = ((upper - lower) * 0.06).max(1e-9);
-    (lower - margin, upper + margin)
-}
-
-/// At most `most` round times, and their distance in milliseconds.
-fn ticks(from: i64, to: i64, most: usize) -> (i64, Vec<f64>) {
-    let span = to.saturating_sub(from).max(1);
-    let fits = |step: &i64| span / step <= most as i64;
-    let rows = (0..15).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i64.pow(power)));
-    let step = match to < ROW_NUMBERS {
-        true => rows.into_iter().find(fits),
-        false => STEPS.into_iter().find(fits),
-    };
-    let step = step.unwrap_or(span);
-    let first = from + (-from).rem_euclid(step);
-    (step, (first..=to).step_by(step.max(1) as usize).map(|at| at as f64).collect())
-}
-
-/// A time as short as its neighbours allow; rows without a clock are seconds.
-fn tick(at: i64, step: i64) -> String {
-    let Ok(time) = jiff::Timestamp::from_millisecond(at) else { return String::new() };
-    if at.abs() < ROW_NUMBERS {
-        return short(at as f64 / 1e3);
-    }
-    let format = match step {
-        _ if 28 * DAY <= step => "%Y-%m",
-        _ if DAY <= step => "%m-%d",
-        _ if 60_000 <= step => "%m-%d %H:%M",
-        _ => "%H:%M:%S",
-    };
-    time.strftime(format).to_string()
-}
-
-/// A number that fits beside an axis.
-pub(super) fn short(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if !value.is_finite() => "–".into(),
-        1e6.. => format!("{value:.2e}"),
-        1e3.. => format!("{value:.0}"),
-        10.0.. => trimmed(format!("{value:.1}")),
-        1e-3.. => trimmed(format!("{value:.3}")),
-        0.0 => "0".into(),
-        _ => format!("{value:.1e}"),
-    }
-}
-
-fn trimmed(text: String) -> String {
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::Millis;
-
-    #[test]
-    fn axes_have_round_numbers_and_times() {
-        let numbers =
-            [(0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1e5, "100000"), (2e-5, "2.0e-5")];
-        for (value, text) in numbers {
-            assert_eq!(short(value), text);
-        }
-        let start = 1_397_088_900_000; // 2014-04-10T00:15:00Z
-        let (step, times) = ticks(start, start + 14 * DAY, 7);
-        assert_eq!((step, times.len()), (2 * DAY, 7));
-        assert_eq!(tick(times[0] as i64, step), "04-11");
-        let (step, rows) = ticks(0, 35_000_000, 7);
-        assert_eq!((step, rows.len(), tick(rows[1] as i64, step).as_str()), (5_000_000, 8, "5000"));
-    }
 
     #[test]
     fn pictures_are_drawn_of_little_and_of_nothing() {
