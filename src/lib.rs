@@ -12,6 +12,7 @@
 //! | 1 | [`model`] | scaler, network, Adam, reservoir |
 //! | 1 | [`alert`] | threshold under a budget, life of an alert |
 //! | 1 | [`forecast`] | ridge heads, intervals, live skill |
+//! | 1 | [`grade`] | what labels say about scores: detection figures, the rule of NAB |
 //! | 2 | [`detect`] | how unusual a row is in its own past, and why |
 //! | 3 | [`engine`] | the shard: all state of one input partition |
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
@@ -21,7 +22,7 @@
 //! | 4 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 5 | [`config`] | settings: defaults, file, environment, checks |
 //! | 6 | [`daemon`] | the loop: read, score, deliver; restore, snapshots; shutdown |
-//! | 6 | [`replay`] | files through the same engine: backtests |
+//! | 6 | [`replay`] | files through the same engine: backtests, their figures and reports |
 //! | 7 | [`demo`] | everything on one machine with no set-up |
 //! | 8 | [`cli`] | arguments in, an exit code out |
 //!
@@ -38,6 +39,7 @@ pub mod demo;
 pub mod detect;
 pub mod engine;
 pub mod forecast;
+pub mod grade;
 pub mod io;
 pub mod model;
 pub mod pool;

@@ -7,13 +7,15 @@ use crate::model::Variant;
 
 /// Most horizons or seasons of one forecast.
 const LIST_MAX: usize = 1_000;
+/// Rows beside a labelled range that are as good as in it: the length of a window by default.
+const SLACK: usize = 16;
 
 /// Arguments of `latentd replay`.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub struct ReplayArgs {
     /// CSV files with a header, .gz or not. Without an entity column each is one series, named
     /// after the file; with one they are read one after the other as one log
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "nab", value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     /// Use this configuration; columns are found by channel name or JSON pointer (`/oil/temp` or
@@ -32,6 +34,35 @@ pub struct ReplayArgs {
     /// Column that names the series of each row
     #[arg(long, value_name = "COLUMN")]
     pub entity: Option<String>,
+
+    /// Column with 1 where a row is known to be anomalous, 0 where not; figures of detection follow
+    /// [default: `label`, if there]
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
+
+    /// Rows at the beginning of each series that are its train part: figures are of the rest, and
+    /// the UCR rule (does the highest score lie within 100 rows of the label?) is asked
+    #[arg(long, value_name = "N")]
+    pub train_rows: Option<usize>,
+
+    /// Rows that an alert may open beside a labelled range and still have found it; with --against
+    /// also the rows that two alerts may lie apart and still be one
+    #[arg(long, value_name = "ROWS", default_value_t = SLACK)]
+    pub slack: usize,
+
+    /// Write a page with plots, figures and alerts: one HTML file that needs no other
+    #[arg(long, value_name = "OUT.html")]
+    pub report: Option<PathBuf>,
+
+    /// Replay with this configuration, too, and tell which alerts appear, vanish or move
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub against: Option<PathBuf>,
+
+    /// Score the Numenta Anomaly Benchmark: a folder with its `data` (.gz or not) and `labels`. With
+    /// --config, window, model and alert settings are those of the configuration
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "scores", "alerts", "forecasts",
+        "features", "report", "against", "label", "train_rows", "entity", "time"])]
+    pub nab: Option<PathBuf>,
 
     /// Write one line per input row: series, timestamp, surprise, anomaly_score, raised, ...
     #[arg(long, value_name = "OUT.csv")]

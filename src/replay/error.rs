@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::{ConfigError, Faults};
+use crate::grade::GradeError;
 
 /// Why files were not replayed to their end.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,26 @@ pub enum ReplayError {
     /// A metric family exists twice.
     #[error("metrics cannot be registered")]
     Metrics(#[source] prometheus::Error),
+    /// The system lost a thread that replayed a file.
+    #[error("a thread that replayed files has ended early")]
+    Lost,
+    /// A benchmark does not fit its files.
+    #[error(transparent)]
+    Grade(#[from] GradeError),
+    /// The windows of NAB are not as they should be.
+    #[error("{}: {why}", path.display())]
+    Windows {
+        /// Path.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A picture could not be drawn.
+    #[error("a plot cannot be drawn: {why}")]
+    Plot {
+        /// Text of the library.
+        why: String,
+    },
     /// An output would replace an input.
     #[error("{} is an input, too", path.display())]
     SameFile {

@@ -42,7 +42,8 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
     let entity = args.entity.as_ref().map(|name| find(table, name)).transpose()?;
     let header = table.header().to_vec();
     let candidate = |c: usize| {
-        let named = !NOT_INPUTS.iter().any(|prefix| header[c].starts_with(prefix));
+        let named = args.label.as_ref() != Some(&header[c])
+            && !NOT_INPUTS.iter().any(|prefix| header[c].starts_with(prefix));
         named && c != time && Some(c) != entity && !header[c].is_empty()
     };
     let mut sample = Sample::new(time, entity, (0..header.len()).filter(|c| candidate(*c)));

@@ -16,7 +16,19 @@ pub(super) struct Layout {
     pub entity: Option<usize>,
     /// By channel; `None` if the file does not have it.
     channels: Vec<Option<usize>>,
+    label: Option<Label>,
 }
+
+/// The column that says which rows are anomalous.
+#[derive(Debug)]
+struct Label {
+    column: usize,
+    /// It was asked for by name: then it must read as a label.
+    named: bool,
+}
+
+/// Name of the label column if no other is named.
+pub(super) const LABEL: &str = "label";
 
 impl Layout {
     /// Finds the columns that `stream` names.
@@ -54,7 +66,12 @@ impl Layout {
             let why = format!("there is a column for none of the channels {}", names.join(", "));
             return Err(table.header_fault(why));
         }
-        Ok(Self { time, format, entity, channels })
+        let label = match &args.label {
+            Some(name) => Some(Label { column: named(name)?, named: true }),
+            None => table.column(LABEL).map(|column| Label { column, named: false }),
+        };
+        let label = label.filter(|label| !channels.contains(&Some(label.column)));
+        Ok(Self { time, format, entity, channels, label })
     }
 
     /// Names of the channels that the file does not have.
@@ -78,6 +95,35 @@ impl Layout {
         self.format = Some(format);
         let time = timestamp::parse(text, format);
         Ok((text, time.ok_or_else(|| row.fault(self.time, timestamp::expected(format)))?))
+    }
+
+    /// Whether a row is marked as anomalous; `None` if the file has no labels. A missing label is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Cell`] if the column was named and the cell is neither a number nor a word
+    /// for true or false.
+    pub fn label(&mut self, row: Row<'_>) -> Result<Option<bool>, ReplayError> {
+        let Some(Label { column, named }) = self.label else { return Ok(None) };
+        let text = row.cell(column);
+        let label = match text {
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
+            _ => cell::number(text).map(|value| 0.0 < value),
+        };
+        if label.is_none() && named {
+            return Err(row.fault(column, "0 or 1"));
+        }
+        if label.is_none() {
+            tracing::warn!(
+                "column `{LABEL}` is `{}` in line {}, not 0 or 1: it is left out from there on",
+                row.shown(column),
+                row.line()
+            );
+            self.label = None;
+        }
+        Ok(label)
     }
 
     /// Puts one value per channel into `values`, NaN where nothing was measured.

@@ -3,12 +3,12 @@
 //! Start with [`run()`]. A file is a log of one partition. `infer` looks at its beginning if there is
 //! no configuration, `settings` makes a stream of what was found or configured, `layout` says
 //! which column is what, `table` reads rows, `outputs` writes what the engine said, and `scores`
-//! brings the scores back into the order of the input rows.
+//! brings the scores back into the order of the input rows. `lab` grades, compares and draws.
 //!
 //! # Invariants
 //!
 //! - The numbers are those that the daemon computes for the same records, bit for bit.
-//! - Memory does not grow with the length of a file.
+//! - Memory does not grow with the length of a file, but for 32 bytes a row where labels are graded.
 //! - A cell that does not read as what it should be ends the replay with its file and line.
 
 mod args;
@@ -16,6 +16,7 @@ mod cell;
 mod error;
 mod files;
 mod infer;
+mod lab;
 mod layout;
 mod outputs;
 mod run;

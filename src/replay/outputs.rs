@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::files::{CsvFile, JsonLines, check_distinct};
+use super::lab::Lab;
 use super::scores::ScoreLines;
 use super::{ReplayArgs, ReplayError, cell};
 use crate::io::{Encoder, Origin};
@@ -42,10 +43,14 @@ const FEATURE_HEADER: [&str; 10] = [
 /// The files that the arguments ask for.
 pub(super) struct Outputs {
     pub scores: Option<ScoreLines>,
+    /// Keeps what figures and plots are made of, if they are wanted.
+    pub lab: Option<Lab>,
     alerts: Option<JsonLines>,
     forecasts: Option<CsvFile>,
     features: Option<Features>,
     number: String,
+    /// A report will be written, or the lines of alerts are not wanted.
+    quiet: bool,
 }
 
 struct Features {
@@ -60,8 +65,8 @@ impl Outputs {
     /// # Errors
     ///
     /// [`ReplayError`] if one cannot be created or is an input.
-    pub fn create(args: &ReplayArgs) -> Result<Self, ReplayError> {
-        let paths = [&args.scores, &args.alerts, &args.forecasts, &args.features];
+    pub fn create(args: &ReplayArgs, lab: Option<Lab>) -> Result<Self, ReplayError> {
+        let paths = [&args.scores, &args.alerts, &args.forecasts, &args.features, &args.report];
         check_distinct(&args.files, &paths.into_iter().flatten().collect::<Vec<_>>())?;
         let csv = |path: &Option<PathBuf>| match path {
             Some(path) => CsvFile::create(path).map(Some),
@@ -71,8 +76,12 @@ impl Outputs {
         if let Some(out) = &mut forecasts {
             out.write(FORECAST_HEADER)?;
         }
+        let scores = csv(&args.scores)?;
+        let wanted = scores.is_some() || lab.is_some();
         Ok(Self {
-            scores: csv(&args.scores)?.map(ScoreLines::new).transpose()?,
+            scores: wanted.then(|| ScoreLines::new(scores)).transpose()?,
+            quiet: lab.as_ref().is_some_and(Lab::is_quiet),
+            lab,
             alerts: args.alerts.as_deref().map(JsonLines::create).transpose()?,
             forecasts,
             features: csv(&args.features)?.map(|out| Features { out, widths: None }),
@@ -80,9 +89,10 @@ impl Outputs {
         })
     }
 
-    /// Whether nothing but the summary was asked for.
-    pub fn is_empty(&self) -> bool {
-        self.scores.is_none()
+    /// Whether nobody would hear of alerts if they were not printed.
+    pub fn is_empty(&self, args: &ReplayArgs) -> bool {
+        !self.quiet
+            && args.scores.is_none()
             && self.alerts.is_none()
             && self.forecasts.is_none()
             && self.features.is_none()
@@ -96,8 +106,11 @@ impl Outputs {
         origin: Origin<'_>,
         channels: &[Arc<str>],
     ) -> Result<(), ReplayError> {
+        if let Some(lab) = &mut self.lab {
+            lab.take(outbox);
+        }
         if let Some(scores) = &mut self.scores {
-            scores.settle(&outbox.rows)?;
+            scores.settle(&outbox.rows, self.lab.as_mut())?;
         }
         if let Some(alerts) = &mut self.alerts {
             for record in &outbox.alerts {

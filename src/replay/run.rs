@@ -8,11 +8,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prometheus::Registry;
 
 use super::infer::infer;
+use super::lab::{self, Lab};
 use super::layout::Layout;
 use super::outputs::{Outputs, opened_line};
+use super::scores::Input;
 use super::table::{Row, Table};
 use super::{ReplayArgs, ReplayError, ReplaySummary, settings};
-use crate::config::Settings;
+use crate::config::{Settings, StreamSettings};
 use crate::engine::{Shard, StreamSpec};
 use crate::io::{Encoder, EntitySource, Origin};
 use crate::model::Trainer;
@@ -36,18 +38,59 @@ pub fn run(
     args: &ReplayArgs,
     env: &BTreeMap<String, String>,
 ) -> Result<ReplaySummary, ReplayError> {
+    if let Some(folder) = &args.nab {
+        return lab::nab(args, folder, env);
+    }
     let progress = progress_bar(&args.files)?;
+    let first = once(args, env, &progress, Lab::wanted(args)?)?;
+    let mut others = Vec::new();
+    if let Some(config) = &args.against {
+        progress.reset();
+        let args = lab::silent(args, config);
+        others.extend(once(&args, env, &progress, Lab::wanted(&args)?)?.lab);
+    }
+    progress.finish_and_clear();
+    if let Some(lab) = first.lab {
+        lab::publish(args, lab, others.pop(), &first.summary)?;
+    }
+    Ok(first.summary)
+}
+
+/// One replay of the files of the arguments, and what the laboratory has kept of it.
+pub(super) struct Run {
+    pub summary: ReplaySummary,
+    pub lab: Option<Lab>,
+}
+
+/// Replays with one configuration.
+///
+/// # Errors
+///
+/// As [`run()`].
+pub(super) fn once(
+    args: &ReplayArgs,
+    env: &BTreeMap<String, String>,
+    progress: &ProgressBar,
+    lab: Option<Lab>,
+) -> Result<Run, ReplayError> {
     let configured = match &args.config {
         Some(path) => Some(settings::configured(args, path, env)?),
         None => None,
     };
+    // The files of a benchmark say themselves what they hold.
+    let (configured, detector) = match args.nab {
+        Some(_) => (None, configured),
+        None => (configured, None),
+    };
     let mut replay = Replay {
         args,
-        outputs: None,
+        detector,
         summary: ReplaySummary::default(),
         progress: progress.clone(),
-        outbox: Outbox { keep_rows: args.scores.is_some(), ..Outbox::default() },
+        outbox: Outbox { keep_rows: args.scores.is_some() || lab.is_some(), ..Outbox::default() },
         trainer: Arc::new(trainer(configured.as_ref())?),
+        outputs: None,
+        lab,
     };
     match names_series(args, configured.as_ref())? {
         true => replay.log(configured.as_ref(), &args.files, None)?,
@@ -60,8 +103,7 @@ pub fn run(
     if let Some(outputs) = &mut replay.outputs {
         outputs.finish()?;
     }
-    progress.finish_and_clear();
-    Ok(replay.summary)
+    Ok(Run { summary: replay.summary, lab: replay.outputs.and_then(|outputs| outputs.lab) })
 }
 
 /// Threads that train; nobody asks for the metrics of a replay.
@@ -101,6 +143,10 @@ fn series_names(files: &[PathBuf]) -> Vec<String> {
 
 struct Replay<'a> {
     args: &'a ReplayArgs,
+    /// Settings of the detector for files that say themselves what they hold.
+    detector: Option<Settings>,
+    /// Until the outputs are created.
+    lab: Option<Lab>,
     /// Created as late as possible: a wrong argument leaves no empty file behind.
     outputs: Option<Outputs>,
     summary: ReplaySummary,
@@ -160,7 +206,7 @@ impl Replay<'_> {
             for channel in layout.missing(stream) {
                 tracing::warn!("{}: no column for channel `{channel}`", table.path().display());
             }
-            self.file(table, layout, &mut log)?;
+            self.file(table, layout, &mut log, stream)?;
         }
         log.shard.close_until(EventTime::from_millis(i64::MAX), &mut self.outbox);
         self.drain(&mut log)?;
@@ -173,13 +219,16 @@ impl Replay<'_> {
         for why in &found.passed_over {
             tracing::warn!("{}: no channel: {why}", file.display());
         }
+        if self.args.nab.is_some() {
+            return settings::inferred(self.args, &found, self.detector.as_ref());
+        }
         tracing::info!(
             step = %serde_json::json!(found.step),
             time = found.time,
             channels = found.channels.join(","),
             "{}", file.display()
         );
-        settings::inferred(self.args, &found)
+        settings::inferred(self.args, &found, self.detector.as_ref())
     }
 
     fn file(
@@ -187,10 +236,15 @@ impl Replay<'_> {
         mut table: Table,
         mut layout: Layout,
         log: &mut Log<'_>,
+        stream: &StreamSettings,
     ) -> Result<(), ReplayError> {
         self.summary.files += 1;
-        if self.outputs.is_none() {
-            self.outputs = Some(Outputs::create(self.args)?);
+        let outputs = match &mut self.outputs {
+            Some(outputs) => outputs,
+            None => self.outputs.insert(Outputs::create(self.args, self.lab.take())?),
+        };
+        if let Some(lab) = &mut outputs.lab {
+            lab.begin(&log.spec.channels, stream.step, stream.alert.budget);
         }
         let mut values = Vec::new();
         while let Some(row) = table.next()? {
@@ -224,10 +278,16 @@ impl Replay<'_> {
         // A file has no other clock than its own: nothing is ahead of it.
         let placement = log.shard.push(record, time, &mut self.outbox);
         self.summary.count(placement);
-        if let Some(scores) = self.outputs.as_mut().and_then(|outputs| outputs.scores.as_mut()) {
-            let part = placement == Placement::Placed;
-            scores.expect(key, text, part.then(|| log.spec.rows.step.row_of(time).0));
+        let Some(Outputs { scores: Some(scores), lab, .. }) = &mut self.outputs else {
+            return Ok(());
+        };
+        if let Some(lab) = lab {
+            lab.input(key, time, values);
         }
+        let part = placement == Placement::Placed;
+        let start = part.then(|| log.spec.rows.step.row_of(time).0);
+        let label = layout.label(row)?;
+        scores.expect(Input { series: key, timestamp: text, time, label, row: start });
         Ok(())
     }
 
@@ -237,7 +297,7 @@ impl Replay<'_> {
         if let Some(outputs) = &mut self.outputs {
             let origin = Origin { topic: &log.origin, partition: 0 };
             outputs.take(&self.outbox, &mut log.encoder, origin, &log.spec.channels)?;
-            if outputs.is_empty() {
+            if outputs.is_empty(self.args) {
                 let opened = self.outbox.alerts.iter().filter(|alert| alert.sequence == 0);
                 let text = |alert| opened_line(alert, &log.spec.channels);
                 self.progress.suspend(|| opened.for_each(|alert| say(&text(alert))));
@@ -251,7 +311,7 @@ impl Replay<'_> {
 }
 
 /// Prints a line. A reader that has closed the pipe has seen enough.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::ReplayError;
 use super::cell::write_number;
 use super::files::CsvFile;
+use super::lab::Lab;
 use crate::record::{EventTime, RowScore, SeriesKey};
 
 const HEADER: [&str; 7] =
@@ -15,7 +16,8 @@ const HEADER: [&str; 7] =
 
 /// Lines wait until the row that they are part of is closed and scored.
 pub(super) struct ScoreLines {
-    out: CsvFile,
+    /// `None` if only the laboratory reads them.
+    out: Option<CsvFile>,
     lines: VecDeque<Line>,
     /// Number of the first line that waits.
     first: u64,
@@ -24,14 +26,29 @@ pub(super) struct ScoreLines {
     waiting: Vec<Vec<(EventTime, u64)>>,
 }
 
-struct Line {
-    series: SeriesKey,
+/// An input row that was taken in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub series: &'a str,
+    pub timestamp: &'a str,
+    pub time: EventTime,
+    /// Whether it is marked as anomalous; `None` without labels.
+    pub label: Option<bool>,
+    /// Start of the row that it became a part of, if it did.
+    pub row: Option<EventTime>,
+}
+
+/// An input row with its numbers.
+pub(super) struct Line {
+    pub series: SeriesKey,
     timestamp: Box<str>,
-    numbers: Numbers,
+    pub time: EventTime,
+    pub label: Option<bool>,
+    pub numbers: Numbers,
 }
 
 #[derive(Clone, Copy)]
-enum Numbers {
+pub(super) enum Numbers {
     Waiting,
     /// The row was late, double, or refused.
     None,
@@ -45,8 +62,10 @@ enum Numbers {
 }
 
 impl ScoreLines {
-    pub fn new(mut out: CsvFile) -> Result<Self, ReplayError> {
-        out.write(HEADER)?;
+    pub fn new(mut out: Option<CsvFile>) -> Result<Self, ReplayError> {
+        if let Some(out) = &mut out {
+            out.write(HEADER)?;
+        }
         Ok(Self {
             out,
             lines: VecDeque::new(),
@@ -56,28 +75,34 @@ impl ScoreLines {
         })
     }
 
-    /// Takes note of an input row; `row` is the start of the row that it became a part of.
-    pub fn expect(&mut self, series: &str, timestamp: &str, row: Option<EventTime>) {
-        let (key, index) = match self.series.get_key_value(series) {
+    /// Takes note of an input row.
+    pub fn expect(&mut self, input: Input<'_>) {
+        let (key, index) = match self.series.get_key_value(input.series) {
             Some((key, index)) => (Arc::clone(key), *index),
             None => {
-                let key: SeriesKey = Arc::from(series);
+                let key: SeriesKey = Arc::from(input.series);
                 self.waiting.push(Vec::new());
                 self.series.insert(Arc::clone(&key), self.waiting.len() - 1);
                 (key, self.waiting.len() - 1)
             }
         };
+        let Input { time, label, row, .. } = input;
         let numbers = if row.is_some() { Numbers::Waiting } else { Numbers::None };
         let line = self.first + self.lines.len() as u64;
         self.waiting[index].extend(row.map(|row| (row, line)));
-        self.lines.push_back(Line { series: key, timestamp: timestamp.into(), numbers });
+        let timestamp = if self.out.is_some() { input.timestamp } else { "" }.into();
+        self.lines.push_back(Line { series: key, timestamp, time, label, numbers });
     }
 
     /// Fills in the numbers of closed rows and writes the lines that wait for nothing any more.
     ///
     /// If several input rows became one row, each has its numbers; an alert is raised on the
     /// first.
-    pub fn settle(&mut self, rows: &[RowScore]) -> Result<(), ReplayError> {
+    pub fn settle(
+        &mut self,
+        rows: &[RowScore],
+        mut lab: Option<&mut Lab>,
+    ) -> Result<(), ReplayError> {
         for row in rows {
             let Some(index) = self.series.get(&row.entity) else { continue };
             let (lines, first) = (&mut self.lines, self.first);
@@ -101,7 +126,12 @@ impl ScoreLines {
         while let Some(line) = self.lines.front()
             && !matches!(line.numbers, Numbers::Waiting)
         {
-            write_line(&mut self.out, line)?;
+            if let Some(out) = &mut self.out {
+                write_line(out, line)?;
+            }
+            if let Some(lab) = &mut lab {
+                lab.line(line);
+            }
             self.lines.pop_front();
             self.first += 1;
         }
@@ -111,7 +141,7 @@ impl ScoreLines {
     /// Writes what is left to the file.
     pub fn finish(&mut self) -> Result<(), ReplayError> {
         debug_assert!(self.lines.is_empty(), "every row is closed at the end of its log");
-        self.out.finish()
+        self.out.as_mut().map_or(Ok(()), CsvFile::finish)
     }
 }
 

@@ -49,12 +49,16 @@ pub(super) fn configured(
     overlay(settings, args)
 }
 
-/// Defaults, and a stream of the columns of a file.
+/// A stream of the columns of a file; everything else is as in `detector`, else the default.
 ///
 /// # Errors
 ///
 /// [`ReplayError`], for example for a channel name that is no name.
-pub(super) fn inferred(args: &ReplayArgs, found: &Inferred) -> Result<Settings, ReplayError> {
+pub(super) fn inferred(
+    args: &ReplayArgs,
+    found: &Inferred,
+    detector: Option<&Settings>,
+) -> Result<Settings, ReplayError> {
     let channels: Vec<_> = found.channels.iter().map(|name| json!({ "name": name })).collect();
     let entity = match &found.entity {
         Some(column) => json!({ "from": "field", "field": pointer(column) }),
@@ -76,7 +80,29 @@ pub(super) fn inferred(args: &ReplayArgs, found: &Inferred) -> Result<Settings, 
         "series_max": 1_000_000,
         "model": { "scope": scope },
     });
-    overlay(Layers::new().table(json!({ "stream": [stream] })).settings()?, args)
+    let mut settings = Layers::new().table(json!({ "stream": [stream] })).settings()?;
+    if let Some(detector) = detector {
+        settings = with_detector(settings, detector.clone());
+    }
+    overlay(settings, args)
+}
+
+/// The shape of the input of `plain` with everything else of `detector`.
+fn with_detector(mut plain: Settings, mut detector: Settings) -> Settings {
+    for (stream, shape) in detector.stream.iter_mut().zip(plain.stream.drain(..)) {
+        *stream = StreamSettings {
+            name: shape.name,
+            topics: shape.topics,
+            channel: shape.channel,
+            timestamp: shape.timestamp,
+            entity: shape.entity,
+            step: shape.step,
+            max_out_of_order: shape.max_out_of_order,
+            series_max: shape.series_max,
+            ..stream.clone()
+        };
+    }
+    detector
 }
 
 /// A column as a JSON pointer.

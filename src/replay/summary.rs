@@ -43,6 +43,22 @@ impl ReplaySummary {
         self.forecasts += facts.forecasts;
     }
 
+    /// Adds what another replay has seen.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.files += other.files;
+        self.records += other.records;
+        self.series += other.series;
+        self.late += other.late;
+        self.duplicates += other.duplicates;
+        self.refused += other.refused;
+        self.rows += other.rows;
+        self.gap_rows += other.gap_rows;
+        self.windows += other.windows;
+        self.alerts += other.alerts;
+        self.features += other.features;
+        self.forecasts += other.forecasts;
+    }
+
     pub(super) fn count(&mut self, placement: Placement) {
         self.records += 1;
         match placement {

@@ -12,6 +12,7 @@ mod people;
 mod pipeline;
 mod real_broker;
 mod replay;
+mod replay_lab;
 mod settings;
 mod snapshot_laws;
 mod support;

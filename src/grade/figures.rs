@@ -1,0 +1,161 @@
+//! Everything that is told of a labelled series, and of several together.
+
+use super::{EventCount, Graded, average_precision, events, roc_auc, vus_pr};
+
+/// Rows that the highest score may lie from the labelled range: the rule of the UCR archive.
+const UCR_ROWS: usize = 100;
+const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
+
+/// How a series is graded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// Rows of the train part: nothing there is graded. With one, the UCR rule is asked, too.
+    pub train: usize,
+    /// Rows that an alert may open beside a labelled range.
+    pub slack: usize,
+    /// Longest buffer of the volume, in rows.
+    pub reach: usize,
+    /// Alerts of a series in a week of event time that were promised.
+    pub budget: f64,
+}
+
+/// The figures of one series, or of several.
+///
+/// Areas of several series are means of those that have one; everything else is summed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Figures {
+    /// Graded rows.
+    pub rows: usize,
+    /// Labelled ones of them.
+    pub labelled: usize,
+    /// Area under the precision-recall curve.
+    pub auc_pr: Option<f64>,
+    /// Volume under the precision-recall surface.
+    pub vus_pr: Option<f64>,
+    /// Area under the receiver operating characteristic.
+    pub roc_auc: Option<f64>,
+    /// Alerts against labelled ranges.
+    pub events: EventCount,
+    /// Weeks of event time, summed over series.
+    pub weeks: f64,
+    /// Alerts that the budget allows in that time.
+    pub allowed: f64,
+    /// Series whose highest score lies at their labelled range, and series that were asked.
+    pub ucr: Option<(usize, usize)>,
+}
+
+impl Figures {
+    /// Grades the rows of a series behind the train part.
+    pub fn of(rows: &[Graded], terms: &Terms) -> Self {
+        let rows = rows.get(terms.train..).unwrap_or_default();
+        let times = rows.iter().map(|row| row.time.as_millis());
+        let span = times.clone().max().unwrap_or(0).saturating_sub(times.min().unwrap_or(0));
+        let weeks = span as f64 / WEEK_MS;
+        Self {
+            rows: rows.len(),
+            labelled: rows.iter().filter(|row| row.label).count(),
+            auc_pr: average_precision(rows),
+            vus_pr: vus_pr(rows, terms.reach),
+            roc_auc: roc_auc(rows),
+            events: EventCount::of(rows, terms.slack),
+            weeks,
+            allowed: weeks * terms.budget,
+            ucr: ucr_hit(rows).filter(|_| 0 < terms.train).map(|hit| (usize::from(hit), 1)),
+        }
+    }
+
+    /// The figures of several series together.
+    pub fn overall(parts: &[Self]) -> Self {
+        let mut all = Self::default();
+        for part in parts {
+            all.rows += part.rows;
+            all.labelled += part.labelled;
+            all.events.add(&part.events);
+            all.weeks += part.weeks;
+            all.allowed += part.allowed;
+            let ucr = all.ucr.get_or_insert_default();
+            let (hits, asked) = part.ucr.unwrap_or_default();
+            *ucr = (ucr.0 + hits, ucr.1 + asked);
+        }
+        all.ucr = all.ucr.filter(|(_, asked)| 0 < *asked);
+        let mean = |area: fn(&Self) -> Option<f64>| {
+            let known: Vec<f64> = parts.iter().filter_map(area).collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        };
+        all.auc_pr = mean(|part| part.auc_pr);
+        all.vus_pr = mean(|part| part.vus_pr);
+        all.roc_auc = mean(|part| part.roc_auc);
+        all
+    }
+
+    /// Alerts in a week of event time of a series; `None` if no time passed.
+    pub fn alerts_per_week(&self) -> Option<f64> {
+        (0.0 < self.weeks).then(|| self.events.alerts as f64 / self.weeks)
+    }
+
+    /// Alerts in a week that the budget promised.
+    pub fn budget_per_week(&self) -> Option<f64> {
+        (0.0 < self.weeks).then(|| self.allowed / self.weeks)
+    }
+}
+
+/// Whether the first row of the highest score lies in the labelled range or at most 100 rows from
+/// it; with several ranges, from any. `None` without a label.
+///
+/// # Source
+///
+/// Wu and Keogh, "Current Time Series Anomaly Detection Benchmarks are Flawed and are Creating the
+/// Illusion of Progress", TKDE 2021.
+fn ucr_hit(rows: &[Graded]) -> Option<bool> {
+    let ranges = events(rows);
+    let best = (0..rows.len()).reduce(|a, b| if rows[a].score < rows[b].score { b } else { a })?;
+    let near =
+        ranges.iter().any(|range| range.first <= best + UCR_ROWS && best <= range.last + UCR_ROWS);
+    (!ranges.is_empty()).then_some(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::curve::tests::rows;
+    use super::*;
+
+    const TERMS: Terms = Terms { train: 50, slack: 0, reach: 4, budget: 2.0 };
+
+    /// 1,000 minutes with one labelled range and the highest score at `best`.
+    fn series(best: usize) -> Vec<Graded> {
+        let labels: String =
+            (0..1_000).map(|i| if (500..510).contains(&i) { 'x' } else { '.' }).collect();
+        let scores: Vec<f64> = (0..1_000).map(|i| f64::from(u8::from(i == best))).collect();
+        rows(&scores, &labels)
+    }
+
+    #[test]
+    fn the_highest_score_hits_within_a_hundred_rows() {
+        let cases =
+            [(400, true), (399, false), (505, true), (609, true), (610, false), (20, false)];
+        for (best, hit) in cases {
+            let figures = Figures::of(&series(best), &TERMS);
+            assert_eq!(figures.ucr, Some((usize::from(hit), 1)), "{best}");
+        }
+        let untrained = Figures::of(&series(1), &Terms { train: 0, ..TERMS });
+        assert_eq!(untrained.ucr, None);
+    }
+
+    #[test]
+    fn figures_of_several_are_sums_and_means() {
+        let mut raised = series(505);
+        raised[505].raised = true;
+        raised[10].raised = true;
+        let [a, b] = [Figures::of(&raised, &TERMS), Figures::of(&series(100), &TERMS)];
+        let all = Figures::overall(&[a.clone(), b.clone()]);
+        assert_eq!((all.rows, all.labelled, all.ucr), (1_900, 20, Some((1, 2))));
+        assert_eq!((all.events.alerts, all.events.recall()), (1, Some(0.5)));
+        assert_eq!(all.auc_pr, Some((a.auc_pr.unwrap() + b.auc_pr.unwrap()) / 2.0));
+        let weeks = 2.0 * 949.0 / (7.0 * 24.0 * 60.0);
+        assert!((all.weeks - weeks).abs() < 1e-12);
+        assert!((all.alerts_per_week().unwrap() - 1.0 / weeks).abs() < 1e-9);
+        assert!((all.budget_per_week().unwrap() - 2.0).abs() < 1e-12);
+        assert_eq!(Figures::overall(&[]), Figures::default());
+        assert_eq!(Figures::of(&[], &TERMS).alerts_per_week(), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! What labels say about scores: how well alerts and anomaly scores find what was marked.
+//!
+//! Start with [`Figures`]: everything that is told of one labelled series. Its parts are `curve`
+//! (areas under curves of all thresholds), `volume` (the same with blurred labels), `event`
+//! (alerts against labelled ranges). `nab` is the rule of the Numenta Anomaly Benchmark, `compare`
+//! pairs the alerts of two runs.
+//!
+//! # Invariants
+//!
+//! - Only the order of scores matters to areas, never their size.
+//! - What has no answer (no label, no time) is `None`, not 0.
+
+mod compare;
+mod curve;
+mod error;
+mod event;
+mod figures;
+#[cfg(test)]
+mod golden_tests;
+mod nab;
+mod ranking;
+mod volume;
+
+pub use compare::{Pair, pair};
+pub use curve::{average_precision, roc_auc};
+pub use error::GradeError;
+pub use event::{Event, EventCount, events};
+pub use figures::{Figures, Terms};
+pub use nab::{Corpus, Detected, Profile, Swept, Window};
+pub use volume::vus_pr;
+
+use crate::record::EventTime;
+
+/// What was said and what is true of one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Graded {
+    /// Event time.
+    pub time: EventTime,
+    /// Anomaly score; high means unusual.
+    pub score: f64,
+    /// An alert opened here.
+    pub raised: bool,
+    /// Marked as anomalous.
+    pub label: bool,
+}

@@ -1,0 +1,134 @@
+//! Axes with round numbers and times.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+
+use super::trace::Span;
+
+/// Distances of ticks: seconds, minutes, hours, days, and the like, in milliseconds.
+#[rustfmt::skip]
+const STEPS: [i64; 22] = [
+    1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000,
+    43_200_000, DAY, 2 * DAY, 4 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 61 * DAY, 122 * DAY, 365 * DAY,
+    1_826 * DAY, 3_652 * DAY,
+];
+const DAY: i64 = 86_400_000;
+/// Times before are row numbers in disguise.
+const ROW_NUMBERS: i64 = 1_000_000_000;
+
+/// Milliseconds since 1970, with ticks of our own choice.
+pub(super) struct TimeAxis {
+    from: f64,
+    to: f64,
+    /// Distance of the ticks.
+    pub step: i64,
+    ticks: Vec<f64>,
+}
+
+impl TimeAxis {
+    /// At most `ticks` of them, and one more, between two times.
+    pub fn new(from: f64, to: f64, most: usize) -> Self {
+        let (step, ticks) = ticks(from as i64, to as i64, most);
+        Self { from, to, step, ticks }
+    }
+}
+
+impl Ranged for TimeAxis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, at: &f64, (left, right): (i32, i32)) -> i32 {
+        let part = (at - self.from) / (self.to - self.from);
+        left + (part * f64::from(right - left)).round() as i32
+    }
+
+    fn key_points<H: KeyPointHint>(&self, _: H) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.from..self.to
+    }
+}
+
+/// Room for all values, and for the band as far as it is not far outside of them.
+pub(super) fn extent(spans: &[Span]) -> (f64, f64) {
+    let fold = |of: fn(&Span) -> f64, pick: fn(f64, f64) -> f64| {
+        spans.iter().map(of).filter(|v| v.is_finite()).reduce(pick)
+    };
+    let low = fold(|s| s.low, f64::min).unwrap_or(0.0);
+    let high = fold(|s| s.high, f64::max).unwrap_or(0.0);
+    let room = ((high - low) * 0.25).max(high.abs().max(low.abs()) * 1e-6).max(1e-9);
+    let lower = fold(|s| s.lower, f64::min).unwrap_or(low).clamp(low - room, low);
+    let upper = fold(|s| s.upper, f64::max).unwrap_or(high).clamp(high, high + room);
+    let margin = ((upper - lower) * 0.06).max(1e-9);
+    (lower - margin, upper + margin)
+}
+
+/// Round times, about `most` at most, and their distance in milliseconds.
+fn ticks(from: i64, to: i64, most: usize) -> (i64, Vec<f64>) {
+    let span = to.saturating_sub(from).max(1);
+    let fits = |step: &i64| span / step <= most as i64;
+    let rows = (0..15).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i64.pow(power)));
+    let step = match to < ROW_NUMBERS {
+        true => rows.into_iter().find(fits),
+        false => STEPS.into_iter().find(fits),
+    };
+    let step = step.unwrap_or(span);
+    let first = from + (-from).rem_euclid(step);
+    (step, (first..=to).step_by(step.max(1) as usize).map(|at| at as f64).collect())
+}
+
+/// A time as short as its neighbours allow; rows without a clock are seconds.
+pub(super) fn tick(at: i64, step: i64) -> String {
+    let Ok(time) = jiff::Timestamp::from_millisecond(at) else { return String::new() };
+    if at.abs() < ROW_NUMBERS {
+        return short(at as f64 / 1e3);
+    }
+    let format = match step {
+        _ if 28 * DAY <= step => "%Y-%m-%d",
+        _ if DAY <= step => "%m-%d",
+        _ if 60_000 <= step => "%m-%d %H:%M",
+        _ => "%H:%M:%S",
+    };
+    time.strftime(format).to_string()
+}
+
+/// A number that fits beside an axis.
+pub(super) fn short(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        _ if !value.is_finite() => "–".into(),
+        1e6.. => format!("{value:.2e}"),
+        1e3.. => format!("{value:.0}"),
+        10.0.. => trimmed(format!("{value:.1}")),
+        1e-3.. => trimmed(format!("{value:.3}")),
+        0.0 => "0".into(),
+        _ => format!("{value:.1e}"),
+    }
+}
+
+fn trimmed(text: String) -> String {
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_have_round_numbers_and_times() {
+        let numbers =
+            [(0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1e5, "100000"), (2e-5, "2.0e-5")];
+        for (value, text) in numbers {
+            assert_eq!(short(value), text);
+        }
+        let start = 1_397_088_900_000; // 2014-04-10T00:15:00Z
+        let (step, times) = ticks(start, start + 14 * DAY, 7);
+        assert_eq!((step, times.len()), (2 * DAY, 7));
+        assert_eq!(tick(times[0] as i64, step), "04-12");
+        let (step, rows) = ticks(0, 35_000_000, 7);
+        assert_eq!((step, rows.len(), tick(rows[1] as i64, step).as_str()), (5_000_000, 8, "5000"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Two configurations over the same files: which alerts appear, vanish or move.
+
+use super::Outcome;
+use super::collect::{Note, Series};
+use super::table::Table;
+use crate::grade::{Pair, pair};
+
+/// Changes that a table names, at most.
+const NAMED_MAX: usize = 200;
+
+/// The alerts of two outcomes, series by series.
+pub(super) struct Change<'o> {
+    second: &'o Outcome,
+    /// Series, and its alerts in both.
+    pairs: Vec<(&'o Series, Option<&'o Note>, Option<&'o Note>)>,
+    tolerance: u64,
+}
+
+impl<'o> Change<'o> {
+    /// Pairs alerts of a series that opened at most `tolerance` rows apart.
+    pub fn of(first: &'o Outcome, second: &'o Outcome, tolerance: u64) -> Self {
+        let mut pairs = Vec::new();
+        let nothing: &[Note] = &[];
+        for series in &first.lab.series {
+            let same = second.lab.series.iter().find(|other| other.name == series.name);
+            let (a, b) = (&series.notes, same.map_or(nothing, |other| &other.notes));
+            let rows = |notes: &[Note]| -> Vec<u64> { notes.iter().map(|note| note.row).collect() };
+            pairs.extend(pair(&rows(a), &rows(b), tolerance).into_iter().map(|pair| match pair {
+                Pair::Both(i, j, _) => (series, a.get(i), b.get(j)),
+                Pair::Vanished(i) => (series, a.get(i), None),
+                Pair::Appeared(j) => (series, None, b.get(j)),
+            }));
+        }
+        Self { second, pairs, tolerance }
+    }
+
+    /// The alerts of the second configuration in a series.
+    pub fn others(&self, series: &Series) -> &'o [Note] {
+        let same = self.second.lab.series.iter().find(|other| other.name == series.name);
+        same.map_or(&[], |other| &other.notes)
+    }
+
+    /// Counts, and a row for each alert that is not the same.
+    pub fn table(&self) -> Table {
+        let moved = |a: &Note, b: &Note| b.row as i64 - a.row as i64;
+        let [mut same, mut shifted, mut vanished, mut appeared] = [0_usize; 4];
+        let mut rows = Vec::new();
+        for (series, a, b) in &self.pairs {
+            let (what, count) = match (a, b) {
+                (Some(a), Some(b)) if moved(a, b) == 0 => ("same".to_owned(), &mut same),
+                (Some(a), Some(b)) => (format!("moved {:+} rows", moved(a, b)), &mut shifted),
+                (Some(_), None) => ("vanished".to_owned(), &mut vanished),
+                _ => ("appeared".to_owned(), &mut appeared),
+            };
+            *count += 1;
+            if what == "same" || NAMED_MAX <= rows.len() {
+                continue;
+            }
+            let time = a.or(*b).map_or(String::new(), |note| note.opened.to_string());
+            let score = |n: &Option<&Note>| n.map_or("–".into(), |n| format!("{:.2}", n.worst));
+            rows.push(vec![series.name.to_string(), what, time, score(a), score(b)]);
+        }
+        let unnamed = shifted + vanished + appeared - rows.len();
+        let more =
+            if 0 < unnamed { format!(" {unnamed} more are not listed.") } else { String::new() };
+        Table {
+            title: "Alerts that changed".into(),
+            note: format!(
+                "{same} alerts are in both, {shifted} moved by up to {} rows, {vanished} vanished, \
+                 {appeared} appeared.{more}",
+                self.tolerance
+            ),
+            header: ["series", "change", "opened", "worst score", "of the other"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows,
+            total: false,
+        }
+    }
+}

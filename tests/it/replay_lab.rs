@@ -1,0 +1,182 @@
+//! `replay` as a laboratory: figures, the report, another configuration, NAB.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use latentd::replay::{self, ReplayArgs};
+use tempfile::TempDir;
+
+const ROWS: usize = 1_500;
+const FAULT: std::ops::Range<usize> = 1_000..1_010;
+
+/// Minutes of a wave with noise and a labelled fault of ten rows.
+fn minutes() -> Vec<String> {
+    let value = |i: usize| {
+        let noise = ((i * 7_919 + 13) % 101) as f64 / 101.0;
+        10.0 * (i as f64 / 60.0).sin() + noise + if FAULT.contains(&i) { 30.0 } else { 0.0 }
+    };
+    let label = |i: usize| u8::from(FAULT.contains(&i));
+    (0..ROWS).map(|i| format!("{},{:.4},{}", 1_700_000_040 + i * 60, value(i), label(i))).collect()
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+fn series(folder: &Path, name: &str, label: &str) -> PathBuf {
+    write(folder, name, &format!("timestamp,value,{label}\n{}\n", minutes().join("\n")))
+}
+
+fn config(folder: &Path, name: &str, budget: f64, limit: f64) -> PathBuf {
+    let stream = format!(
+        "[[stream]]\nname = 'pumps'\ntopics = ['in']\nchannel = [{{ name = 'value' }}]\n\
+         step = '1m'\nalert = {{ budget = {{ alerts = {budget}, per = '1w' }}, \
+         min_dev_from_expected = {limit} }}\n"
+    );
+    write(folder, name, &stream)
+}
+
+/// Standard output of `latentd replay`.
+fn said(arguments: &[&Path]) -> String {
+    let out = Command::new(env!("CARGO_BIN_EXE_latentd"))
+        .arg("replay")
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    text(&out.stdout)
+}
+
+/// The cell of a printed table: by title, first word of the row, and name of the column.
+fn cell(text: &str, title: &str, row: &str, column: &str) -> String {
+    let lines = text.lines().skip_while(|line| !line.starts_with(title)).skip(1);
+    let words = |line: &str| -> Vec<String> {
+        let line =
+            line.replace("low ", "low_").replace("a week", "a_week").replace("false a", "false_a");
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    let table: Vec<Vec<String>> = lines.take_while(|line| !line.is_empty()).map(words).collect();
+    let at = table[0].iter().position(|name| name == column).expect(column);
+    table.iter().find(|line| line[0] == row).expect(row)[at].clone()
+}
+
+#[test]
+fn labels_give_figures_of_each_file_and_of_all() {
+    let folder = TempDir::new().expect("a folder");
+    let files = ["a.csv", "b.csv"].map(|name| series(folder.path(), name, "label"));
+    let train = [Path::new("--train-rows"), Path::new("500")];
+    let text = said(&[&files[0], &files[1], train[0], train[1]]);
+    let of = |row: &str, column: &str| cell(&text, "Figures", row, column);
+    assert_eq!((of("a", "rows"), of("a", "labelled")), ("1000".into(), "10".into()));
+    assert_eq!((of("b", "found"), of("all", "found")), ("1/1".into(), "2/2".into()));
+    assert_eq!((of("all", "UCR"), of("all", "recall")), ("2/2".into(), "1.000".into()));
+    assert!(of("a", "AUC-PR").parse::<f64>().expect("a number") > 0.3, "{text}");
+    assert!(text.lines().next().expect("alerts first").contains(" score "), "{text}");
+    // Another name is found only if it is told, and is then no channel.
+    let named = series(folder.path(), "c.csv", "broken");
+    assert!(!said(&[&named]).contains("Figures"));
+    let text = said(&[&named, Path::new("--label"), Path::new("broken")]);
+    assert_eq!(cell(&text, "Figures", "c", "found"), "1/1");
+}
+
+#[test]
+fn a_label_that_is_no_number_is_refused_if_it_was_named() {
+    let folder = TempDir::new().expect("a folder");
+    let text = minutes().join(",fine\n");
+    let file = write(folder.path(), "w.csv", &format!("timestamp,value,x,label\n{text},fine\n"));
+    let args = ReplayArgs { files: vec![file], ..ReplayArgs::default() };
+    replay::run(&args, &BTreeMap::new()).expect("an unknown label is left out");
+    let named = ReplayArgs { label: Some("label".into()), ..args };
+    let fault = replay::run(&named, &BTreeMap::new()).expect_err("a word").to_string();
+    assert!(fault.ends_with("w.csv:2: column `label` is `fine`, expected 0 or 1"), "{fault}");
+}
+
+#[test]
+fn the_report_needs_nothing_else_and_changes_no_number() {
+    let folder = TempDir::new().expect("a folder");
+    let file = series(folder.path(), "pump <1> & more.csv", "label");
+    let out = |name: &str| Some(folder.path().join(name));
+    let plain = ReplayArgs { files: vec![file], scores: out("a.csv"), ..ReplayArgs::default() };
+    let report = ReplayArgs { scores: out("b.csv"), report: out("r.html"), ..plain.clone() };
+    for args in [&plain, &report] {
+        replay::run(args, &BTreeMap::new()).expect("a good file");
+    }
+    let read =
+        |path: Option<PathBuf>| std::fs::read_to_string(path.expect("asked")).expect("there");
+    assert_eq!(read(plain.scores), read(report.scores));
+    let page = read(report.report);
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    assert!(page.contains("<h2>pump &lt;1&gt; &amp; more</h2>") && !page.contains("<1>"));
+    for word in ["<script", "src=", "href=", "url(", "@import"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    let addresses = page.matches("http").count();
+    assert_eq!(addresses, page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
+    assert_eq!(page.matches("<svg").count(), 4, "a channel and a score, wide and slim");
+    for colour in ["#010104", "#010105", "#010106", "#010107"] {
+        assert!(page.contains(&format!("fill=\"{colour}\"")), "nothing is drawn in {colour}");
+    }
+}
+
+#[test]
+fn alerts_of_two_configurations_are_paired() {
+    let folder = TempDir::new().expect("a folder");
+    let file = series(folder.path(), "pump.csv", "label");
+    let [a, deaf] = [("a.toml", 0.0), ("deaf.toml", 1e6)]
+        .map(|(name, limit)| config(folder.path(), name, 2.0, limit));
+    let page = folder.path().join("r.html");
+    let compare = |other: &Path| {
+        let [config, against, report] = ["--config", "--against", "--report"].map(Path::new);
+        said(&[&file, config, &a, against, other, report, &page])
+    };
+    let same = compare(&a);
+    assert!(same.contains(" 0 moved by up to 16 rows, 0 vanished, 0 appeared"), "{same}");
+    let text = compare(&deaf);
+    assert!(text.contains("\n0 alerts are in both, 0 moved by up to 16 rows, "), "{text}");
+    assert!(text.contains("  vanished  ") && text.contains(", 0 appeared"), "{text}");
+    assert!(text.contains("All series, side by side\nfigure"), "{text}");
+    let page = std::fs::read_to_string(&page).expect("written");
+    assert!(page.contains("<h2>Alerts that changed</h2>") && page.contains("deaf.toml"));
+}
+
+/// A small benchmark in the shape of NAB: one file with a window around the fault, one without.
+#[test]
+fn a_benchmark_is_scored_by_its_own_rule() {
+    let folder = TempDir::new().expect("a folder");
+    let [data, labels] = ["data/real", "labels"].map(|name| folder.path().join(name));
+    for path in [&data, &labels] {
+        std::fs::create_dir_all(path).expect("made");
+    }
+    let time = |row: usize| {
+        let seconds = 1_700_000_040 + 60 * row as i64;
+        let time = jiff::Timestamp::from_second(seconds).expect("in range");
+        time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    };
+    let value = |line: &String| line.split(',').nth(1).expect("a value").to_owned();
+    let lines = minutes();
+    let rows = |fault: bool| -> String {
+        let calm = |row: usize| if fault || !FAULT.contains(&row) { row } else { row - 377 };
+        let line = |row| format!("{},{}\n", time(row), value(&lines[calm(row)]));
+        "timestamp,value\n".to_owned() + &(0..ROWS).map(line).collect::<String>()
+    };
+    write(&data, "fault.csv", &rows(true));
+    write(&data, "calm.csv", &rows(false));
+    let window = format!("[[\"{}.000000\", \"{}.000000\"]]", time(990), time(1_040));
+    let named = format!("{{\"real/fault.csv\": {window}, \"real/calm.csv\": []}}");
+    write(&labels, "combined_windows.json", &named);
+    let nab = [Path::new("--nab"), folder.path()];
+    let text = said(&nab);
+    assert_eq!(cell(&text, "NAB, alerts only", "all", "found"), "1/1", "{text}");
+    assert_eq!(text, said(&nab), "threads change nothing");
+    let score = |row: &str| cell(&text, "NAB, the best", row, "standard").parse::<f64>();
+    let (all, real) = (score("all").expect("a number"), score("real").expect("a number"));
+    assert!(all == real && 80.0 < all && all <= 100.0, "{text}");
+    // The detector of a configuration with the files' own columns and step.
+    let deaf = config(folder.path(), "deaf.toml", 2.0, 1e6);
+    let text = said(&[nab[0], nab[1], Path::new("--config"), &deaf]);
+    assert_eq!(cell(&text, "NAB, alerts only", "all", "found"), "0/1", "{text}");
+}
