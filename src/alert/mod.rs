@@ -37,7 +37,7 @@ pub use budget::Threshold;
 pub use flap::FlapLimit;
 pub use life::{AlertState, Firing, Observation, Transition};
 pub use maintenance::{Entities, Maintenance, MaintenanceWindow, Plan, Switches, When};
-pub use params::{AlertParams, Budget, DetectionDirection, LifeParams};
+pub use params::{AlertParams, Budget, DetectionDirection, DetectorKind, LifeParams};
 pub use schedule::{Schedule, ScheduleError};
 pub use severity::severity;
 pub use skew::{Skew, SkewLimit};

@@ -16,6 +16,17 @@ pub struct Budget {
     pub per: Millis,
 }
 
+/// What judges the rows of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectorKind {
+    /// A detector with networks of its own if the series has a network of its own (`model.scope =
+    /// "series"`), else as `network`.
+    Auto,
+    /// The reconstruction errors of the stream's network.
+    Network,
+}
+
 /// Which deviations may open an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +45,8 @@ pub enum DetectionDirection {
 pub struct AlertParams {
     /// The operator's main knob: sets the threshold of every series.
     pub budget: Budget,
+    /// What judges the rows.
+    pub detector: DetectorKind,
     /// Rows in a row that must be over the threshold before an alert opens.
     #[serde(rename = "for")]
     #[schemars(range(min = 1))]
@@ -86,6 +99,7 @@ impl Default for AlertParams {
         let fraction = |v| Fraction::try_from(v).expect("between 0 and 1");
         Self {
             budget: Budget { alerts: positive(2.0), per: Millis::new(7 * 86_400_000) },
+            detector: DetectorKind::Auto,
             for_rows: 1,
             keep_firing_for: 8,
             release_ratio: fraction(0.5),

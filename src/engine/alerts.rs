@@ -124,6 +124,7 @@ fn kind_record(
         top,
         model_version: scene.model_version,
         evidence: Evidence { partition: scene.partition, from_offset, to_offset },
+        cause: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::detector::Eyes;
 use super::ids;
 use super::series::Series;
 use super::shard::Shard;
@@ -75,12 +76,13 @@ impl Shard {
         };
         reason.and_then(|reason| self.close_alert(alert_id, reason, out));
         out.facts.verdicts[verdict as usize] += 1;
-        let Self { spec, series, shared, .. } = self;
+        let Self { spec, series, shared, eyes, .. } = self;
         let series = &mut series[index];
         let mut own = series.learner.take();
         let learner = own.as_deref_mut().or(shared.as_mut());
-        let (learned, dropped) = learner
-            .map_or((0, 0), |learner| put_into_effect(spec, series, learner, starts_at, verdict));
+        let (learned, dropped) = learner.map_or((0, 0), |learner| {
+            put_into_effect(spec, series, learner, eyes, (starts_at, verdict))
+        });
         series.learner = own;
         Decided::Applied { entity: series.key.clone(), learned, dropped }
     }
@@ -91,11 +93,11 @@ fn put_into_effect(
     spec: &StreamSpec,
     series: &mut Series,
     learner: &mut Learner,
-    starts_at: EventTime,
-    verdict: Verdict,
+    eyes: &mut Eyes,
+    (starts_at, verdict): (EventTime, Verdict),
 ) -> (u64, u64) {
-    let held = series.quarantine.release(starts_at);
-    let rows = held.len() as u64;
+    let mut held = series.quarantine.release(starts_at);
+    let rows = held.rows.len() as u64;
     match verdict {
         Verdict::TruePositive | Verdict::Expected => return (0, rows),
         Verdict::FalsePositive => {}
@@ -103,7 +105,10 @@ fn put_into_effect(
     }
     // What it saw may be learned: it does not go on in silence.
     series.alert.forget();
-    for lesson in held {
+    if let Some(detector) = held.relive(eyes, verdict == Verdict::NewNormal) {
+        series.detector = Some(detector);
+    }
+    for lesson in held.rows {
         series.windows += u64::from(verdict == Verdict::NewNormal);
         lesson.take_in(spec, series, learner);
     }

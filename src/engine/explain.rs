@@ -1,7 +1,8 @@
 //! Why a window is unusual, in the units of its channels.
 
 use super::ids;
-use super::score::{Context, Scored, Verdict};
+use super::judge::Judged;
+use super::score::{Context, Scored};
 use super::series::Series;
 use crate::alert::{AlertParams, DetectionDirection, Firing};
 use crate::record::{
@@ -58,7 +59,7 @@ fn top_channel(channels: &[Contribution]) -> Option<&Contribution> {
 pub(super) fn alert_record(
     context: &Context<'_>,
     entity: &SeriesKey,
-    verdict: &Verdict,
+    judged: &Judged,
     channels: &[Contribution],
     (change, reason): (AlertChange, Option<AlertReason>),
     alert: &Firing,
@@ -81,12 +82,13 @@ pub(super) fn alert_record(
         starts_at: alert.starts_at,
         ends_at: (change == AlertChange::Closed).then_some(context.span.end),
         window: context.span,
-        surprise: verdict.surprise,
-        p_value: verdict.p_value,
-        anomaly_score: verdict.anomaly_score,
-        threshold: verdict.threshold,
+        surprise: judged.surprise,
+        p_value: judged.p_value,
+        anomaly_score: judged.anomaly_score,
+        threshold: judged.threshold,
         top,
         model_version: context.model_version,
         evidence: context.evidence,
+        cause: None,
     }
 }

@@ -3,10 +3,12 @@
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
+use super::judge::Judged;
+use super::score::{Context, Scored};
 use super::series::{Awaiting, Series};
 use super::spec::StreamSpec;
 use crate::model::{HeadKind, Learner};
-use crate::record::raw;
+use crate::record::{EventTime, raw};
 
 /// Windows with a smaller p-value are not what others are compared with.
 const TYPICAL: f64 = 0.05;
@@ -14,10 +16,12 @@ const TYPICAL: f64 = 0.05;
 /// A judged row, as everything that says what calm is takes it in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Lesson {
+    /// Start of the row.
+    pub(super) start: EventTime,
     /// Of the row, one a channel.
     #[serde(with = "raw::f64s")]
     pub(super) values: Vec<f64>,
-    /// The scaled window that ends with it.
+    /// The scaled window that ends with it; empty if none was scored.
     #[serde(with = "raw::f32s")]
     pub(super) window: Vec<f32>,
     /// Reconstruction of its newest row.
@@ -31,11 +35,38 @@ pub(super) struct Lesson {
 }
 
 impl Lesson {
-    /// Takes the row into calibration, scaler and training.
+    pub(super) fn of(
+        context: &Context<'_>,
+        series: &Series,
+        scored: Option<Scored<'_>>,
+        judged: Judged,
+    ) -> Self {
+        let newest = |s: &Scored<'_>| s.xhat.len() - context.spec.channels.len();
+        let xhat = |s: Scored<'_>| s.xhat.iter().skip(newest(&s)).copied().collect();
+        Self {
+            start: context.row.start,
+            values: context.row.values.clone(),
+            window: scored.map_or(Vec::new(), |scored| scored.x.to_vec()),
+            xhat: scored.map_or(Vec::new(), xhat),
+            errors: judged.errors,
+            p_value: judged.p_value,
+            rows: series.rows,
+        }
+    }
+
+    /// Whether a window ends with the row.
+    pub(super) fn has_window(&self) -> bool {
+        !self.window.is_empty()
+    }
+
+    /// Takes the row into calibration, scaler and training; not into the detector of the series.
     pub(super) fn take_in(&self, spec: &StreamSpec, series: &mut Series, learner: &mut Learner) {
+        if !self.has_window() {
+            return series.scaler.learn(&self.values);
+        }
         // Errors of an untrained network say nothing about the trained one.
         let settled = 2 * series.windows > u64::from(spec.model.warmup);
-        if settled {
+        if settled && series.detector.is_none() {
             series.tails.iter_mut().zip(self.errors).for_each(|(tail, e)| tail.learn(e));
         }
         let newest = &self.window[self.window.len() - self.xhat.len()..];

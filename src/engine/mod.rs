@@ -2,8 +2,9 @@
 //!
 //! [`Shard::push`] puts a record into an open row (`shard`). A row that the watermark passes is
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
-//! reconstructed in one pass and finished in order (`score`): verdict, alert (`explain`), learning
-//! (`lesson`, `learn`), latent features, forecast. What a series at fault would teach waits in
+//! reconstructed in one pass and finished in order (`score`): judged (`judge`, by the errors of the network or by a
+//! `detector` of the series), alert (`explain`), learning (`lesson`, `learn`), latent features and
+//! forecast (`outputs`). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
 //! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
 //!
@@ -15,10 +16,13 @@
 
 mod alerts;
 mod decide;
+mod detector;
 mod explain;
 mod ids;
+mod judge;
 mod learn;
 mod lesson;
+mod outputs;
 mod quarantine;
 mod score;
 mod series;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::detector::{Detector, Eyes};
 use super::lesson::Lesson;
 use super::spec::StreamSpec;
 use crate::record::EventTime;
@@ -15,20 +16,35 @@ const CELLS_MAX: usize = 1 << 20;
 
 /// Rows that were not learned from because of one alert, oldest first; the oldest go first if there
 /// are too many.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Quarantine {
     /// Start of the alert because of which they are held.
     because: Option<EventTime>,
     rows: VecDeque<Lesson>,
+    past: Option<Past>,
+}
+
+/// The detector as it was when the alert opened, and all rows since, to be judged again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Past {
+    detector: Detector,
+    rows: VecDeque<(EventTime, Vec<f64>)>,
 }
 
 impl Quarantine {
     /// Holds a row back because of the alert that started then. Rows of an earlier alert go: nobody
-    /// has said anything about them.
-    pub(super) fn hold(&mut self, because: EventTime, lesson: Lesson) {
+    /// has said anything about them. `detector` has judged the row and not learned it.
+    pub(super) fn hold(&mut self, because: EventTime, lesson: Lesson, detector: Option<&Detector>) {
         if self.because != Some(because) {
             self.rows.clear();
             self.because = Some(because);
+            let past =
+                |detector: &Detector| Past { detector: detector.clone(), rows: VecDeque::new() };
+            self.past = detector.map(past);
+        }
+        self.remember(&lesson);
+        if !lesson.has_window() {
+            return;
         }
         let most = (CELLS_MAX / lesson.window.len().max(1)).clamp(1, ROWS_MAX);
         while self.rows.len() >= most {
@@ -37,22 +53,75 @@ impl Quarantine {
         self.rows.push_back(lesson);
     }
 
+    /// A row after the alert, which was learned: needed to judge all again.
+    pub(super) fn follow(&mut self, lesson: Lesson) {
+        if self.past.is_some() {
+            self.remember(&lesson);
+        }
+    }
+
+    fn remember(&mut self, lesson: &Lesson) {
+        let Some(past) = &mut self.past else { return };
+        past.rows.push_back((lesson.start, lesson.values.clone()));
+        if past.rows.len() > ROWS_MAX {
+            // Too long ago to be judged again.
+            self.past = None;
+        }
+    }
+
     /// Takes out what is held because of an alert.
-    pub(super) fn release(&mut self, because: EventTime) -> VecDeque<Lesson> {
+    pub(super) fn release(&mut self, because: EventTime) -> Released {
         if self.because != Some(because) {
-            return VecDeque::new();
+            return Released::default();
         }
         self.because = None;
-        std::mem::take(&mut self.rows)
+        Released { rows: std::mem::take(&mut self.rows), past: self.past.take() }
     }
 
     /// Whether all rows are of the shapes of a stream.
     pub(super) fn fits(&self, spec: &StreamSpec) -> bool {
         let (cells, channels) = (spec.shape().cells(), spec.channels.len());
-        self.rows.iter().all(|lesson| {
+        let rows = self.rows.iter().all(|lesson| {
             let shape = (lesson.window.len(), lesson.xhat.len(), lesson.values.len());
             shape == (cells, channels, channels)
-        })
+        });
+        let past = self.past.iter().flat_map(|past| &past.rows);
+        rows && past.into_iter().all(|(_, values)| values.len() == channels)
+    }
+
+    /// This quarantine, with a detector of the shape of `fresh` or without one.
+    pub(super) fn adopt(self, fresh: Option<&Detector>) -> Self {
+        let past = self.past.zip(fresh).and_then(|(past, fresh)| {
+            Some(Past { detector: past.detector.adopt(fresh)?, rows: past.rows })
+        });
+        Self { past, ..self }
+    }
+}
+
+/// What was held back.
+#[derive(Debug, Default)]
+pub(super) struct Released {
+    /// Rows with windows.
+    pub(super) rows: VecDeque<Lesson>,
+    past: Option<Past>,
+}
+
+impl Released {
+    /// The detector as if no row had been held back; if `anew`, what came is normal in the place of
+    /// what was. `None` if it is too long ago.
+    pub(super) fn relive(&mut self, eyes: &mut Eyes, anew: bool) -> Option<Detector> {
+        let Past { mut detector, rows } = self.past.take()?;
+        if anew {
+            detector.accept_new_normal();
+        }
+        for (i, (time, values)) in rows.into_iter().enumerate() {
+            // The first was judged before the detector was kept.
+            if i > 0 {
+                detector.judge(eyes, time, &values);
+            }
+            detector.learn(eyes, true);
+        }
+        Some(detector)
     }
 }
 
@@ -61,22 +130,29 @@ mod tests {
     use super::*;
 
     fn lesson(value: f64) -> Lesson {
-        let (window, xhat) = (vec![0.0; 4], vec![0.0]);
-        Lesson { values: vec![value], window, xhat, errors: [0.0; 2], p_value: 1.0, rows: 0 }
+        Lesson {
+            start: EventTime::from_millis(0),
+            values: vec![value],
+            window: vec![0.0; 4],
+            xhat: vec![0.0],
+            errors: [0.0; 2],
+            p_value: 1.0,
+            rows: 0,
+        }
     }
 
     #[test]
     fn rows_of_one_alert_are_held_in_order_and_bounded() {
         let at = EventTime::from_millis;
         let mut held = Quarantine::default();
-        held.hold(at(1), lesson(-1.0));
+        held.hold(at(1), lesson(-1.0), None);
         for i in 0..ROWS_MAX + 3 {
-            held.hold(at(2), lesson(i as f64));
+            held.hold(at(2), lesson(i as f64), None);
         }
         assert_eq!(held.rows.len(), ROWS_MAX);
-        assert!(held.release(at(1)).is_empty(), "rows of an earlier alert are gone");
-        let rows = held.release(at(2));
+        assert!(held.release(at(1)).rows.is_empty(), "rows of an earlier alert are gone");
+        let rows = held.release(at(2)).rows;
         assert_eq!((rows[0].values[0], rows.len()), (3.0, ROWS_MAX));
-        assert!(held.release(at(2)).is_empty());
+        assert!(held.release(at(2)).rows.is_empty());
     }
 }

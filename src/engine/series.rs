@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StreamSpec;
 use super::decide::Cases;
+use super::detector::Detector;
+use super::ids;
 use super::quarantine::Quarantine;
 use super::watch::Watch;
 use crate::alert::{AlertState, Budget, Threshold};
@@ -28,6 +30,12 @@ pub(super) struct Series {
     pub(super) forecasters: Vec<Forecaster>,
     /// Its own network, in `scope = "series"`.
     pub(super) learner: Option<Box<Learner>>,
+    /// Judges its rows, if the errors of the network do not.
+    #[serde(default)]
+    pub(super) detector: Option<Detector>,
+    /// Share of the detector's warm-up that is over, while it is not.
+    #[serde(default)]
+    pub(super) warming: Option<f64>,
     /// A closed row waits for its result; the next row must wait for it.
     #[serde(skip)]
     pub(super) pending: bool,
@@ -66,6 +74,8 @@ impl Series {
         let forecasters = spec.forecast.as_ref().map_or(Vec::new(), |params| {
             params.targets.iter().map(|_| Forecaster::new(params, spec.model.latent)).collect()
         });
+        let seed = ids::seed(spec.seed, &[&spec.name, &key, "detector"]);
+        let detector = Detector::new(spec, seed);
         Self {
             key,
             open: OpenRows::default(),
@@ -77,6 +87,8 @@ impl Series {
             alert: AlertState::default(),
             forecasters,
             learner,
+            warming: detector.as_ref().map(|_| 0.0),
+            detector,
             pending: false,
             rows: 0,
             windows: 0,
@@ -102,6 +114,7 @@ impl Series {
             && self.awaiting.as_ref().is_none_or(awaits)
             && self.quarantine.fits(spec);
         sound.then_some(())?;
+        let quarantine = self.quarantine.adopt(fresh.detector.as_ref());
         Some(Self {
             key: self.key,
             open: self.open,
@@ -117,12 +130,18 @@ impl Series {
                 (None, None) => None,
                 _ => return None,
             },
+            warming: if self.detector.is_some() { self.warming } else { fresh.warming },
+            detector: match (self.detector, fresh.detector) {
+                (Some(known), Some(fresh)) => Some(known.adopt(&fresh)?),
+                // A state from before there were detectors, or of another setting.
+                (_, fresh) => fresh,
+            },
             pending: false,
             rows: self.rows,
             windows: self.windows,
             last_row: self.last_row,
             awaiting: self.awaiting,
-            quarantine: self.quarantine,
+            quarantine,
             cases: self.cases,
             watch: self.watch.fitting(spec.channels.len()),
         })
@@ -173,6 +192,14 @@ impl Series {
         self.rows += 1;
     }
 
+    /// Whether it is too young for alerts.
+    pub(super) fn is_warming(&self, spec: &StreamSpec) -> bool {
+        match self.detector {
+            Some(_) => self.warming.is_some(),
+            None => self.windows <= u64::from(spec.model.warmup),
+        }
+    }
+
     /// What lasted is normal from now on: learn it from the start, raising nothing meanwhile.
     ///
     /// A shared network goes on: to the other series nothing has happened.
@@ -182,6 +209,9 @@ impl Series {
         let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());
         self.tails = [tail.clone(), tail];
         self.windows = 0;
+        if let Some(detector) = &mut self.detector {
+            detector.accept_new_normal();
+        }
         if spec.model.scope == Scope::Series {
             learner.accept_new_normal();
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use super::detector::Eyes;
 use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
@@ -42,6 +43,8 @@ pub struct Shard {
     #[serde(skip)]
     pub(super) space: Workspace,
     #[serde(skip)]
+    pub(super) eyes: Eyes,
+    #[serde(skip)]
     pub(super) pending: Vec<Pending>,
     #[serde(skip)]
     pub(super) pending_windows: usize,
@@ -71,6 +74,8 @@ pub(super) struct Pending {
     pub(super) row: ClosedRow,
     /// Row of the workspace that holds its window; `None` if there is nothing to score.
     pub(super) slot: Option<usize>,
+    /// Rows without a record before it.
+    pub(super) gap: u64,
 }
 
 /// A picture of a shard for the API and gauges.
@@ -107,16 +112,17 @@ impl Shard {
             watermark: Watermark::new(spec.rows.max_out_of_order),
             shared: (spec.model.scope == Scope::Shard).then_some(learner),
             plan: Plan::new(&spec.maintenance),
-            spec,
             partition,
             index: FxHashMap::default(),
             series: Vec::new(),
             due: BTreeMap::new(),
+            eyes: Eyes::new(&spec),
             trainer: Arc::new(InPlace),
             space,
             pending: Vec::new(),
             pending_windows: 0,
             loss: None,
+            spec,
             silence: Silence::default(),
         }
     }
@@ -235,7 +241,7 @@ impl Shard {
         ShardStatus {
             partition: self.partition,
             series: self.series.len(),
-            warming: self.series.iter().filter(|s| self.is_warming(s)).count(),
+            warming: self.series.iter().filter(|s| s.is_warming(&self.spec)).count(),
             firing: [firing(Severity::Warning), firing(Severity::Critical)],
             watermark: self.watermark.current(),
             open_rows: self.series.iter().map(|s| s.open.len()).sum(),
@@ -248,10 +254,6 @@ impl Shard {
                 learners().filter_map(|learner| learner.network().perplexity()).collect(),
             ),
         }
-    }
-
-    pub(super) fn is_warming(&self, series: &Series) -> bool {
-        series.windows <= u64::from(self.spec.model.warmup)
     }
 
     fn find_or_add(&mut self, key: &str) -> Option<usize> {
@@ -324,7 +326,7 @@ impl Shard {
             self.pending_windows += 1;
             self.pending_windows - 1
         });
-        self.pending.push(Pending { series: index, row, slot });
+        self.pending.push(Pending { series: index, row, slot, gap });
         if self.pending_windows >= self.windows_before_scoring() {
             self.score_pending(out);
         }

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::alert::DetectorKind;
 use crate::alert::{AlertParams, Maintenance};
 use crate::forecast::ForecastParams;
+use crate::model::Scope;
 use crate::model::{ModelParams, WindowShape};
 use crate::window::{RowParams, WindowParams};
+
+/// Most channels that a detector looks at together.
+const CHANNELS_MAX: usize = 512;
 
 /// The checked description of one stream. Built by `config`, shared by all shards of the stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +42,15 @@ pub struct StreamSpec {
 }
 
 impl StreamSpec {
+    /// Whether each series has a detector with networks of its own.
+    pub fn has_detectors(&self) -> bool {
+        let wanted = match self.alert.detector {
+            DetectorKind::Auto => self.model.scope == Scope::Series,
+            DetectorKind::Network => false,
+        };
+        wanted && self.channels.len() <= CHANNELS_MAX
+    }
+
     /// What the network sees: channels x rows of a window.
     pub fn shape(&self) -> WindowShape {
         WindowShape { rows: self.window.length, channels: self.channels.len() }

@@ -18,9 +18,9 @@ pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelCha
 pub use notice::{Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
-    AlertChange, AlertRecord, Contribution, Direction, Evidence, FeatureRecord, ForecastPoint,
-    ForecastRecord, ForecastSource, HeadOutput, Interval, Outbox, RowScore, Severity, Skill,
-    WindowSpan,
+    AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,
+    ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, Interval, Outbox, RowScore,
+    Severity, Skill, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

@@ -172,6 +172,17 @@ pub struct AlertRecord {
     pub model_version: u64,
     /// Where the records are.
     pub evidence: Evidence,
+    /// Whether one sensor or the process seems to be at fault, where that can be told.
+    pub cause: Option<FaultClass>,
+}
+
+/// Who seems to be at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultClass {
+    /// One channel, by its index: without it the row would be usual.
+    Sensor(usize),
+    /// The process: more than one channel must be otherwise for the row to be usual.
+    Process,
 }
 
 impl AlertRecord {

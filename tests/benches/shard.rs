@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentd::alert::{AlertParams, Budget, DetectionDirection};
+use latentd::alert::{AlertParams, Budget, DetectionDirection, DetectorKind};
 use latentd::engine::{Shard, StreamSpec};
 use latentd::model::{Activation, ModelParams, Scope, Variant};
 use latentd::record::{EventTime, Fraction, Millis, Outbox, Positive, RecordRef, Step};
@@ -52,6 +52,7 @@ fn spec() -> StreamSpec {
             critical_ratio: positive(2.0),
             accept_after: 288,
             top: 3,
+            detector: DetectorKind::Network,
             direction: DetectionDirection::Both,
             min_dev_from_expected: 0.0,
             tail: fraction(0.05),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentd::alert::{AlertParams, Budget, DetectionDirection};
+use latentd::alert::{AlertParams, Budget, DetectionDirection, DetectorKind};
 use latentd::engine::{Shard, StreamSpec};
 use latentd::forecast::{ForecastParams, NonNegative};
 use latentd::model::{Activation, GateParams, ModelParams, Scope, Variant, VqVaeParams};
@@ -56,6 +56,7 @@ pub fn spec(scope: Scope, channels: usize, seed: u64) -> StreamSpec {
             ..ModelParams::default()
         },
         alert: AlertParams {
+            detector: DetectorKind::Network,
             budget: Budget { alerts: positive(2.0), per: Millis::new(1_000_000) },
             for_rows: 1,
             keep_firing_for: 3,

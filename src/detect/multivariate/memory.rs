@@ -46,7 +46,13 @@ pub(super) struct Seen {
 impl Memory {
     /// From the first rows `(n * channels,)` and the prediction errors of the last `m` of them,
     /// `(m * channels,)`, made by a network that had not seen these.
-    pub(super) fn fit(rows: &[f64], errors: &[f64], sensors: Scale, channels: usize, tuning: &Tuning) -> Self {
+    pub(super) fn fit(
+        rows: &[f64],
+        errors: &[f64],
+        sensors: Scale,
+        channels: usize,
+        tuning: &Tuning,
+    ) -> Self {
         let of_errors = Scale::fit_errors(errors, channels, ERROR_LEAST);
         let track = |how: &super::TrackTuning, scale: &Scale, rows: &[f64]| {
             Track::new(*how, scale, channels, (rows.len() / channels.max(1)) as f64)

@@ -117,7 +117,12 @@ impl Predictor {
     }
 
     /// Takes note of the newest row `(p,)` in standard deviations, NaN where missing.
-    pub(super) fn see(&mut self, row: impl Iterator<Item = f64>, phase: Option<f64>, bin: Option<usize>) {
+    pub(super) fn see(
+        &mut self,
+        row: impl Iterator<Item = f64>,
+        phase: Option<f64>,
+        bin: Option<usize>,
+    ) {
         let p = self.channels();
         for (j, x) in row.enumerate() {
             self.newest[j] = x.clamp(-REACH, REACH) as f32;
@@ -267,7 +272,13 @@ impl Predictor {
             let from = rng.gen_range(0..kept) * width;
             let row = &replay[from..from + width];
             let kind: f32 = rng.r#gen();
-            let hide = if kind < 0.25 { 1.0 } else if kind < 0.35 { 0.0 } else { 0.25 };
+            let hide = if kind < 0.25 {
+                1.0
+            } else if kind < 0.35 {
+                0.0
+            } else {
+                0.25
+            };
             for j in 0..p {
                 let hidden = rng.r#gen::<f32>() < hide || row[j].is_nan();
                 let noise: f32 = StandardNormal.sample(rng);
@@ -283,7 +294,12 @@ impl Predictor {
 }
 
 fn optimizer() -> OptimizerParams {
-    OptimizerParams { kind: OptimizerKind::AdamW, weight_decay: 1e-3, momentum: 0.9, clip_norm: 1.0 }
+    OptimizerParams {
+        kind: OptimizerKind::AdamW,
+        weight_decay: 1e-3,
+        momentum: 0.9,
+        clip_norm: 1.0,
+    }
 }
 
 /// High at first, along half a cosine to the rate that it keeps.

@@ -71,8 +71,9 @@ impl Track {
         let with = how.mahalanobis > 0.0 && channels <= COVARIANCE_MAX;
         let mut covariance = vec![0.0; if with { channels * channels } else { 0 }];
         covariance.iter_mut().step_by(channels + 1).for_each(|c| *c = 1.0);
-        let start: Vec<f64> =
-            (0..channels).map(|j| if how.squares { scale.sd(j).powi(2) } else { scale.mean(j) }).collect();
+        let start: Vec<f64> = (0..channels)
+            .map(|j| if how.squares { scale.sd(j).powi(2) } else { scale.mean(j) })
+            .collect();
         let variance: Vec<f64> = (0..channels)
             .map(|j| if how.squares { scale.sd(j).powi(4) } else { scale.sd(j).powi(2) })
             .collect();
@@ -105,7 +106,8 @@ impl Track {
     pub(super) fn push(&mut self, clipped: &[f64], scale: &Scale) {
         let a = rate(self.how.smooth);
         for (j, x) in clipped.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
-            let x = if self.how.squares { (x * x).min(SQUARE_MOST * scale.sd(j).powi(2)) } else { *x };
+            let x =
+                if self.how.squares { (x * x).min(SQUARE_MOST * scale.sd(j).powi(2)) } else { *x };
             self.signal[j] += a * (x - self.signal[j]);
         }
     }
@@ -291,7 +293,11 @@ impl Track {
                 } else {
                     row[..k].iter().zip(&above[k * p..]).map(|(a, b)| a * b).sum()
                 };
-                let value = if i == k { (c - dot).max(1e-9).sqrt() } else { (c - dot) / self.factor[k * p + k] };
+                let value = if i == k {
+                    (c - dot).max(1e-9).sqrt()
+                } else {
+                    (c - dot) / self.factor[k * p + k]
+                };
                 self.factor[i * p + k] = value;
             }
         }

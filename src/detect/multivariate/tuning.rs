@@ -57,7 +57,13 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        let raw = TrackTuning { smooth: 5.0, mahalanobis: 0.0, seasonal: 0.0, squares: false, weight: 2.0 };
+        let raw = TrackTuning {
+            smooth: 5.0,
+            mahalanobis: 0.0,
+            seasonal: 0.0,
+            squares: false,
+            weight: 2.0,
+        };
         let error = TrackTuning { mahalanobis: 0.0, seasonal: 0.5, weight: 1.0, ..raw };
         Self {
             warmup: 400,

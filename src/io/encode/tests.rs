@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::*;
 use crate::record::{
     AlertChange, AlertKind, AlertReason, Contribution, Direction, DriftAction, DriftLevel,
-    DriftRecord, EventTime, Evidence, ForecastPoint, ForecastSource, HeadOutput, Interval, Marks,
-    Millis, ModelChange, Severity, Skill, WindowSpan,
+    DriftRecord, EventTime, Evidence, FaultClass, ForecastPoint, ForecastSource, HeadOutput,
+    Interval, Marks, Millis, ModelChange, Severity, Skill, WindowSpan,
 };
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
@@ -76,6 +76,7 @@ fn alert(change: AlertChange) -> AlertRecord {
                 share: 0.25,
             },
         ],
+        cause: Some(FaultClass::Sensor(1)),
         model_version: 42,
         evidence: Evidence { partition: 5, from_offset: 8_812_034, to_offset: 8_812_093 },
     }

@@ -7,8 +7,9 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Origin;
 use crate::record::{
-    AlertChange, AlertReason, AlertRecord, Contribution, Direction, EventTime, FeatureRecord,
-    ForecastPoint, ForecastRecord, HeadOutput, Interval, Severity, Skill, WindowSpan,
+    AlertChange, AlertReason, AlertRecord, Contribution, Direction, EventTime, FaultClass,
+    FeatureRecord, ForecastPoint, ForecastRecord, HeadOutput, Interval, Severity, Skill,
+    WindowSpan,
 };
 
 /// An event time as RFC 3339.
@@ -69,6 +70,27 @@ struct Window {
 #[derive(Serialize)]
 struct Explanation<'a> {
     top: Vec<Sensor<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause<'a>>,
+}
+
+/// Who seems to be at fault.
+#[derive(Serialize)]
+struct Cause<'a> {
+    class: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensor: Option<&'a str>,
+}
+
+impl<'a> Cause<'a> {
+    fn new(class: FaultClass, channels: &'a [String]) -> Self {
+        match class {
+            FaultClass::Process => Self { class: "process", sensor: None },
+            FaultClass::Sensor(channel) => {
+                Self { class: "sensor", sensor: Some(channel_name(channels, channel)) }
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -125,6 +147,7 @@ impl<'a> AlertBody<'a> {
             direction: record.direction.map(direction_word),
             explanation: Explanation {
                 top: record.top.iter().map(|part| Sensor::new(part, channels)).collect(),
+                cause: record.cause.map(|class| Cause::new(class, channels)),
             },
             model: Model { version: Version(record.model_version) },
             evidence: Evidence {

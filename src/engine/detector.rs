@@ -1,0 +1,151 @@
+//! The detector of one series that looks at every row, with networks of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::StreamSpec;
+use crate::detect::multivariate::{FaultHint, Multivariate, MultivariateSpace, Tuning};
+use crate::detect::univariate::{Scratch, Univariate};
+use crate::record::{Contribution, EventTime, FaultClass};
+
+/// Rows without a record that are told to a detector one by one; of a longer gap only so many.
+const GAP_MAX: u64 = 64;
+
+/// What judges the rows of a series: one channel by its own past, many by how they go together.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Detector {
+    Univariate(Box<Univariate>),
+    Multivariate(Box<Multivariate>),
+}
+
+/// Scratch memory for the detectors of one stream.
+#[derive(Debug)]
+pub(super) enum Eyes {
+    /// The stream is judged by the errors of its network.
+    None,
+    One(Scratch),
+    Many(MultivariateSpace),
+}
+
+/// What a detector says of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Ranks rows.
+    pub surprise: f64,
+    /// `-log10` of a chance.
+    pub evidence: f64,
+    /// Share of the warm-up that is over, while it is not.
+    pub warming: Option<f64>,
+    /// Expected value and band of the only channel.
+    band: Option<[f64; 3]>,
+}
+
+impl Eyes {
+    pub(super) fn new(spec: &StreamSpec) -> Self {
+        match spec.channels.len() {
+            _ if !spec.has_detectors() => Self::None,
+            1 => Self::One(Scratch::default()),
+            channels => Self::Many(MultivariateSpace::new(channels)),
+        }
+    }
+}
+
+impl Detector {
+    /// A detector that knows nothing; `None` if the stream is judged by the errors of its network.
+    pub(super) fn new(spec: &StreamSpec, seed: u64) -> Option<Self> {
+        spec.has_detectors().then(|| match spec.channels.len() {
+            1 => Self::Univariate(Box::new(Univariate::new(seed))),
+            n => Self::Multivariate(Box::new(Multivariate::new(n, Tuning::default(), seed))),
+        })
+    }
+
+    /// This detector, if it is of the shape of `fresh`.
+    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
+        match (self, fresh) {
+            (Self::Univariate(own), Self::Univariate(fresh)) => {
+                Some(Self::Univariate(Box::new(own.adopt(fresh)?)))
+            }
+            (Self::Multivariate(own), Self::Multivariate(fresh)) => {
+                Some(Self::Multivariate(Box::new(own.adopt(fresh)?)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Judges a row by what was known before it; followed by [`Detector::learn`].
+    pub(super) fn judge(&mut self, eyes: &mut Eyes, time: EventTime, values: &[f64]) -> Seen {
+        match (self, eyes) {
+            (Self::Univariate(detector), Eyes::One(scratch)) => {
+                let said = detector.judge(scratch, time.as_millis(), values[0]);
+                let band = Some([said.yhat, said.lower, said.upper]);
+                let (surprise, evidence) = (said.surprise, said.evidence);
+                Seen { surprise, evidence, warming: said.warming, band }
+            }
+            (Self::Multivariate(detector), Eyes::Many(space)) => {
+                let said = detector.judge(values, space);
+                let (surprise, evidence) = (said.surprise, said.evidence);
+                Seen { surprise, evidence, warming: said.warming, band: None }
+            }
+            _ => Seen { surprise: 0.0, evidence: 0.0, warming: Some(0.0), band: None },
+        }
+    }
+
+    /// Learns the row judged last, or, while the series is at fault, does not.
+    pub(super) fn learn(&mut self, eyes: &mut Eyes, learn: bool) {
+        match (self, eyes) {
+            (Self::Univariate(detector), Eyes::One(scratch)) => detector.learn(scratch, learn),
+            (Self::Multivariate(detector), Eyes::Many(space)) => detector.learn(learn, space),
+            _ => {}
+        }
+    }
+
+    /// Rows in which nothing was observed, the last of them one `step_ms` before `time`.
+    pub(super) fn pass(&mut self, eyes: &mut Eyes, rows: u64, time: EventTime, step_ms: i64) {
+        let channels = match self {
+            Self::Univariate(_) => 1,
+            Self::Multivariate(detector) => detector.channels(),
+        };
+        let nothing = vec![f64::NAN; channels];
+        for back in (1..=rows.min(GAP_MAX)).rev() {
+            let then = time.as_millis() - back as i64 * step_ms;
+            self.judge(eyes, EventTime::from_millis(then), &nothing);
+            self.learn(eyes, true);
+        }
+    }
+
+    /// What lasted is normal from now on.
+    pub(super) fn accept_new_normal(&mut self) {
+        match self {
+            Self::Univariate(detector) => detector.accept_new_normal(),
+            Self::Multivariate(detector) => detector.accept_new_normal(),
+        }
+    }
+
+    /// Observed and expected values of the row judged last, and each channel's part.
+    pub(super) fn explain(&self, seen: &Seen, values: &[f64]) -> Vec<Contribution> {
+        match (self, seen.band) {
+            (Self::Univariate(_), Some([yhat, lower, upper])) => {
+                vec![Contribution { channel: 0, y: values[0], yhat, lower, upper, share: 1.0 }]
+            }
+            (Self::Multivariate(detector), _) => {
+                let views = detector.explain().into_iter().zip(values).enumerate();
+                let part = |(channel, (view, y)): (usize, (_, &f64))| {
+                    let crate::detect::multivariate::SensorView {
+                        yhat, lower, upper, share, ..
+                    } = view;
+                    Contribution { channel, y: *y, yhat, lower, upper, share }
+                };
+                views.map(part).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether one sensor or the process seems to be at fault, for the row judged last.
+    pub(super) fn cause(&self) -> Option<FaultClass> {
+        let Self::Multivariate(detector) = self else { return None };
+        Some(match detector.hint()? {
+            FaultHint::Sensor(channel) => FaultClass::Sensor(channel),
+            FaultHint::Process => FaultClass::Process,
+        })
+    }
+}
