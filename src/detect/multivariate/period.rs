@@ -80,7 +80,10 @@ impl PeriodFinder {
                 self.halve();
             }
         }
-        self.rows >= 400 && (self.rows / 100).is_power_of_two() && self.rows.is_multiple_of(100) && self.search()
+        self.rows >= 400
+            && (self.rows / 100).is_power_of_two()
+            && self.rows.is_multiple_of(100)
+            && self.search()
     }
 
     fn halve(&mut self) {

@@ -88,24 +88,21 @@ impl Predictor {
         }
     }
 
-    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
-        let (p, width) = (fresh.fast.len(), fresh.newest.len());
-        let sound = self.fast.len() == p
+    /// Whether this is of the shape for `p` sensors.
+    pub(super) fn fits(&self, p: usize) -> bool {
+        let fresh = Self::new(p, 0);
+        let width = fresh.newest.len();
+        self.fast.len() == p
             && self.slow.len() == p
             && self.profile.fits(p)
             && self.newest.len() == width
             && self.replay.len().is_multiple_of(width)
-            && self.waiting.len().is_multiple_of(width);
-        let network = self.network.adopt(&fresh.network)?;
-        sound.then_some(Self { network, ..self })
+            && self.waiting.len().is_multiple_of(width)
+            && self.network.clone().adopt(&fresh.network).is_some()
     }
 
     pub(super) fn space(&self) -> MlpSpace {
         MlpSpace::new(&self.network, BATCH)
-    }
-
-    pub(super) fn steps(&self) -> u64 {
-        self.network.steps()
     }
 
     fn channels(&self) -> usize {
@@ -117,7 +114,12 @@ impl Predictor {
     }
 
     /// Takes note of the newest row `(p,)` in standard deviations, NaN where missing.
-    pub(super) fn see(&mut self, row: impl Iterator<Item = f64>, phase: Option<f64>, bin: Option<usize>) {
+    pub(super) fn see(
+        &mut self,
+        row: impl Iterator<Item = f64>,
+        phase: Option<f64>,
+        bin: Option<usize>,
+    ) {
         let p = self.channels();
         for (j, x) in row.enumerate() {
             self.newest[j] = x.clamp(-REACH, REACH) as f32;
@@ -267,7 +269,13 @@ impl Predictor {
             let from = rng.gen_range(0..kept) * width;
             let row = &replay[from..from + width];
             let kind: f32 = rng.r#gen();
-            let hide = if kind < 0.25 { 1.0 } else if kind < 0.35 { 0.0 } else { 0.25 };
+            let hide = if kind < 0.25 {
+                1.0
+            } else if kind < 0.35 {
+                0.0
+            } else {
+                0.25
+            };
             for j in 0..p {
                 let hidden = rng.r#gen::<f32>() < hide || row[j].is_nan();
                 let noise: f32 = StandardNormal.sample(rng);
@@ -283,7 +291,12 @@ impl Predictor {
 }
 
 fn optimizer() -> OptimizerParams {
-    OptimizerParams { kind: OptimizerKind::AdamW, weight_decay: 1e-3, momentum: 0.9, clip_norm: 1.0 }
+    OptimizerParams {
+        kind: OptimizerKind::AdamW,
+        weight_decay: 1e-3,
+        momentum: 0.9,
+        clip_norm: 1.0,
+    }
 }
 
 /// High at first, along half a cosine to the rate that it keeps.
