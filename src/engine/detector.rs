@@ -65,7 +65,7 @@ impl Detector {
                 Some(Self::Univariate(Box::new(own.adopt(fresh)?)))
             }
             (Self::Multivariate(own), Self::Multivariate(fresh)) => {
-                Some(Self::Multivariate(Box::new(own.adopt(fresh)?)))
+                Some(Self::Multivariate(Box::new(own.adopt(Multivariate::clone(fresh))?)))
             }
             _ => None,
         }

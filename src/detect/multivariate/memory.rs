@@ -19,7 +19,7 @@ pub(super) struct Memory {
     pub(super) errors: Scale,
     pub(super) raw: Vec<Track>,
     pub(super) error_tracks: Vec<Track>,
-    /// One a statistic: tracks of the sensors, of the errors, the long memory.
+    /// One a statistic: tracks of the sensors, then of the errors.
     pub(super) calibration: Vec<Blocks>,
     joined: Blocks,
     held: f64,
@@ -57,7 +57,7 @@ impl Memory {
         let track = |how: &super::TrackTuning, scale: &Scale, rows: &[f64]| {
             Track::new(*how, scale, channels, (rows.len() / channels.max(1)) as f64)
         };
-        let statistics = tuning.raw.len() + tuning.errors.len() + 1;
+        let statistics = tuning.raw.len() + tuning.errors.len();
         let mut memory = Self {
             raw: tuning.raw.iter().map(|how| track(how, &sensors, rows)).collect(),
             error_tracks: tuning.errors.iter().map(|how| track(how, &of_errors, errors)).collect(),
@@ -73,6 +73,14 @@ impl Memory {
         memory
     }
 
+    pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {
+        self.sensors.fits(channels)
+            && self.errors.fits(channels)
+            && (self.raw.len(), self.error_tracks.len()) == (tuning.raw.len(), tuning.errors.len())
+            && self.calibration.len() == tuning.raw.len() + tuning.errors.len()
+            && self.raw.iter().chain(&self.error_tracks).all(|track| track.fits(channels))
+    }
+
     fn fit_tracks(&mut self, rows: &[f64], errors: &[f64], channels: usize) {
         let Self { raw, error_tracks, sensors, errors: scale, .. } = self;
         for (tracks, rows, scale) in [(raw, rows, sensors), (error_tracks, errors, scale)] {
@@ -81,12 +89,12 @@ impl Memory {
                 for (i, row) in rows.chunks_exact(channels).enumerate() {
                     let clipped: Vec<f64> =
                         row.iter().enumerate().map(|(j, x)| scale.clip(j, *x)).collect();
-                    track.push(&clipped, scale);
+                    track.push(&clipped);
                     if i >= SETTLE {
                         signals.extend_from_slice(track.signal());
                     }
                 }
-                track.fit(&signals, scale);
+                track.fit(&signals);
             }
         }
     }
@@ -103,7 +111,7 @@ impl Memory {
             self.see(row);
             let error = i.checked_sub(first).map(|k| &errors[k * channels..][..channels]);
             self.see_error(error);
-            self.score(None, error.is_some() && i >= first + SETTLE, tuning);
+            self.score(None, error.is_some() && i >= first + SETTLE);
             if i >= SETTLE {
                 self.learn_statistics(tuning);
                 scores.push(self.last.scores.clone());
@@ -122,13 +130,16 @@ impl Memory {
         last.values.clear();
         last.values.extend_from_slice(values);
         last.seen.clear();
-        last.seen.extend(values.iter().map(|x| !x.is_nan()));
+        let seen = |(j, x): (usize, &f64)| !x.is_nan() && sensors.knows(j);
+        last.seen.extend(values.iter().enumerate().map(seen));
         last.clipped.clear();
-        last.clipped.extend(values.iter().enumerate().map(|(j, x)| sensors.clip(j, *x)));
+        let clip =
+            |(j, x): (usize, &f64)| if sensors.knows(j) { sensors.clip(j, *x) } else { f64::NAN };
+        last.clipped.extend(values.iter().enumerate().map(clip));
         last.standard.clear();
         let standard = |(j, x): (usize, &f64)| (x - sensors.mean(j)) / sensors.sd(j);
         last.standard.extend(last.clipped.iter().enumerate().map(standard));
-        raw.iter_mut().for_each(|track| track.push(&last.clipped, sensors));
+        raw.iter_mut().for_each(|track| track.push(&last.clipped));
     }
 
     /// Takes the row's prediction error, NaN where missing.
@@ -137,12 +148,12 @@ impl Memory {
         let Self { errors, last, error_tracks, .. } = self;
         last.error.clear();
         last.error.extend(error.iter().enumerate().map(|(j, e)| errors.clip(j, *e)));
-        error_tracks.iter_mut().for_each(|track| track.push(&last.error, errors));
+        error_tracks.iter_mut().for_each(|track| track.push(&last.error));
     }
 
     /// Judges the row; `errors` false if prediction errors are not known.
     pub(super) fn judge(&mut self, bin: Option<usize>, errors: bool, tuning: &Tuning) {
-        self.score(bin, errors, tuning);
+        self.score(bin, errors);
         self.join(tuning);
         let some = self.last.seen.contains(&true);
         self.last.surprise = if some { self.joined.surprise(self.held) } else { 0.0 };
@@ -158,15 +169,13 @@ impl Memory {
         self.joined.surprise(self.join_of(scores, tuning)) + f64::from(BLOCK).log10()
     }
 
-    fn score(&mut self, bin: Option<usize>, errors: bool, tuning: &Tuning) {
+    fn score(&mut self, bin: Option<usize>, errors: bool) {
         let Self { raw, error_tracks, sensors, errors: scale, last, .. } = self;
         let seen = &last.seen;
         last.scores.clear();
         last.scores.extend(raw.iter_mut().map(|t| Some(t.score(sensors, seen, bin))));
         let of_errors = error_tracks.iter_mut().map(|t| t.score(scale, seen, bin));
         last.scores.extend(of_errors.map(|score| errors.then_some(score)));
-        let slow = tuning.slow > 0.0;
-        last.scores.push(slow.then(|| raw[0].score_slow(sensors, seen)));
     }
 
     fn join(&mut self, tuning: &Tuning) {
@@ -176,8 +185,7 @@ impl Memory {
 
     fn join_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
         let tracks = self.raw.iter().chain(&self.error_tracks).map(Track::weight);
-        let weights = tracks.chain(std::iter::once(tuning.slow));
-        let parts = self.calibration.iter().zip(scores).zip(weights);
+        let parts = self.calibration.iter().zip(scores).zip(tracks);
         let parts = parts.filter_map(|((blocks, score), weight)| {
             let known = blocks.count() >= 1.0 && weight > 0.0;
             score.filter(|_| known).map(|score| (weight, blocks.z(score)))
@@ -206,7 +214,10 @@ impl Memory {
 
     /// Takes note of the range of the row that was judged last, normal or not.
     pub(super) fn see_units(&mut self, tuning: &Tuning) {
-        self.sensors.see(&self.last.values, tuning);
+        let Self { sensors, raw, last, .. } = self;
+        sensors.see(&last.values, tuning, |j, scale| {
+            raw.iter_mut().for_each(|track| track.start(j, scale));
+        });
     }
 
     pub(super) fn forget_phase(&mut self) {

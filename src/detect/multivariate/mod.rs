@@ -66,7 +66,31 @@ impl MultivariateSpace {
 impl Multivariate {
     /// Nothing known about `channels` sensors.
     pub fn new(channels: usize, tuning: Tuning, seed: u64) -> Self {
-        Self { channels, tuning, rows: 0, gathered: Vec::new(), seed, starting: None, running: None }
+        Self {
+            channels,
+            tuning,
+            rows: 0,
+            gathered: Vec::new(),
+            seed,
+            starting: None,
+            running: None,
+        }
+    }
+
+    /// What this detector knows, under the settings of `fresh`; `None` if its shapes are others.
+    pub fn adopt(self, fresh: Self) -> Option<Self> {
+        let p = fresh.channels;
+        let sound = self.channels == p
+            && self.gathered.len() <= p * fresh.tuning.first_fit as usize
+            && self.gathered.len().is_multiple_of(p.max(1))
+            && self.running.as_ref().is_none_or(|running| running.fits(p, &fresh.tuning))
+            && self.starting.as_ref().is_none_or(|starting| starting.fits(p));
+        sound.then_some(Self { tuning: fresh.tuning, ..self })
+    }
+
+    /// Number of sensors.
+    pub fn channels(&self) -> usize {
+        self.channels
     }
 
     /// Judges a row of `channels` values, NaN where missing, by what was known before it.
@@ -101,8 +125,8 @@ impl Multivariate {
         if *rows >= all {
             let rows = std::mem::take(gathered);
             let started = starting.take();
-            self.running = started
-                .map(|started| Box::new(started.finish(&rows, *channels, tuning, space)));
+            self.running =
+                started.map(|started| Box::new(started.finish(&rows, *channels, tuning, space)));
         }
     }
 

@@ -88,24 +88,21 @@ impl Predictor {
         }
     }
 
-    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
-        let (p, width) = (fresh.fast.len(), fresh.newest.len());
-        let sound = self.fast.len() == p
+    /// Whether this is of the shape for `p` sensors.
+    pub(super) fn fits(&self, p: usize) -> bool {
+        let fresh = Self::new(p, 0);
+        let width = fresh.newest.len();
+        self.fast.len() == p
             && self.slow.len() == p
             && self.profile.fits(p)
             && self.newest.len() == width
             && self.replay.len().is_multiple_of(width)
-            && self.waiting.len().is_multiple_of(width);
-        let network = self.network.adopt(&fresh.network)?;
-        sound.then_some(Self { network, ..self })
+            && self.waiting.len().is_multiple_of(width)
+            && self.network.clone().adopt(&fresh.network).is_some()
     }
 
     pub(super) fn space(&self) -> MlpSpace {
         MlpSpace::new(&self.network, BATCH)
-    }
-
-    pub(super) fn steps(&self) -> u64 {
-        self.network.steps()
     }
 
     fn channels(&self) -> usize {

@@ -52,6 +52,10 @@ impl Starting {
         starting
     }
 
+    pub(super) fn fits(&self, channels: usize) -> bool {
+        self.predictor.fits(channels) && self.finder.fits(channels) && self.scale.fits(channels)
+    }
+
     fn keep(&mut self, row: &[f64], tuning: &Tuning) {
         self.see(row, tuning);
         self.predictor.keep_newest();
@@ -105,6 +109,13 @@ impl Starting {
 }
 
 impl Running {
+    pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {
+        self.predictor.fits(channels)
+            && self.finder.fits(channels)
+            && self.memory.fits(channels, tuning)
+            && self.tracking.fits(channels, tuning)
+    }
+
     /// Judges a row by what was known before it.
     pub(super) fn judge(
         &mut self,

@@ -27,7 +27,9 @@ pub(super) struct Scale {
     low: Vec<f64>,
     #[serde(with = "raw::f64s")]
     high: Vec<f64>,
-    rows: f64,
+    /// Rows in which it was seen.
+    #[serde(with = "raw::f64s")]
+    rows: Vec<f64>,
 }
 
 impl Scale {
@@ -40,7 +42,7 @@ impl Scale {
             whole: vec![0.0; channels],
             low: vec![f64::NAN; channels],
             high: vec![f64::NAN; channels],
-            rows: 0.0,
+            rows: vec![0.0; channels],
         }
     }
 
@@ -50,10 +52,10 @@ impl Scale {
     /// hundredth of the range; of a constant sensor a hundredth of its value.
     pub(super) fn fit(rows: &[f64], channels: usize) -> Self {
         let mut scale = Self::around_zero(channels, 0.0);
-        scale.rows = (rows.len() / channels.max(1)) as f64;
         for j in 0..channels {
             let seen = || rows.iter().skip(j).step_by(channels).copied().filter(|x| !x.is_nan());
-            let n = seen().count().max(1) as f64;
+            scale.rows[j] = seen().count() as f64;
+            let n = scale.rows[j].max(1.0);
             let mean = seen().sum::<f64>() / n;
             let variance = seen().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
             let step = seen()
@@ -86,9 +88,14 @@ impl Scale {
     }
 
     pub(super) fn fits(&self, channels: usize) -> bool {
-        [&self.mean, &self.variance, &self.least, &self.low, &self.high]
+        [&self.mean, &self.variance, &self.least, &self.whole, &self.low, &self.high, &self.rows]
             .iter()
             .all(|list| list.len() == channels)
+    }
+
+    /// Whether the sensor was ever seen.
+    pub(super) fn knows(&self, j: usize) -> bool {
+        self.rows[j] > 0.0
     }
 
     pub(super) fn mean(&self, j: usize) -> f64 {
@@ -113,10 +120,22 @@ impl Scale {
     }
 
     /// Takes note of the range of a row as it came: what a unit of a sensor is, is not a question of
-    /// what is normal. A sensor that has moved before extends it by at most 100 spreads.
-    pub(super) fn see(&mut self, values: &[f64], tuning: &Tuning) {
-        let rate = (1.0 / (self.rows + 1.0)).max(1.0 / tuning.slow_rows);
+    /// what is normal. A sensor that has moved before extends it by at most 100 spreads. `started` is
+    /// told of each sensor that was never seen before.
+    pub(super) fn see(
+        &mut self,
+        values: &[f64],
+        tuning: &Tuning,
+        mut started: impl FnMut(usize, &Self),
+    ) {
         for (j, x) in values.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+            if !self.knows(j) {
+                (self.mean[j], self.low[j], self.high[j]) = (*x, *x, *x);
+                self.least[j] = (0.01 * x.abs()).max(1e-6);
+                self.rows[j] = 1.0;
+                started(j, self);
+            }
+            let rate = (1.0 / (self.rows[j] + 1.0)).max(1.0 / tuning.slow_rows);
             self.whole[j] += rate * ((x - self.mean[j]).powi(2) - self.whole[j]);
             let reach = if self.high[j] > self.low[j] { 100.0 * self.sd(j) } else { f64::INFINITY };
             self.low[j] = self.low[j].min(x.max(self.mean[j] - reach));
@@ -126,9 +145,9 @@ impl Scale {
 
     /// Takes a row of clipped values in; `weight` in 0 to 1.
     pub(super) fn learn(&mut self, clipped: &[f64], weight: f64, tuning: &Tuning) {
-        self.rows += weight;
-        let rate = weight * (1.0 / (self.rows + 1.0)).max(1.0 / tuning.slow_rows);
         for (j, x) in clipped.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+            self.rows[j] += weight;
+            let rate = weight * (1.0 / (self.rows[j] + 1.0)).max(1.0 / tuning.slow_rows);
             let off = x - self.mean[j];
             let most = GROWTH * self.variance[j].max(self.sd(j).powi(2));
             self.variance[j] += rate * ((off * off).min(most) - self.variance[j]);

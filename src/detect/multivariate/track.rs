@@ -9,11 +9,6 @@ use crate::record::raw;
 
 /// Squared spread of a sensor's signal, in its long-run variances, that is always added.
 const LEAST: f64 = 3e-3;
-/// A square counts at most so many variances: one value is no change of the variance.
-const SQUARE_MOST: f64 = 64.0;
-/// Rows between two factorisations of the covariance, and the most sensors that have one.
-const FACTOR_EVERY: u64 = 64;
-pub(super) const COVARIANCE_MAX: usize = 128;
 
 /// `1 - 2^(-1 / half_life)`.
 pub(super) fn rate(half_life: f64) -> f64 {
@@ -25,8 +20,6 @@ pub(super) fn rate(half_life: f64) -> f64 {
 pub struct TrackTuning {
     /// Half-life of the signal's smoothing, rows.
     pub smooth: f64,
-    /// Share of the Mahalanobis distance in the statistic.
-    pub mahalanobis: f64,
     /// Weight of the variance that is usual in this phase of the period; 0 for none.
     pub seasonal: f64,
     /// Squares are smoothed, not values: a change of the variance is seen.
@@ -35,7 +28,7 @@ pub struct TrackTuning {
     pub weight: f64,
 }
 
-/// Smoothed signal, baseline, variance and covariance of one source, all in the source's units.
+/// Smoothed signal, baseline and variances of one source, all in the source's units.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Track {
     how: TrackTuning,
@@ -51,14 +44,8 @@ pub(super) struct Track {
     /// The variance on ordinary rows: what a fault adds hardly counts.
     #[serde(with = "raw::f64s")]
     ordinary: Vec<f64>,
-    /// Of the standardised signal, `(p * p)`, and its Cholesky factor; empty without Mahalanobis.
-    #[serde(with = "raw::f64s")]
-    covariance: Vec<f64>,
-    #[serde(with = "raw::f64s")]
-    factor: Vec<f64>,
     profile: Option<Profile>,
     learned: f64,
-    rows: u64,
     /// Standardised signal of the newest row, 0 where missing.
     #[serde(skip)]
     y: Vec<f64>,
@@ -68,15 +55,8 @@ pub(super) struct Track {
 
 impl Track {
     pub(super) fn new(how: TrackTuning, scale: &Scale, channels: usize, seen: f64) -> Self {
-        let with = how.mahalanobis > 0.0 && channels <= COVARIANCE_MAX;
-        let mut covariance = vec![0.0; if with { channels * channels } else { 0 }];
-        covariance.iter_mut().step_by(channels + 1).for_each(|c| *c = 1.0);
-        let start: Vec<f64> = (0..channels)
-            .map(|j| if how.squares { scale.sd(j).powi(2) } else { scale.mean(j) })
-            .collect();
-        let variance: Vec<f64> = (0..channels)
-            .map(|j| if how.squares { scale.sd(j).powi(4) } else { scale.sd(j).powi(2) })
-            .collect();
+        let (start, variance): (Vec<f64>, Vec<f64>) =
+            (0..channels).map(|j| Self::at_start(how, j, scale)).unzip();
         Self {
             how,
             signal: start.clone(),
@@ -84,36 +64,30 @@ impl Track {
             slow: variance.clone(),
             ordinary: variance.clone(),
             variance,
-            factor: covariance.clone(),
-            covariance,
             profile: (how.seasonal > 0.0).then(|| Profile::new(channels, 0.15)),
             learned: seen,
-            rows: 0,
             y: vec![0.0; channels],
             square: 0.0,
         }
     }
 
     pub(super) fn fits(&self, channels: usize) -> bool {
-        let square = |list: &Vec<f64>| list.is_empty() || list.len() == channels * channels;
-        [&self.signal, &self.base, &self.variance, &self.slow].iter().all(|l| l.len() == channels)
-            && square(&self.covariance)
-            && self.covariance.len() == self.factor.len()
+        let lists = [&self.signal, &self.base, &self.variance, &self.slow, &self.ordinary];
+        lists.iter().all(|list| list.len() == channels)
             && self.profile.as_ref().is_none_or(|p| p.fits(channels))
     }
 
     /// Takes the newest row of the source, clipped, NaN where missing.
-    pub(super) fn push(&mut self, clipped: &[f64], scale: &Scale) {
+    pub(super) fn push(&mut self, clipped: &[f64]) {
         let a = rate(self.how.smooth);
         for (j, x) in clipped.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
-            let x =
-                if self.how.squares { (x * x).min(SQUARE_MOST * scale.sd(j).powi(2)) } else { *x };
+            let x = if self.how.squares { x * x } else { *x };
             self.signal[j] += a * (x - self.signal[j]);
         }
     }
 
-    /// Baseline, variance and covariance from signals `(n * p,)`.
-    pub(super) fn fit(&mut self, signals: &[f64], scale: &Scale) {
+    /// Baseline and variance from signals `(n * p,)`.
+    pub(super) fn fit(&mut self, signals: &[f64]) {
         let p = self.signal.len();
         let n = (signals.len() / p.max(1)).max(1) as f64;
         for j in 0..p {
@@ -123,20 +97,19 @@ impl Track {
             self.slow[j] = self.variance[j];
             self.ordinary[j] = self.variance[j];
         }
-        if self.covariance.is_empty() {
-            return;
-        }
-        self.covariance.fill(0.0);
-        let sd: Vec<f64> =
-            (0..p).map(|j| (self.variance[j] + self.least(j, scale)).sqrt()).collect();
-        for row in signals.chunks_exact(p) {
-            let y: Vec<f64> = (0..p).map(|j| (row[j] - self.base[j]) / sd[j]).collect();
-            for i in 0..p {
-                let cells = &mut self.covariance[i * p..][..=i];
-                cells.iter_mut().zip(&y).for_each(|(c, yj)| *c += y[i] * yj / n);
-            }
-        }
-        self.factorise();
+    }
+
+    /// A sensor that was never seen has shown up.
+    pub(super) fn start(&mut self, j: usize, scale: &Scale) {
+        let (level, variance) = Self::at_start(self.how, j, scale);
+        (self.signal[j], self.base[j]) = (level, level);
+        (self.variance[j], self.slow[j], self.ordinary[j]) = (variance, variance, variance);
+    }
+
+    /// Signal and its variance before anything was seen.
+    fn at_start(how: TrackTuning, j: usize, scale: &Scale) -> (f64, f64) {
+        let variance = scale.sd(j).powi(2);
+        if how.squares { (variance, variance * variance) } else { (scale.mean(j), variance) }
     }
 
     /// The signal back at its baseline.
@@ -180,8 +153,7 @@ impl Track {
         LEAST * unit
     }
 
-    /// Logarithm of the root mean square (partly Mahalanobis) of the standardised signal over the
-    /// sensors that were observed.
+    /// Logarithm of the root mean square of the standardised signal over the sensors that were seen.
     pub(super) fn score(&mut self, scale: &Scale, seen: &[bool], bin: Option<usize>) -> f64 {
         let p = self.signal.len();
         self.y.resize(p, 0.0);
@@ -198,51 +170,19 @@ impl Track {
         }
         let n = seen.iter().filter(|seen| **seen).count().max(1) as f64;
         self.square = self.y.iter().map(|y| y * y).sum::<f64>();
-        let m = self.how.mahalanobis;
-        let q = if self.factor.is_empty() {
-            self.square
-        } else {
-            m * self.solve() + (1.0 - m) * self.square
-        };
-        0.5 * (q.max(0.0) / n + 1e-6).ln()
+        0.5 * (self.square / n + 1e-6).ln()
     }
 
-    /// The same if the sensors in `repaired` had been as expected; Euclidean only.
+    /// The same if sensor `repaired` had been as expected.
     pub(super) fn score_without(&self, repaired: usize, seen: &[bool]) -> f64 {
         let n = seen.iter().filter(|seen| **seen).count().max(1) as f64;
         let q = self.square - self.y[repaired].powi(2);
         0.5 * (q.max(0.0) / n + 1e-6).ln()
     }
 
-    /// Largest distance of the signal from the long-run mean, in its usual distances; logarithm.
-    pub(super) fn score_slow(&self, scale: &Scale, seen: &[bool]) -> f64 {
-        let most = (0..self.signal.len())
-            .filter(|j| seen[*j])
-            .map(|j| {
-                (self.signal[j] - scale.mean(j)).powi(2) / (self.slow[j] + self.least(j, scale))
-            })
-            .fold(0.0, f64::max);
-        0.5 * (most + 1e-6).ln()
-    }
-
-    /// `y' C^-1 y` by forward substitution.
-    fn solve(&self) -> f64 {
-        let p = self.y.len();
-        let mut w = vec![0.0; p];
-        let mut sum = 0.0;
-        for i in 0..p {
-            let row = &self.factor[i * p..i * p + i];
-            let dot: f64 = row.iter().zip(&w).map(|(l, w)| l * w).sum();
-            w[i] = (self.y[i] - dot) / self.factor[i * p + i];
-            sum += w[i] * w[i];
-        }
-        sum
-    }
-
     /// Learns the newest row with `weight` in 0 to 1.
     pub(super) fn learn(&mut self, scale: &Scale, weight: f64, bin: Option<usize>, t: &Tuning) {
         self.learned += weight;
-        self.rows += 1;
         let early = t.early / (self.learned + 1.0);
         let (to_base, to_variance) = (rate(t.base), rate(t.variance));
         for j in 0..self.signal.len() {
@@ -258,49 +198,7 @@ impl Track {
             self.ordinary[j] += weight * to_variance.max(early) * (square - self.ordinary[j]);
             self.base[j] += weight * to_base.max(early) * off;
         }
-        self.learn_covariance(weight, early, t);
         self.learn_profile(bin);
-    }
-
-    fn learn_covariance(&mut self, weight: f64, early: f64, tuning: &Tuning) {
-        if self.covariance.is_empty() {
-            return;
-        }
-        let p = self.y.len();
-        let shorten = (25.0 * p as f64 / (self.square + 1e-9)).min(1.0);
-        let to = weight * rate(tuning.covariance).max(early);
-        for i in 0..p {
-            let yi = shorten * self.y[i];
-            let row = &mut self.covariance[i * p..][..=i];
-            row.iter_mut().zip(&self.y).for_each(|(c, y)| *c += to * (yi * y - *c));
-        }
-        let every = FACTOR_EVERY.max((p * p / 64) as u64);
-        if self.rows.is_multiple_of(every) || self.rows.is_power_of_two() {
-            self.factorise();
-        }
-    }
-
-    /// Cholesky factor of the covariance shrunk by a fifth towards its diagonal.
-    fn factorise(&mut self) {
-        let p = self.y.len();
-        for i in 0..p {
-            for k in 0..=i {
-                let c = self.covariance[i * p + k];
-                let c = if i == k { c + 1e-3 } else { 0.8 * c };
-                let (above, row) = self.factor.split_at(i * p);
-                let dot: f64 = if i == k {
-                    row[..k].iter().map(|l| l * l).sum()
-                } else {
-                    row[..k].iter().zip(&above[k * p..]).map(|(a, b)| a * b).sum()
-                };
-                let value = if i == k {
-                    (c - dot).max(1e-9).sqrt()
-                } else {
-                    (c - dot) / self.factor[k * p + k]
-                };
-                self.factor[i * p + k] = value;
-            }
-        }
     }
 
     fn learn_profile(&mut self, bin: Option<usize>) {

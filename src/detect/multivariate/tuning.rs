@@ -15,14 +15,11 @@ pub struct Tuning {
     pub raw: Vec<TrackTuning>,
     /// And of the errors of the autoencoder.
     pub errors: Vec<TrackTuning>,
-    /// Weight of the long memory.
-    pub slow: f64,
     /// Rows of the long memory.
     pub slow_rows: f64,
-    /// Half-lives, rows: baseline, variance, covariance, calibration.
+    /// Half-lives, rows: baseline, variance, calibration.
     pub base: f64,
     pub variance: f64,
-    pub covariance: f64,
     pub calibration: f64,
     /// Least share of the long-run variance.
     pub variance_floor: f64,
@@ -57,24 +54,17 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        let raw = TrackTuning {
-            smooth: 5.0,
-            mahalanobis: 0.0,
-            seasonal: 0.0,
-            squares: false,
-            weight: 2.0,
-        };
-        let error = TrackTuning { mahalanobis: 0.0, seasonal: 0.5, weight: 1.0, ..raw };
+        let raw = TrackTuning { smooth: 5.0, seasonal: 0.0, squares: false, weight: 2.0 };
+        let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
+        let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.005, ..raw };
         Self {
             warmup: 400,
             first_fit: 400,
             raw: vec![raw],
-            errors: vec![error],
-            slow: 0.0,
+            errors: vec![error, spread],
             slow_rows: 30_000.0,
             base: 400.0,
             variance: 2_000.0,
-            covariance: 4_000.0,
             calibration: 4_000.0,
             variance_floor: 0.25,
             early: 0.3,
