@@ -21,7 +21,7 @@ pub(super) struct Judged {
     /// Evidence over threshold.
     pub(super) anomaly_score: f64,
     /// What a detector of the series has said.
-    seen: Option<Seen>,
+    pub(super) seen: Option<Seen>,
 }
 
 impl Judged {
