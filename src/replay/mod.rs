@@ -8,7 +8,8 @@
 //! # Invariants
 //!
 //! - The numbers are those that the daemon computes for the same records, bit for bit.
-//! - Memory does not grow with the length of a file, but for 32 bytes a row where labels are graded.
+//! - Memory does not grow with the length of a file, but for about 60 bytes a row where labels are
+//!   graded.
 //! - A cell that does not read as what it should be ends the replay with its file and line.
 
 mod args;

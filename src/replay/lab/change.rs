@@ -10,6 +10,7 @@ const NAMED_MAX: usize = 200;
 
 /// The alerts of two outcomes, series by series.
 pub(super) struct Change<'o> {
+    first: &'o Outcome,
     second: &'o Outcome,
     /// Series, and its alerts in both.
     pairs: Vec<(&'o Series, Option<&'o Note>, Option<&'o Note>)>,
@@ -31,7 +32,7 @@ impl<'o> Change<'o> {
                 Pair::Appeared(j) => (series, None, b.get(j)),
             }));
         }
-        Self { second, pairs, tolerance }
+        Self { first, second, pairs, tolerance }
     }
 
     /// The alerts of the second configuration in a series.
@@ -70,9 +71,13 @@ impl<'o> Change<'o> {
                  {appeared} appeared.{more}",
                 self.tolerance
             ),
-            header: ["series", "change", "opened", "worst score", "of the other"]
-                .map(str::to_owned)
-                .to_vec(),
+            header: vec![
+                "series".into(),
+                "change".into(),
+                "opened".into(),
+                format!("score by {}", self.first.name),
+                format!("score by {}", self.second.name),
+            ],
             rows,
             total: false,
         }
