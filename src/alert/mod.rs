@@ -14,7 +14,7 @@
 //! | out of range | 1 + excess / width of `data_range` | a full width outside |
 //! | clock skew | share of wrong times / `clock_skew.share` ([`Skew`]) | twice the share |
 //!
-//! [`severity`] has the formula of severities; [`Plan`] says what maintenance allows.
+//! [`severity()`] has the formula of severities; [`Plan`] says what maintenance allows.
 //!
 //! # Invariants
 //!
