@@ -15,7 +15,12 @@ const CROWD_MEMORY: f64 = 6.0;
 /// How much an alert lifts the threshold while it is remembered.
 const CROWD_LIFT: f64 = 0.2;
 /// How much an alert on credit lifts it further, until it is paid.
-const DEBT_LIFT: f64 = 0.05;
+const DEBT_LIFT: f64 = 0.1;
+/// How far one row over the ceiling lifts it; rows below lower it so that a share `p` is over it.
+const CEILING_STEP: f64 = 0.15;
+/// Least ceiling, and rows over it that count as one.
+const CEILING_MIN: f64 = 0.5;
+const CEILING_ROWS: u32 = 12;
 /// What is saved is spent over this many rows.
 const SPEND_ROWS: f64 = 4_000.0;
 
@@ -29,14 +34,23 @@ const SPEND_ROWS: f64 = 4_000.0;
 /// Evidence comes from a past that may no longer hold, so the promise is also enforced. An account
 /// earns `p` a row, holds at most `alerts` (and begins with them), and pays 1 for each alert. With
 /// `d` alerts of debt and `c` alerts in memory (each fades within `6 / p` rows) the threshold is the
-/// base times `1 + 0.05 d + 0.2 c`. Over any span of `n` rows a series therefore opens at most
-/// `p n + alerts + 1 + (r - 1) / 0.05` alerts, where `r` is the largest evidence of the span over
-/// the base of rows: more than the budget only for what is far more unusual.
+/// base times `1 + 0.2 c`, but at most a ceiling, plus `0.1 d`. The ceiling is the evidence over the
+/// base that a share `p` of the rows is over, neighbouring ones counted once: a calm series is
+/// lifted no further than it needs, and gets what it was promised. It follows as in stochastic
+/// approximation of a quantile (Robbins and Monro, 1951) and is 0.5 or more.
+///
+/// Over any span of `n` rows a series opens at most `p n + alerts + 1 + (r - 0.5) / 0.1` alerts,
+/// where `r` is the largest evidence of the span over the base of rows: more than the budget only
+/// for what is far more unusual.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Threshold {
     account: Option<f64>,
     #[serde(default)]
     crowd: f64,
+    #[serde(default)]
+    ceiling: Option<f64>,
+    #[serde(default)]
+    since_over: u32,
     spacing_ms: f64,
     rows: u32,
     grid: bool,
@@ -50,7 +64,16 @@ impl Threshold {
             Step::Grid(step) => (step.get() as f64, true),
             Step::Event => (1.0, false),
         };
-        Self { account: None, crowd: 0.0, spacing_ms, rows: 0, grid, last: None }
+        Self {
+            account: None,
+            crowd: 0.0,
+            ceiling: None,
+            since_over: 0,
+            spacing_ms,
+            rows: 0,
+            grid,
+            last: None,
+        }
     }
 
     /// This account under the settings of `fresh`; `None` if one has a grid and the other none.
@@ -80,11 +103,28 @@ impl Threshold {
         self.crowd += 1.0;
     }
 
+    /// Takes note of the evidence of a judged row, after it met [`Threshold::level`].
+    pub fn learn(&mut self, budget: &Budget, evidence: f64) {
+        let mut ceiling = self.ceiling.unwrap_or(1.0) - CEILING_STEP * self.allowed(budget);
+        self.since_over = self.since_over.saturating_add(1);
+        if self.since_over > CEILING_ROWS && evidence > ceiling * self.base(budget) {
+            ceiling += CEILING_STEP;
+            self.since_over = 0;
+        }
+        self.ceiling = Some(ceiling.max(CEILING_MIN));
+    }
+
     /// Evidence (like `-log10 p`) from which a row is an alarm.
     pub fn level(&self, budget: &Budget) -> f64 {
-        let account = self.account.unwrap_or(budget.alerts.get());
-        let p = self.allowed(budget).max((account / SPEND_ROWS).min(P_MAX));
-        -p.log10() * (1.0 + DEBT_LIFT * (-account).max(0.0) + CROWD_LIFT * self.crowd)
+        let lift = (1.0 + CROWD_LIFT * self.crowd).min(self.ceiling.unwrap_or(f64::INFINITY));
+        let debt = (-self.account.unwrap_or(0.0)).max(0.0);
+        self.base(budget) * (lift + DEBT_LIFT * debt)
+    }
+
+    /// What a row with nothing behind it has to reach.
+    fn base(&self, budget: &Budget) -> f64 {
+        let saved = self.account.unwrap_or(budget.alerts.get()).min(budget.alerts.get());
+        -self.allowed(budget).max((saved / SPEND_ROWS).min(P_MAX)).log10()
     }
 
     /// Alerts that one row may cost.

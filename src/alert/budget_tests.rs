@@ -1,4 +1,6 @@
 use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
 use crate::record::Positive;
@@ -33,6 +35,28 @@ fn without_a_grid_the_spacing_is_found() {
     assert!((event.level(&rare) - 4.0).abs() < 0.01);
 }
 
+/// Calm evidence whose scale is wrong by a factor, both ways: what was promised comes.
+#[test]
+fn a_calm_series_gets_what_it_was_promised() {
+    for factor in [0.8, 1.0, 1.5] {
+        let budget = budget(1.0, 1_000_000);
+        let mut threshold = Threshold::new(Step::Grid(Millis::new(1_000)));
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let (rows, mut opened) = (200_000, 0.0);
+        for i in 0..rows {
+            let evidence = -factor * rng.gen_range(1e-12..1.0_f64).log10();
+            threshold.observe(&budget, EventTime::from_millis(1_000 * i));
+            if evidence >= threshold.level(&budget) {
+                threshold.spend();
+                opened += 1.0;
+            }
+            threshold.learn(&budget, evidence);
+        }
+        let ratio = opened / (rows as f64 / 1_000.0);
+        assert!((0.8..1.25).contains(&ratio), "{factor}: {ratio}");
+    }
+}
+
 proptest! {
     /// The bound of the type's documentation, whatever a series does.
     #[test]
@@ -53,7 +77,9 @@ proptest! {
                 threshold.spend();
                 opened += 1.0;
             }
-            prop_assert!(opened <= p * rows + alerts + 1.0 + (r - 1.0) / DEBT_LIFT, "{opened}");
+            threshold.learn(&budget, *value);
+            let most = p * rows + alerts + 1.0 + (r - CEILING_MIN) / DEBT_LIFT;
+            prop_assert!(opened <= most, "{opened}");
         }
     }
 }

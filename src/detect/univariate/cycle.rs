@@ -73,10 +73,6 @@ impl Cycle {
         self.net.space()
     }
 
-    pub(super) fn stride(&self) -> usize {
-        self.stride
-    }
-
     /// Owes `steps` training steps for the past; judges nothing before they are taken.
     pub(super) fn owe(&mut self, steps: u32) {
         self.owed = steps;

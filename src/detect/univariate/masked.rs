@@ -104,11 +104,11 @@ impl Masked {
 
     /// A step on windows and contexts given by number: Huber loss of the values, half the Gaussian
     /// negative log-likelihood of the log-variances.
-    pub(super) fn train<'a>(
+    pub(super) fn train(
         &mut self,
         spec: &MaskedSpec,
         space: &mut MlpSpace,
-        samples: &[(&'a [f32], &'a [f32])],
+        samples: &[(&[f32], &[f32])],
     ) {
         let rows = samples.len();
         let mut input = space.input_mut(rows);

@@ -191,7 +191,8 @@ impl Univariate {
             self.learned += 1;
         }
         if learn {
-            for _ in 0..if self.records < EAGER { 2 } else { 1 } {
+            let steps = if self.records < EAGER { 2 } else { 1 };
+            for _ in 0..steps {
                 self.short.train(&mut scratch.short, &self.x, &self.quarantined);
             }
         } else {

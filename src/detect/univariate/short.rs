@@ -22,16 +22,6 @@ pub(super) const SPEC: MaskedSpec = MaskedSpec {
     spread: false,
 };
 
-/// Errors of the newest record in the channel's unit, signed; `None` while the window is not full
-/// or the record was not observed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Told {
-    /// With only the newest record hidden: one-step prediction.
-    pub(super) one_step: f64,
-    /// With the whole window hidden: prediction from the clock and the past days.
-    pub(super) blind: f64,
-}
-
 /// A masked autoencoder over the last 32 records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ShortNet {
