@@ -98,6 +98,11 @@ impl Scale {
         self.rows[j] > 0.0
     }
 
+    /// Whether the sensor has shown one value only.
+    pub(super) fn is_constant(&self, j: usize) -> bool {
+        self.low[j] >= self.high[j]
+    }
+
     pub(super) fn mean(&self, j: usize) -> f64 {
         self.mean[j]
     }
