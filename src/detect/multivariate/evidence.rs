@@ -95,3 +95,38 @@ pub(super) fn join(parts: impl Iterator<Item = (f64, f64)> + Clone, tuning: &Tun
     }
     if weights > 0.0 { most + (sum / weights).ln() / tuning.kappa } else { f64::MIN }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    /// Of independent exponential rows, whose block maxima are Gumbel: one row in a thousand reaches
+    /// evidence 3.
+    #[test]
+    fn evidence_keeps_its_promise_on_rows_whose_maxima_are_gumbel() {
+        let tuning = Tuning::default();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut blocks = Blocks::new(1.0);
+        let (mut over, rows) = (0, 400_000);
+        for i in 0..rows {
+            let x = -(1.0 - rng.r#gen::<f64>()).ln();
+            let evidence = blocks.surprise(x) + f64::from(BLOCK).log10();
+            over += u32::from(i > 20_000 && evidence >= 3.0);
+            blocks.learn(x, 1.0, &tuning);
+        }
+        let ratio = f64::from(over) / 380.0;
+        assert!((0.4..1.5).contains(&ratio), "{ratio} of the promise");
+    }
+
+    #[test]
+    fn what_is_joined_lies_between_the_mean_and_the_largest() {
+        let tuning = Tuning::default();
+        for (a, b) in [(0.0, 0.0), (-1.0, 3.0), (2.0, 9.0), (-20.0, 1.0)] {
+            let joined = join([(1.0, a), (1.0, b)].into_iter(), &tuning);
+            assert!(joined >= 0.5 * (a + b) - 1e-12 && joined <= b + 1e-12, "{joined}");
+        }
+        assert_eq!(join(std::iter::empty(), &tuning), f64::MIN);
+    }
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Tuning;
 use super::evidence::{BLOCK, Blocks, join};
 use super::scale::Scale;
-use super::track::Track;
+use super::track::{Learned, Track};
 
 /// Least spread of a prediction error, standard deviations of the sensor.
 const ERROR_LEAST: f64 = 0.05;
@@ -196,9 +196,13 @@ impl Memory {
     /// Learns the row that was judged last with `weight` in 0 to 1.
     pub(super) fn learn(&mut self, weight: f64, bin: Option<usize>, tuning: &Tuning) {
         let Self { raw, error_tracks, sensors, errors, last, .. } = self;
-        raw.iter_mut().for_each(|t| t.learn(sensors, weight, bin, tuning));
+        if !last.seen.contains(&true) {
+            return;
+        }
+        let row = Learned { seen: &last.seen, weight, bin };
+        raw.iter_mut().for_each(|t| t.learn(sensors, row, tuning));
         sensors.learn(&last.clipped, weight, tuning);
-        error_tracks.iter_mut().for_each(|t| t.learn(errors, weight, bin, tuning));
+        error_tracks.iter_mut().for_each(|t| t.learn(errors, row, tuning));
         errors.learn(&last.error, weight, tuning);
         self.learn_statistics(tuning);
         self.joined.learn(self.last.now, weight, tuning);

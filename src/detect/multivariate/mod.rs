@@ -1,6 +1,36 @@
 //! Many sensors at once: is this row like the rows before it, and if not, because of which sensor?
 //!
-//! WORK IN PROGRESS
+//! A row goes two ways. `track` smooths each sensor and holds it against a baseline that follows
+//! slowly, in the spread that is usual there (an exponentially weighted moving average chart of many
+//! variables: Lowry et al., Technometrics 1992, without the covariance, which gained nothing).
+//! `predictor`, a masked autoencoder, says what the row should have been given the rows before; its
+//! errors are tracked in the same way, and so are their squares, for faults that change the spread.
+//! `scale` is the long memory of each sensor's unit, `period` finds a period and `profile` remembers
+//! what is usual in each phase of it. `evidence` calibrates each statistic by its largest value in
+//! blocks of 32 rows and joins them. `explain` names the sensors.
+//!
+//! All that is known is held twice (`memory`): the one that decides about alerts stands still while
+//! an alert fires, so that a long fault stays evident; the other learns every row, ranks rows
+//! (`surprise`), and is what is known if the new state is accepted. `running` feeds both.
+//!
+//! # A life
+//!
+//! Rows 1 to 200 are gathered; during rows 201 to 400 the network learns the first half, a few steps
+//! a row; at row 400 all is fitted, the errors on rows the network has not seen. Everything goes on
+//! learning after that.
+//!
+//! # Cost
+//!
+//! Time is `O(p)` a row and memory, plus the network (`5 p + 8` inputs, at most 64 hidden) and its
+//! training: a step of 64 rows about every other row until row 3,200, then every sixteenth.
+//! Memory: the calibration is below 1 KiB; per sensor about 0.5 KiB, profiles 96 numbers three times,
+//! and kept rows of 16 bytes a sensor: 4,096 up to 32 sensors, fewer above (at least 256).
+//!
+//! # Invariants
+//!
+//! - No clock, thread or file: equal rows and an equal seed give equal bits.
+//! - A row is judged by what was known before it.
+//! - Constant sensors, missing sensors and rows without any are no evidence.
 
 mod evidence;
 mod explain;
@@ -27,9 +57,11 @@ pub use tuning::Tuning;
 /// How unusual a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Judgement {
-    /// Ranks rows; 0 and above.
+    /// Ranks rows; 0 and above. By the memory that learns every row.
     pub surprise: f64,
-    /// `-log10` of the chance that a calm row opens an alert at this value.
+    /// Opens and closes alerts: `-log10` of the chance that a calm row opens one at this value. A
+    /// budget of `l` alerts a row has the level `-log10 l`. By the memory that stands still while an
+    /// alert fires.
     pub evidence: f64,
     /// How much of the warm-up is done, 0 to 1; `None` after it.
     pub warming: Option<f64>,
@@ -147,3 +179,6 @@ impl Multivariate {
         self.running.as_ref().map(|running| running.hint(&self.tuning))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,3 +179,34 @@ fn vertex(c: &[f64], at: usize) -> f64 {
     let shift = if bend < 0.0 { 0.5 * (a - d) / bend } else { 0.0 };
     at as f64 + shift.clamp(-0.5, 0.5)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finder(rows: usize, wave: impl Fn(usize, usize) -> f64) -> PeriodFinder {
+        let mut finder = PeriodFinder::new(3);
+        (0..rows).for_each(|i| {
+            finder.observe((0..3).map(|j| wave(i, j)));
+        });
+        finder
+    }
+
+    #[test]
+    fn a_shared_period_is_found_also_when_the_past_is_decimated() {
+        let tau = std::f64::consts::TAU;
+        for (period, rows) in [(288.0, 3_300), (1_440.0, 13_000)] {
+            let wave = |i: usize, j: usize| (tau * i as f64 / period + j as f64).sin();
+            let found = finder(rows, wave).period().expect("a pure wave has a period");
+            assert!((found / period - 1.0).abs() < 0.01, "{found} for {period}");
+        }
+    }
+
+    #[test]
+    fn noise_and_constants_have_none() {
+        let noise = |i: usize, j: usize| ((i * 7_919 + j * 104_729) as f64 * 0.618).sin();
+        let hashed = |i: usize, j: usize| (noise(i, j) * 43_758.545_3).fract();
+        assert_eq!(finder(3_300, hashed).period(), None);
+        assert_eq!(finder(3_300, |_, _| 2.0).period(), None);
+    }
+}

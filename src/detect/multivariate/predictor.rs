@@ -155,12 +155,22 @@ impl Predictor {
         space.output(1).to_slice().expect("the first row of a matrix is contiguous")
     }
 
-    /// Expected row as of [`Predictor::expect`], and how far the newest is from it into `error`.
-    pub(super) fn error<'a>(&self, space: &'a mut MlpSpace, error: &mut Vec<f64>) -> &'a [f32] {
-        let expected = self.expect(space);
+    /// The expected row into `expected`, and how far the newest is from it into `error`, both `(p,)`.
+    ///
+    /// A sensor that is `constant` is expected to stay so: what the network makes of it is rounding.
+    pub(super) fn error(
+        &self,
+        space: &mut MlpSpace,
+        constant: impl Fn(usize) -> bool,
+        expected: &mut Vec<f32>,
+        error: &mut Vec<f64>,
+    ) {
+        let said = self.expect(space);
+        expected.clear();
+        expected.extend(said.iter().enumerate().map(|(j, y)| if constant(j) { 0.0 } else { *y }));
         error.clear();
-        error.extend(self.newest.iter().zip(expected).map(|(x, y)| f64::from(*x) - f64::from(*y)));
-        expected
+        let pairs = self.newest.iter().zip(expected);
+        error.extend(pairs.map(|(x, y)| f64::from(*x) - f64::from(*y)));
     }
 
     /// Learns from the newest row: it waits, then is kept, and training steps fall due.

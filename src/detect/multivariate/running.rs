@@ -88,10 +88,11 @@ impl Starting {
         let known = self.rows as usize * channels;
         self.scale = Scale::fit(rows, channels);
         let mut errors = Vec::with_capacity(rows.len() - known);
-        let mut error = Vec::new();
+        let (mut expected, mut error) = (Vec::new(), Vec::new());
         for row in rows[known..].chunks_exact(channels) {
             self.see(row, tuning);
-            self.predictor.error(&mut space.network, &mut error);
+            let constant = |j: usize| self.scale.is_constant(j);
+            self.predictor.error(&mut space.network, constant, &mut expected, &mut error);
             errors.extend_from_slice(&error);
             self.predictor.keep_newest();
         }
@@ -123,7 +124,7 @@ impl Running {
         tuning: &Tuning,
         space: &mut MultivariateSpace,
     ) -> Judgement {
-        let Self { memory, tracking, predictor, finder, .. } = self;
+        let Self { memory, tracking, predictor, finder, expected, .. } = self;
         memory.see(values);
         let standard = || memory.last.standard.iter().copied();
         if !tuning.aperiodic && finder.observe(standard()) {
@@ -136,8 +137,8 @@ impl Running {
         self.rows += 1;
         predictor.see(memory.last.standard.iter().copied(), phase, self.bin);
         let mut error = Vec::with_capacity(values.len());
-        self.expected.clear();
-        self.expected.extend_from_slice(predictor.error(&mut space.network, &mut error));
+        let constant = |j: usize| memory.sensors.is_constant(j);
+        predictor.error(&mut space.network, constant, expected, &mut error);
         memory.see_error(Some(&error));
         memory.judge(self.bin, true, tuning);
         tracking.see(values);

@@ -98,6 +98,11 @@ impl Scale {
         self.rows[j] > 0.0
     }
 
+    /// Whether the sensor has shown one value only.
+    pub(super) fn is_constant(&self, j: usize) -> bool {
+        self.low[j] >= self.high[j]
+    }
+
     pub(super) fn mean(&self, j: usize) -> f64 {
         self.mean[j]
     }
@@ -116,7 +121,8 @@ impl Scale {
     /// `x`, brought to within 8 spreads of the mean; NaN stays NaN.
     pub(super) fn clip(&self, j: usize, x: f64) -> f64 {
         let reach = CLIP * self.sd(j);
-        x.clamp(self.mean[j] - reach, self.mean[j] + reach)
+        // Not `clamp`: it panics where numbers near the end of f64 have made a bound NaN.
+        if x.is_nan() { x } else { x.max(self.mean[j] - reach).min(self.mean[j] + reach) }
     }
 
     /// Takes note of the range of a row as it came: what a unit of a sensor is, is not a question of

@@ -53,6 +53,17 @@ pub(super) struct Track {
     square: f64,
 }
 
+/// How a row is learned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Learned<'a> {
+    /// Which sensors were seen, `(p,)`.
+    pub(super) seen: &'a [bool],
+    /// 0 to 1.
+    pub(super) weight: f64,
+    /// Phase of the period.
+    pub(super) bin: Option<usize>,
+}
+
 impl Track {
     pub(super) fn new(how: TrackTuning, scale: &Scale, channels: usize, seen: f64) -> Self {
         let (start, variance): (Vec<f64>, Vec<f64>) =
@@ -180,12 +191,13 @@ impl Track {
         0.5 * (q.max(0.0) / n + 1e-6).ln()
     }
 
-    /// Learns the newest row with `weight` in 0 to 1.
-    pub(super) fn learn(&mut self, scale: &Scale, weight: f64, bin: Option<usize>, t: &Tuning) {
+    /// Learns the newest row; sensors that were not seen keep what they have.
+    pub(super) fn learn(&mut self, scale: &Scale, row: Learned<'_>, t: &Tuning) {
+        let Learned { seen, weight, bin } = row;
         self.learned += weight;
         let early = t.early / (self.learned + 1.0);
         let (to_base, to_variance) = (rate(t.base), rate(t.variance));
-        for j in 0..self.signal.len() {
+        for j in (0..self.signal.len()).filter(|j| seen[*j]) {
             let off = self.signal[j] - self.base[j];
             let square = (off * off).min(25.0 * (self.variance[j] + self.least(j, scale)));
             self.variance[j] += weight * to_variance.max(early) * (square - self.variance[j]);
