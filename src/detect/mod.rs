@@ -9,7 +9,6 @@
 //! - An error is judged by what was known before it, then taken in (test, then train).
 //! - While an alert fires the caller takes nothing in: a fault does not become normal by lasting.
 
-#[allow(missing_docs)]
 pub mod multivariate;
 mod residual;
 mod tail;
