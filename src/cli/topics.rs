@@ -90,6 +90,7 @@ fn output_topics(settings: &Settings) -> BTreeSet<&str> {
         &topics.forecasts,
         &topics.models,
         &topics.feedback,
+        &topics.control,
         &topics.dlq,
     ]
     .into_iter()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::DaemonError;
+use super::partition::put_into_effect;
 use super::state::{StoredState, in_place, read};
 use super::stream::{Stream, streams_of};
 use crate::config::Settings;
@@ -193,7 +194,9 @@ impl Again<'_> {
         while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
             match &entry.kind {
                 JournalKind::CloseUntil { time } => shard.close_until(*time, &mut self.out),
-                JournalKind::Decide(feedback) => drop(shard.decide(feedback, &mut self.out)),
+                JournalKind::Notice { notice } => {
+                    put_into_effect(shard, notice, &mut self.out);
+                }
             }
             journal.pop_front();
         }

@@ -10,12 +10,14 @@ use super::partition::{DeadLetter, Partition};
 use super::restore::Restored;
 use super::stream::Stream;
 use super::{Clock, DaemonError, RunReport};
-use crate::io::{Bounds, LogEvent, MessageRef, Origin, Part, Place, dead_letter, feedback};
-use crate::record::{Feedback, Placement};
+use crate::io::{
+    Bounds, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter, feedback,
+};
+use crate::record::Placement;
 use crate::telemetry::{Metrics, PartitionLabels};
 
-/// Verdicts kept for partitions that are yet to come.
-const FEEDBACK_MAX: usize = 10_000;
+/// Notices kept for partitions that are yet to come.
+const NOTICES_MAX: usize = 10_000;
 
 /// The streams, their topics, and the partitions that this process owns.
 #[derive(Debug)]
@@ -33,10 +35,10 @@ pub(super) struct Intake {
     /// Their position is not part of the log any more.
     gone: Vec<(Place, Bounds)>,
     epochs: u64,
-    /// Verdicts, oldest first, for partitions that are yet to come.
-    feedback: VecDeque<Feedback>,
+    /// What people want, oldest first, for partitions that are yet to come.
+    notices: VecDeque<Notice>,
     /// Number of the first of them.
-    feedback_first: u64,
+    notices_first: u64,
 }
 
 /// Where refused records go.
@@ -75,8 +77,8 @@ impl Intake {
             leaving: Vec::new(),
             gone: Vec::new(),
             epochs: 0,
-            feedback: VecDeque::new(),
-            feedback_first: 0,
+            notices: VecDeque::new(),
+            notices_first: 0,
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
@@ -235,28 +237,29 @@ impl Intake {
         }
     }
 
-    /// Takes note of a verdict; one that cannot be read is told and passed over.
-    pub fn take_feedback(&mut self, message: &MessageRef<'_>) {
-        match feedback(message) {
-            Ok(feedback) => {
-                if self.feedback.len() >= FEEDBACK_MAX {
-                    self.feedback.pop_front();
-                    self.feedback_first += 1;
+    /// Takes note of what people want; what cannot be read is told and passed over.
+    pub fn take_notice(&mut self, message: &MessageRef<'_>, feedback_topic: &str) {
+        let read = if message.topic == feedback_topic { feedback } else { control };
+        match read(message) {
+            Ok(notice) => {
+                if self.notices.len() >= NOTICES_MAX {
+                    self.notices.pop_front();
+                    self.notices_first += 1;
                 }
-                self.feedback.push_back(feedback);
+                self.notices.push_back(notice);
             }
             Err(fault) => {
-                self.metrics.state.count_feedback_refused();
-                tracing::warn!("feedback is passed over: {fault}");
+                self.metrics.state.count_notice_refused();
+                tracing::warn!("passed over: {fault}");
             }
         }
     }
 
-    /// Lets every partition hear the verdicts that it has not heard yet.
-    pub fn decide(&mut self) {
-        let Self { topics, feedback, feedback_first, .. } = self;
+    /// Lets every partition hear what it has not heard yet.
+    pub fn spread_notices(&mut self) {
+        let Self { topics, notices, notices_first, .. } = self;
         for partition in topics.iter_mut().flat_map(|topic| topic.partitions.values_mut()) {
-            partition.hear(feedback, *feedback_first);
+            partition.hear(notices, *notices_first);
         }
     }
 

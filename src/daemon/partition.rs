@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::restore::Restored;
 use crate::engine::{Shard, ShardStatus};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
-use crate::io::{MessageRef, OutMessage};
-use crate::record::{Decided, EventTime, Feedback, Millis, Outbox, Placement, RecordRef};
+use crate::io::{MessageRef, Notice, OutMessage};
+use crate::record::{Decided, EventTime, Millis, Outbox, Placement, RecordRef};
 
 /// A dead letter on its way, with the `reason` label of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub(super) struct Partition {
     pub oldest_ms: Option<i64>,
     pub lag: Option<i64>,
     silence: Silence,
-    /// Verdicts heard so far.
+    /// Notices heard so far.
     heard: u64,
 }
 
@@ -134,8 +134,8 @@ impl Partition {
         while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
             match &entry.kind {
                 JournalKind::CloseUntil { time } => self.shard.close_until(*time, &mut self.outbox),
-                JournalKind::Decide(feedback) => {
-                    self.shard.decide(feedback, &mut self.outbox);
+                JournalKind::Notice { notice } => {
+                    put_into_effect(&mut self.shard, notice, &mut self.outbox);
                 }
             }
             journal.pop_front();
@@ -199,17 +199,15 @@ impl Partition {
         }
     }
 
-    /// Puts verdicts into effect, unless the past is not caught up with yet; the first of `all` is
-    /// number `first`. People are no part of the log: what they did is journalled.
-    pub fn hear(&mut self, all: &VecDeque<Feedback>, first: u64) {
+    /// Puts into effect what people want, unless the past is not caught up with yet; the first of
+    /// `all` is number `first`. People are no part of the log: what they did is journalled.
+    pub fn hear(&mut self, all: &VecDeque<Notice>, first: u64) {
         let Some(next_offset) = self.next_offset.filter(|_| !self.is_silent()) else { return };
         let from = usize::try_from(self.heard.saturating_sub(first)).unwrap_or(usize::MAX);
-        for feedback in all.iter().skip(from) {
-            let decided = self.shard.decide(feedback, &mut self.outbox);
-            if let Decided::Applied { entity, learned, dropped } = decided {
-                let verdict = feedback.verdict.word();
-                tracing::info!(%entity, verdict, alert = feedback.alert_id, learned, dropped, "verdict");
-                let kind = JournalKind::Decide(feedback.clone());
+        for (i, notice) in all.iter().enumerate().skip(from) {
+            let replaced = all.iter().skip(i + 1).any(|later| replaces(later, notice));
+            if !replaced && put_into_effect(&mut self.shard, notice, &mut self.outbox) {
+                let kind = JournalKind::Notice { notice: notice.clone() };
                 self.journal.push(self.writer.journal(JournalEntry { next_offset, kind }));
                 self.unsaved = true;
             }
@@ -259,5 +257,33 @@ impl Partition {
         self.bytes = 0;
         self.replayed = 0;
         self.oldest_ms = None;
+    }
+}
+
+/// Whether a notice takes the place of an earlier one.
+fn replaces(later: &Notice, earlier: &Notice) -> bool {
+    match (later, earlier) {
+        (Notice::Maintenance(later), Notice::Maintenance(earlier)) => later.id == earlier.id,
+        _ => false,
+    }
+}
+
+/// Puts into effect what people want. Returns whether that changed the shard.
+pub(super) fn put_into_effect(shard: &mut Shard, notice: &Notice, outbox: &mut Outbox) -> bool {
+    match notice {
+        Notice::Verdict(feedback) => {
+            let decided = shard.decide(feedback, outbox);
+            let Decided::Applied { entity, learned, dropped } = decided else { return false };
+            let verdict = feedback.verdict.word();
+            tracing::info!(%entity, verdict, alert = feedback.alert_id, learned, dropped, "verdict");
+            true
+        }
+        Notice::Maintenance(window) => {
+            shard.settle(outbox);
+            let before = shard.plan().windows().find(|known| known.id == window.id).cloned();
+            shard.apply_maintenance(window.clone());
+            let after = shard.plan().windows().find(|known| known.id == window.id);
+            before.as_ref() != after
+        }
     }
 }

@@ -39,8 +39,8 @@ pub(super) struct Pipeline<L> {
     pub intake: Intake,
     pub pace: Pace,
     pub policy: Policy,
-    /// Where verdicts are read.
-    pub feedback_topic: String,
+    /// Where people say what they want: topics of verdicts and of maintenance.
+    pub inbox: [String; 2],
     pub clock: Clock,
     pub shutdown: Shutdown,
     pub metrics: Metrics,
@@ -108,11 +108,11 @@ impl<L: Log> Pipeline<L> {
 
     /// Puts into effect what people have said.
     fn hear(&mut self) -> Result<(), DaemonError> {
-        let Self { log, intake, feedback_topic, .. } = self;
-        let topics = [feedback_topic.as_str()];
-        log.poll_inbox(&topics, &mut |message| intake.take_feedback(&message))
+        let Self { log, intake, inbox: [feedback, control], .. } = self;
+        let topics = [feedback.as_str(), control.as_str()];
+        log.poll_inbox(&topics, &mut |message| intake.take_notice(&message, feedback))
             .map_err(DaemonError::Poll)?;
-        intake.decide();
+        intake.spread_notices();
         Ok(())
     }
 

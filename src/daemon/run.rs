@@ -145,7 +145,7 @@ fn pipeline<L: Log>(
             missing: settings.state.on_missing_offset,
             dropped: options.reset_state.clone(),
         },
-        feedback_topic: settings.topics.feedback.clone(),
+        inbox: [settings.topics.feedback.clone(), settings.topics.control.clone()],
         clock: options.clock.clone(),
         shutdown: shutdown.clone(),
         metrics: metrics.clone(),

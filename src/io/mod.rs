@@ -23,7 +23,7 @@ pub use error::IoError;
 pub use kafka::{KafkaLog, PartitionReader, version_text, write_one};
 pub use log::{Bounds, DeliverError, Log, LogEvent, MessageRef, OutMessage, Part, Place, StateRef};
 pub use memory::{DeliverFault, MemoryBroker, MemoryLog, StoredRecord};
-pub use notice::feedback;
+pub use notice::{Notice, control, feedback};
 pub use params::{
     ChannelParams, Delivery, EntitySource, InputParams, KafkaParams, OffsetReset, TimestampFormat,
     TimestampSource, TopicNames,

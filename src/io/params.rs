@@ -80,6 +80,8 @@ pub struct TopicNames {
     pub models: String,
     /// Verdicts on alerts: read, not written.
     pub feedback: String,
+    /// Announcements of maintenance: read, not written.
+    pub control: String,
     /// Dead letters.
     pub dlq: String,
     /// State of the shards, one compacted topic a stream; `{stream}` is its name.

@@ -17,7 +17,7 @@ pub struct StateMetrics {
     restore_seconds: Histogram,
     snapshot_seconds: Histogram,
     pub(super) gone: IntCounterVec,
-    feedback_refused: IntCounter,
+    notices_refused: IntCounter,
 }
 
 impl StateMetrics {
@@ -48,9 +48,9 @@ impl StateMetrics {
                 "Times that records were gone before they were read.",
                 &["stream"],
             )?,
-            feedback_refused: to.single_counter(
-                "latentd_feedback_refused_total",
-                "Records of the feedback topic that are no verdicts.",
+            notices_refused: to.single_counter(
+                "latentd_notices_refused_total",
+                "Records of the feedback and control topics that cannot be read.",
             )?,
         })
     }
@@ -75,9 +75,9 @@ impl StateMetrics {
         self.snapshot_seconds.observe(seconds);
     }
 
-    /// Counts a record that is no verdict.
-    pub fn count_feedback_refused(&self) {
-        self.feedback_refused.inc();
+    /// Counts a record that cannot be read.
+    pub fn count_notice_refused(&self) {
+        self.notices_refused.inc();
     }
 
     /// Counts a position that is no part of the log any more.

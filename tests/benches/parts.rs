@@ -117,12 +117,22 @@ fn codecs(c: &mut Criterion) {
     c.bench_function("decode one JSON record", |b| {
         b.iter(|| decoder.decode(black_box(&message)).map(|record| record.time).ok());
     });
-    let topics = ["alerts", "current", "features", "forecasts", "models", "feedback", "dlq"];
-    let [alerts, alerts_current, features, forecasts, models, feedback, dlq] =
+    let topics =
+        ["alerts", "current", "features", "forecasts", "models", "feedback", "control", "dlq"];
+    let [alerts, alerts_current, features, forecasts, models, feedback, control, dlq] =
         topics.map(str::to_owned);
     let state = "state".to_owned();
-    let topics =
-        TopicNames { alerts, alerts_current, features, forecasts, models, feedback, dlq, state };
+    let topics = TopicNames {
+        alerts,
+        alerts_current,
+        features,
+        forecasts,
+        models,
+        feedback,
+        control,
+        dlq,
+        state,
+    };
     let mut encoder = Encoder::new("bench", &["value"], topics, "0");
     let end = EventTime::from_millis(1_767_225_600_000);
     let record = FeatureRecord {

@@ -485,7 +485,7 @@ fn a_verdict_is_put_into_effect_exactly_once_over_crashes() {
             let records = broker.records("latentd.state.press.v1");
             let decided = |r: &latentd::io::StoredRecord| {
                 let text = r.payload.as_deref().map(String::from_utf8_lossy);
-                text.is_some_and(|text| text.contains("\"kind\":\"decide\""))
+                text.is_some_and(|text| text.contains("\"kind\":\"notice\""))
             };
             records.iter().any(decided).then_some(())
         });

@@ -29,6 +29,7 @@ fn encoder() -> Encoder {
         forecasts: "latentd.forecasts.v1".into(),
         models: "latentd.models.v1".into(),
         feedback: "latentd.feedback.v1".into(),
+        control: "latentd.control.v1".into(),
         dlq: "latentd.dlq.v1".into(),
         state: "latentd.state.{stream}.v1".into(),
     };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{EventTime, Feedback};
+use crate::io::Notice;
+use crate::record::EventTime;
 
 /// The format that is written.
 pub(super) const FORMAT: u32 = 1;
@@ -58,6 +59,9 @@ pub enum JournalKind {
         #[serde(rename = "time_ms")]
         time: EventTime,
     },
-    /// A verdict was put into effect.
-    Decide(Feedback),
+    /// What people wanted was put into effect.
+    Notice {
+        /// What they wanted.
+        notice: Notice,
+    },
 }

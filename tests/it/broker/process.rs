@@ -38,6 +38,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
         forecasts = "forecasts.{name}"
         models = "models.{name}"
         feedback = "feedback.{name}"
+        control = "control.{name}"
         dlq = "dlq.{name}"
         state = "state.{name}.{{stream}}"
         {streams}
@@ -48,7 +49,7 @@ pub fn settings(broker: &Broker, name: &str, streams: &str) -> String {
 
 /// Makes the output topics of [`settings`], two partitions each.
 pub fn create_outputs(broker: &Broker, name: &str) {
-    for kind in OUTPUTS.into_iter().chain(["feedback"]) {
+    for kind in OUTPUTS.into_iter().chain(["feedback", "control"]) {
         broker.create_topic(&format!("{kind}.{name}"), 2);
     }
 }
