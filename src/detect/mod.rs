@@ -2,7 +2,7 @@
 //! channel?
 //!
 //! [`Residuals`] says how unusual each channel of a reconstruction is, [`Tail`] how rare an error
-//! is in the past.
+//! is in the past. [`multivariate`] does all of it for many sensors at once.
 //!
 //! # Invariants
 //!
