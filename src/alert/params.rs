@@ -47,6 +47,8 @@ pub struct AlertParams {
     pub budget: Budget,
     /// What judges the rows.
     pub detector: DetectorKind,
+    /// Whether thresholds come down on calm series until the budget is used.
+    pub spend_budget: bool,
     /// Rows in a row that must be over the threshold before an alert opens.
     #[serde(rename = "for")]
     #[schemars(range(min = 1))]
@@ -100,12 +102,13 @@ impl Default for AlertParams {
         Self {
             budget: Budget { alerts: positive(2.0), per: Millis::new(7 * 86_400_000) },
             detector: DetectorKind::Auto,
+            spend_budget: false,
             for_rows: 1,
             keep_firing_for: 8,
-            release_ratio: fraction(0.5),
+            release_ratio: fraction(0.75),
             critical_ratio: positive(2.0),
             critical_after: 144,
-            accept_after: 288,
+            accept_after: 400,
             top: 3,
             direction: DetectionDirection::Both,
             min_dev_from_expected: 0.0,

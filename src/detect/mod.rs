@@ -2,12 +2,14 @@
 //! channel?
 //!
 //! [`Residuals`] says how unusual each channel of a reconstruction is, [`Tail`] how rare an error
-//! is in the past. [`univariate`] is a detector of its own, for one channel.
+//! is in the past. [`univariate`] and [`multivariate`] are detectors with networks of their own, for
+//! one channel and for many.
 //!
 //! # Invariants
 //!
 //! - An error is judged by what was known before it, then taken in (test, then train).
-//! - While an alert fires the caller takes nothing in: a fault does not become normal by lasting.
+//! - While an alert fires, nothing of it enters a network, nor what its end is judged by: a fault does
+//!   not become normal by lasting.
 
 pub mod multivariate;
 mod residual;

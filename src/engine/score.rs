@@ -260,6 +260,11 @@ fn step_alert(
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
+    let alert_params = &context.spec.alert;
+    if alert_params.spend_budget {
+        let evidence = judged.anomaly_score * judged.threshold;
+        series.threshold.learn(&alert_params.budget, evidence);
+    }
     if transition == Transition::Opened {
         series.threshold.spend();
         series.cases.open(context.span.end);

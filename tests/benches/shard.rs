@@ -53,6 +53,7 @@ fn spec() -> StreamSpec {
             accept_after: 288,
             top: 3,
             detector: DetectorKind::Network,
+            spend_budget: false,
             direction: DetectionDirection::Both,
             min_dev_from_expected: 0.0,
             tail: fraction(0.05),

@@ -57,6 +57,7 @@ pub fn spec(scope: Scope, channels: usize, seed: u64) -> StreamSpec {
         },
         alert: AlertParams {
             detector: DetectorKind::Network,
+            spend_budget: false,
             budget: Budget { alerts: positive(2.0), per: Millis::new(1_000_000) },
             for_rows: 1,
             keep_firing_for: 3,

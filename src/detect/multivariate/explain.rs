@@ -57,7 +57,7 @@ impl Running {
         tuning.attr * raw + error
     }
 
-    /// Judges the row again with its most unusual sensor repaired: is half the evidence gone?
+    /// Judges the row again with its most unusual sensor repaired: is half the surprise gone?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
@@ -66,7 +66,7 @@ impl Running {
         let tracks = memory.raw.iter().chain(&memory.error_tracks);
         let scores: Vec<Option<f64>> =
             tracks.map(|t| Some(t.score_without(top, &memory.last.seen))).collect();
-        if memory.evidence_of(&scores, tuning) < 0.5 * memory.evidence() {
+        if memory.surprise_of(&scores, tuning) < 0.5 * memory.last.surprise {
             FaultHint::Sensor(top)
         } else {
             FaultHint::Process

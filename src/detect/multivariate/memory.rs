@@ -164,9 +164,9 @@ impl Memory {
         self.last.surprise + f64::from(BLOCK).log10()
     }
 
-    /// Evidence if the statistics had been `scores`.
-    pub(super) fn evidence_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
-        self.joined.surprise(self.join_of(scores, tuning)) + f64::from(BLOCK).log10()
+    /// Surprise if the statistics had been `scores`.
+    pub(super) fn surprise_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
+        self.joined.surprise(self.join_of(scores, tuning))
     }
 
     fn score(&mut self, bin: Option<usize>, errors: bool) {
@@ -218,9 +218,12 @@ impl Memory {
 
     /// Takes note of the range of the row that was judged last, normal or not.
     pub(super) fn see_units(&mut self, tuning: &Tuning) {
-        let Self { sensors, raw, last, .. } = self;
+        let Self { sensors, errors, raw, error_tracks, last, .. } = self;
         sensors.see(&last.values, tuning, |j, scale| {
             raw.iter_mut().for_each(|track| track.start(j, scale));
+            // The network has not learned it yet: its errors are as large as itself.
+            errors.assume(j, 1.0);
+            error_tracks.iter_mut().for_each(|track| track.start(j, errors));
         });
     }
 

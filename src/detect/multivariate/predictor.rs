@@ -28,6 +28,8 @@ const REACH: f64 = 5.0;
 const HISTORY: [f64; 2] = [2.0, 20.0];
 /// Rows a row waits before it may be trained on: an alert may open in the meantime.
 const WAIT: usize = 64;
+/// Sensors up to which training is not thinned out.
+const WIDE: f64 = 128.0;
 /// Cells of past rows that are kept, at most 4,096 rows.
 const REPLAY_CELLS: usize = 1 << 17;
 const ROWS_MAX: usize = 4_096;
@@ -182,7 +184,7 @@ impl Predictor {
         }
         self.rows += 1;
         let early = self.rows < tuning.fit_rows;
-        self.due += if early { tuning.steps_early } else { tuning.steps_late };
+        self.owe(if early { tuning.steps_early } else { tuning.steps_late });
         if weight < 1.0 {
             return;
         }
@@ -233,9 +235,9 @@ impl Predictor {
         self.profile = Profile::new(self.fast.len(), 0.2);
     }
 
-    /// Owes `steps` more training steps.
+    /// Owes `steps` more training steps; fewer of wide rows, whose steps are dear.
     pub(super) fn owe(&mut self, steps: f64) {
-        self.due += steps;
+        self.due += steps * (WIDE / self.channels() as f64).min(1.0);
     }
 
     /// Takes the whole steps that are due, at most `most`.

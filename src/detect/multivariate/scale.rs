@@ -9,6 +9,8 @@ use crate::record::raw;
 const CLIP: f64 = 8.0;
 /// A squared deviation counts at most so many variances: one value cannot blind a sensor.
 const GROWTH: f64 = 25.0;
+/// Rows in which a sensor must have been seen before it is judged.
+const KNOWN: f64 = 64.0;
 
 /// Mean and variance of every sensor over a memory that grows with the rows up to a bound.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -93,14 +95,33 @@ impl Scale {
             .all(|list| list.len() == channels)
     }
 
-    /// Whether the sensor was ever seen.
+    /// Whether the sensor was seen often enough to be judged.
     pub(super) fn knows(&self, j: usize) -> bool {
-        self.rows[j] > 0.0
+        self.rows[j] >= KNOWN
+    }
+
+    /// A plain mean and variance of the first values of a sensor that showed up late.
+    fn meet(&mut self, j: usize, x: f64) {
+        self.rows[j] += 1.0;
+        let off = x - self.mean[j];
+        self.mean[j] += off / self.rows[j];
+        self.variance[j] += (off * (x - self.mean[j]) - self.variance[j]) / self.rows[j];
+        self.whole[j] = self.variance[j];
+        self.low[j] = self.low[j].min(x);
+        self.high[j] = self.high[j].max(x);
+        let range = self.high[j] - self.low[j];
+        let constant = (0.01 * self.mean[j].abs()).max(1e-6);
+        self.least[j] = if range > 0.0 { 1e-3 * range } else { constant };
     }
 
     /// Whether the sensor has shown one value only.
     pub(super) fn is_constant(&self, j: usize) -> bool {
         self.low[j] >= self.high[j]
+    }
+
+    /// Takes the variance of a sensor to be `variance`.
+    pub(super) fn assume(&mut self, j: usize, variance: f64) {
+        (self.variance[j], self.whole[j]) = (variance, variance);
     }
 
     pub(super) fn mean(&self, j: usize) -> f64 {
@@ -127,7 +148,7 @@ impl Scale {
 
     /// Takes note of the range of a row as it came: what a unit of a sensor is, is not a question of
     /// what is normal. A sensor that has moved before extends it by at most 100 spreads. `started` is
-    /// told of each sensor that was never seen before.
+    /// told of each sensor that is known from now on.
     pub(super) fn see(
         &mut self,
         values: &[f64],
@@ -136,10 +157,11 @@ impl Scale {
     ) {
         for (j, x) in values.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
             if !self.knows(j) {
-                (self.mean[j], self.low[j], self.high[j]) = (*x, *x, *x);
-                self.least[j] = (0.01 * x.abs()).max(1e-6);
-                self.rows[j] = 1.0;
-                started(j, self);
+                self.meet(j, *x);
+                if self.knows(j) {
+                    started(j, self);
+                }
+                continue;
             }
             let rate = (1.0 / (self.rows[j] + 1.0)).max(1.0 / tuning.slow_rows);
             self.whole[j] += rate * ((x - self.mean[j]).powi(2) - self.whole[j]);

@@ -110,7 +110,7 @@ impl Track {
         }
     }
 
-    /// A sensor that was never seen has shown up.
+    /// A sensor that showed up late is known now.
     pub(super) fn start(&mut self, j: usize, scale: &Scale) {
         let (level, variance) = Self::at_start(self.how, j, scale);
         (self.signal[j], self.base[j]) = (level, level);
@@ -136,14 +136,6 @@ impl Track {
 
     pub(super) fn signal(&self) -> &[f64] {
         &self.signal
-    }
-
-    pub(super) fn base(&self, j: usize) -> f64 {
-        self.base[j]
-    }
-
-    pub(super) fn y(&self) -> &[f64] {
-        &self.y
     }
 
     /// Distance of sensor `j` from its baseline, in what is usual over the long memory.

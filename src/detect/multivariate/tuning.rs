@@ -69,7 +69,7 @@ impl Default for Tuning {
     fn default() -> Self {
         let raw = TrackTuning { smooth: 5.0, seasonal: 0.0, squares: false, weight: 2.0 };
         let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
-        let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.003, ..raw };
+        let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.01, ..raw };
         Self {
             warmup: 400,
             first_fit: 400,

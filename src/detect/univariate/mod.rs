@@ -101,6 +101,9 @@ pub struct Univariate {
     x: Track,
     short: ShortNet,
     errors: Errors,
+    /// The past of the errors as it was when the alert that fires opened: its end is judged by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standing: Option<Box<Errors>>,
     shape: Option<Shape>,
     quarantined: Spans,
     last: Option<f64>,
@@ -120,6 +123,7 @@ impl Univariate {
             x: Track::new(period::LOOK_BACK),
             short: ShortNet::new(seed),
             errors: Errors::new(),
+            standing: None,
             shape: None,
             quarantined: Spans::default(),
             last: None,
@@ -131,6 +135,7 @@ impl Univariate {
     pub fn adopt(self, fresh: &Self) -> Option<Self> {
         let sound = self.x.fits(&fresh.x)
             && self.errors.is_sound()
+            && self.standing.as_ref().is_none_or(|errors| errors.is_sound())
             && self.clock.is_sound()
             && self.quarantined.is_sound();
         sound.then_some(())?;
@@ -173,8 +178,12 @@ impl Univariate {
             let residuals = Residuals { one_step, blind, step };
             let clock = self.clock.tells();
             let (sum, point) = self.errors.judge(residuals, value, time_ms, clock);
-            let (surprise, evidence) =
-                fusion::fuse(sum, point, shape, clock, self.is_known_season());
+            let known = self.is_known_season();
+            let (surprise, mut evidence) = fusion::fuse(sum, point, shape, clock, known);
+            if let Some(standing) = &mut self.standing {
+                let (sum, point) = standing.judge(residuals, value, time_ms, clock);
+                evidence = fusion::fuse(sum, point, shape, clock, known).1;
+            }
             judgement.surprise = surprise;
             judgement.evidence = if warming.is_none() { evidence } else { 0.0 };
         }
@@ -182,9 +191,15 @@ impl Univariate {
     }
 
     /// Learns the record judged last. With `learn` false (while an alert fires) the networks and the
-    /// neighbours never learn it, now or later; level and spread of errors do, so that a fault that
-    /// comes again is not as unusual as the first.
+    /// neighbours never learn it, now or later. The past of the errors is kept in two forms then: by
+    /// the one of before, which learns nothing, the alert goes on; the other learns, so that a fault
+    /// that comes again is not as unusual as the first.
     pub fn learn(&mut self, scratch: &mut Scratch, learn: bool) {
+        if learn {
+            self.standing = None;
+        } else if self.standing.is_none() {
+            self.standing = Some(Box::new(self.errors.clone()));
+        }
         if let Some(value) = self.newest.take() {
             self.normal.learn(value);
             self.errors.learn(self.clock.step_s());
@@ -209,6 +224,7 @@ impl Univariate {
     /// new warm-up.
     pub fn accept_new_normal(&mut self) {
         self.quarantined.clear();
+        self.standing = None;
         self.normal.forget();
         self.errors.forget();
         self.learned = 0;
