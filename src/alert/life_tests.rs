@@ -9,7 +9,12 @@ const MINUTE: i64 = 60_000;
 fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> LifeParams {
     let flap_limit = FlapLimit { openings: 0, per: Millis::new(1) };
     let alert = AlertParams { for_rows, keep_firing_for, accept_after, ..AlertParams::default() };
-    LifeParams { critical_after: 0, flap_limit, ..alert.life(AlertKind::Anomaly) }
+    LifeParams {
+        critical_after: 0,
+        flap_limit,
+        release_ratio: 0.5,
+        ..alert.life(AlertKind::Anomaly)
+    }
 }
 
 fn row(i: usize, anomaly_score: f64) -> Observation {

@@ -41,7 +41,7 @@ fn read(root: &Path, name: &str, windows: &[[String; 2]]) -> File {
 fn spec() -> StreamSpec {
     let stream = serde_json::json!({
         "name": "bench", "topics": ["bench"], "channel": [{ "name": "value" }], "step": "5m",
-        "max_out_of_order": "0s",
+        "max_out_of_order": "0s", "alert": { "detector": "network" },
     });
     let settings = Layers::new().table(serde_json::json!({ "stream": [stream] }));
     settings.settings().expect("usable settings").stream[0].spec(1)

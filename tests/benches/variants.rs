@@ -124,7 +124,7 @@ fn spec(member: &Member, file: &File, features: bool) -> StreamSpec {
         file.channels.iter().map(|name| serde_json::json!({ "name": name })).collect();
     let stream = serde_json::json!({
         "name": "bench", "topics": ["bench"], "channel": channels, "step": "1s",
-        "max_out_of_order": "0s", "alert": { "budget": { "alerts": 1.0, "per": "30m" } }, "features": { "every": u32::from(features) },
+        "max_out_of_order": "0s", "alert": { "detector": "network", "budget": { "alerts": 1.0, "per": "30m" } }, "features": { "every": u32::from(features) },
     });
     let settings = Layers::new().table(serde_json::json!({ "stream": [stream] }));
     let settings = settings.settings().expect("usable settings");

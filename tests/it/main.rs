@@ -4,6 +4,7 @@ mod alert_laws;
 mod broker;
 mod conformance;
 mod daemon;
+mod detector_laws;
 mod drift;
 mod engine_laws;
 mod faults;

@@ -158,7 +158,8 @@ fn an_alert_reads_as_promised() {
             r#""anomaly_score":1.25,"surprise":3.75,"p_value":0.00018,"threshold":3.0,"#,
             r#""direction":"above_expected","explanation":{"top":["#,
             r#"{"sensor":"flow","y":3.1,"yhat":4.6,"yhat_lower":4.2,"yhat_upper":5.0,"share":0.75},"#,
-            r#"{"sensor":"oil_temp","y":null,"yhat":58.2,"yhat_lower":null,"yhat_upper":61.4,"share":0.25}]},"#,
+            r#"{"sensor":"oil_temp","y":null,"yhat":58.2,"yhat_lower":null,"yhat_upper":61.4,"share":0.25}],"#,
+            r#""cause":{"class":"sensor","sensor":"flow"}},"#,
             r#""model":{"version":"42"},"evidence":{"topic":"plant.press","partition":5,"#,
             r#""from_offset":8812034,"to_offset":8812093,"build":"0.1.0"}}"#,
         )

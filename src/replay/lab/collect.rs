@@ -210,7 +210,7 @@ impl Series {
     fn line(&mut self, line: &Line, ungraded: bool) {
         let time = line.time;
         let (score, raised) = match line.numbers {
-            Numbers::Known { anomaly_score, raised, .. } => (anomaly_score, raised),
+            Numbers::Known { surprise, raised, .. } => (surprise, raised),
             Numbers::Waiting | Numbers::None => (0.0, false),
         };
         // An alert opens at the end of its row, which is not before any time in it.
