@@ -8,7 +8,7 @@ use super::scale::Scale;
 use crate::record::raw;
 
 /// Squared spread of a sensor's signal, in its long-run variances, that is always added.
-const LEAST: f64 = 3e-3;
+pub(super) const LEAST: f64 = 3e-3;
 
 /// `1 - 2^(-1 / half_life)`.
 pub(super) fn rate(half_life: f64) -> f64 {
@@ -145,6 +145,11 @@ impl Track {
             return 0.0;
         }
         (self.signal[j] - self.base[j]).abs() / variance.sqrt()
+    }
+
+    /// What sensor `j` is held against.
+    pub(super) fn base(&self, j: usize) -> f64 {
+        self.base[j]
     }
 
     pub(super) fn weight(&self) -> f64 {

@@ -37,6 +37,8 @@ pub struct Tuning {
     pub whole: f64,
     /// Attribution: weight of a sensor's own deviation against that of its error.
     pub attr: f64,
+    /// Attribution: half-life of what a sensor was, rows.
+    pub attr_hold: f64,
     /// Sharpness of the soft maximum.
     pub kappa: f64,
     /// Loss of held evidence a row, in spreads.
@@ -84,6 +86,7 @@ impl Default for Tuning {
             early_blocks: 11.0,
             whole: 0.01,
             attr: 2.0,
+            attr_hold: 3.0,
             kappa: 1.0,
             hold: 0.1,
             gate: 3.0,
