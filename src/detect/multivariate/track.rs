@@ -26,6 +26,8 @@ pub struct TrackTuning {
     pub squares: bool,
     /// Weight when channels are joined.
     pub weight: f64,
+    /// Additional weight if the network explains the sensors well, see [`Tuning::skill`].
+    pub trusted: f64,
 }
 
 /// Smoothed signal, baseline and variances of one source, all in the source's units.
@@ -152,8 +154,9 @@ impl Track {
         self.base[j]
     }
 
-    pub(super) fn weight(&self) -> f64 {
-        self.how.weight
+    /// Weight when channels are joined; `trust` in the network, 1 and above.
+    pub(super) fn weight(&self, trust: f64) -> f64 {
+        self.how.weight + self.how.trusted * (trust - 1.0)
     }
 
     fn least(&self, j: usize, scale: &Scale) -> f64 {
