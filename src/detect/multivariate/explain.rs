@@ -3,10 +3,13 @@
 use super::Tuning;
 use super::memory::Memory;
 use super::running::Running;
+use super::track::{LEAST, rate};
 
 /// About 99 % of the errors lie within this many standard deviations: their tails are heavier than
 /// normal ones (measured on servers and a pump: 98.4 % within 2.58).
 const BAND: f64 = 3.0;
+/// A sensor is at most so many deviations off: one that never moved has none to measure by.
+const MOST: f64 = 100.0;
 
 /// What is expected of one sensor, and its part in the surprise.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +20,7 @@ pub struct SensorView {
     pub lower: f64,
     /// Upper end.
     pub upper: f64,
-    /// How unusual the sensor is, in its usual deviations; 0 if missing.
+    /// How unusual the sensor is or was in the last few rows, in its usual deviations; 0 if missing.
     pub size: f64,
     /// Part in the surprise, 0 to 1; the parts of a row sum to 1.
     pub share: f64,
@@ -35,8 +38,9 @@ pub enum FaultHint {
 impl Running {
     /// Every sensor's view of the row that was judged last.
     pub(super) fn explain(&self, tuning: &Tuning) -> Vec<SensorView> {
+        let usual = tuning.attr + 1.0;
         let memory = &self.memory;
-        let sizes: Vec<f64> = (0..memory.last.seen.len()).map(|j| self.size(j, tuning)).collect();
+        let sizes: Vec<f64> = (0..memory.last.seen.len()).map(|j| self.size(j)).collect();
         let sum: f64 = sizes.iter().map(|size| size * size).sum();
         let even = 1.0 / sizes.len().max(1) as f64;
         let view = |(j, size): (usize, f64)| {
@@ -44,24 +48,35 @@ impl Running {
             let yhat = mean + sd * f64::from(self.expected.get(j).copied().unwrap_or(0.0));
             let band = BAND * sd * memory.errors.sd(j);
             let share = if sum > 0.0 { size * size / sum } else { even };
-            SensorView { yhat, lower: yhat - band, upper: yhat + band, size: size / 3.0, share }
+            SensorView { yhat, lower: yhat - band, upper: yhat + band, size: size / usual, share }
         };
         sizes.into_iter().enumerate().map(view).collect()
     }
 
-    /// `2 |sensor| + |error|`, each in its usual deviations.
-    fn size(&self, j: usize, tuning: &Tuning) -> f64 {
-        let Memory { raw, error_tracks, sensors, errors, .. } = &self.memory;
-        let raw = raw.first().map_or(0.0, |t| t.unusual(j, sensors, tuning.whole));
-        let error = error_tracks.first().map_or(0.0, |t| t.unusual(j, errors, tuning.whole));
-        tuning.attr * raw + error
+    /// How unusual sensor `j` was lately; 0 if it is missing.
+    fn size(&self, j: usize) -> f64 {
+        let seen = self.memory.last.seen.get(j).is_some_and(|seen| *seen);
+        if seen { self.lately.get(j).copied().unwrap_or(0.0) } else { 0.0 }
+    }
+
+    /// Remembers how unusual each sensor is, and was in the rows before, fading.
+    ///
+    /// The largest of the last rows counts: what sets an alert off is often one row, in which most
+    /// sensors that are part of it have not moved yet or are back already.
+    pub(super) fn remember_sizes(&mut self, tuning: &Tuning) {
+        let fade = 1.0 - rate(tuning.attr_hold);
+        let Self { memory, lately, .. } = self;
+        lately.resize(memory.last.seen.len(), 0.0);
+        for (j, size) in lately.iter_mut().enumerate() {
+            *size = (fade * *size).max(unusual(memory, j, tuning));
+        }
     }
 
     /// Judges the row again with its most unusual sensor repaired: is half the surprise gone?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
-        let top = sensors.max_by(|a, b| self.size(*a, tuning).total_cmp(&self.size(*b, tuning)));
+        let top = sensors.max_by(|a, b| self.size(*a).total_cmp(&self.size(*b)));
         let Some(top) = top else { return FaultHint::Process };
         let tracks = memory.raw.iter().chain(&memory.error_tracks);
         let scores: Vec<Option<f64>> =
@@ -72,4 +87,18 @@ impl Running {
             FaultHint::Process
         }
     }
+}
+
+/// `2 |sensor| + |error|`, each in its usual deviations.
+///
+/// The sensor as it came, neither smoothed nor clipped, against its spread with all that was ever
+/// seen: a sensor that has jumped before is less of a reason than one that never did.
+fn unusual(memory: &Memory, j: usize, tuning: &Tuning) -> f64 {
+    let Memory { raw, error_tracks, sensors, errors, last, .. } = memory;
+    let (Some(raw), true) = (raw.first(), last.seen[j]) else { return 0.0 };
+    let spread = sensors.whole(j) + LEAST * sensors.sd(j).powi(2);
+    let own = (last.values[j] - raw.base(j)).abs() / spread.sqrt();
+    let error = error_tracks.first().map_or(0.0, |t| t.unusual(j, errors, tuning.whole));
+    // Not a number where squares of numbers near the end of f64 are not.
+    tuning.attr * if own.is_nan() { MOST } else { own.min(MOST) } + error
 }

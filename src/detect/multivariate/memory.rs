@@ -22,6 +22,8 @@ pub(super) struct Memory {
     /// One a statistic: tracks of the sensors, then of the errors.
     pub(super) calibration: Vec<Blocks>,
     joined: Blocks,
+    /// Factor of the weight of the errors.
+    trust: f64,
     held: f64,
     #[serde(skip)]
     pub(super) last: Seen,
@@ -65,10 +67,13 @@ impl Memory {
             errors: of_errors,
             calibration: vec![Blocks::new(1.0); statistics],
             joined: Blocks::new(5.0),
+            trust: 1.0,
             held: f64::MIN,
             last: Seen::default(),
         };
         memory.fit_tracks(rows, errors, channels);
+        memory.last.seen = vec![true; channels];
+        memory.trust = memory.trust_in_errors(tuning);
         memory.calibrate(rows, errors, channels, tuning);
         memory
     }
@@ -180,11 +185,12 @@ impl Memory {
 
     fn join(&mut self, tuning: &Tuning) {
         self.last.now = self.join_of(&self.last.scores, tuning);
-        self.held = (self.held - tuning.hold).max(self.last.now).max(-20.0);
+        let loss = tuning.hold * self.trust.min(tuning.hold_trust);
+        self.held = (self.held - loss).max(self.last.now).max(-20.0);
     }
 
     fn join_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
-        let tracks = self.raw.iter().chain(&self.error_tracks).map(Track::weight);
+        let tracks = self.raw.iter().chain(&self.error_tracks).map(|t| t.weight(self.trust));
         let parts = self.calibration.iter().zip(scores).zip(tracks);
         let parts = parts.filter_map(|((blocks, score), weight)| {
             let known = blocks.count() >= 1.0 && weight > 0.0;
@@ -204,8 +210,19 @@ impl Memory {
         sensors.learn(&last.clipped, weight, tuning);
         error_tracks.iter_mut().for_each(|t| t.learn(errors, row, tuning));
         errors.learn(&last.error, weight, tuning);
+        self.trust = self.trust_in_errors(tuning);
         self.learn_statistics(tuning);
         self.joined.learn(self.last.now, weight, tuning);
+    }
+
+    /// How much more the errors count than they usually do: where the network explains most of what
+    /// the sensors do, what is left says more than the sensors themselves.
+    fn trust_in_errors(&self, tuning: &Tuning) -> f64 {
+        let Self { sensors, errors, last, .. } = self;
+        let moving = (0..last.seen.len()).filter(|j| sensors.knows(*j) && !sensors.is_constant(*j));
+        let left = moving.map(|j| errors.sd(j).powi(2).min(1.0));
+        let (n, sum) = left.fold((0.0, 0.0), |(n, sum), left| (n + 1.0, sum + left));
+        if sum > 0.0 { (tuning.skill * n / sum).max(1.0).powf(tuning.skill_power) } else { 1.0 }
     }
 
     fn learn_statistics(&mut self, tuning: &Tuning) {

@@ -52,6 +52,7 @@ impl PeriodFinder {
     }
 
     /// Rows of a period.
+    #[cfg(test)]
     pub(super) fn period(&self) -> Option<f64> {
         self.period
     }
@@ -112,8 +113,7 @@ impl PeriodFinder {
                 best = Some((lag, c));
             }
         }
-        let Some((lag, c)) = best.filter(|(_, c)| *c > LEAST) else { return false };
-        let _ = c;
+        let Some((lag, _)) = best.filter(|(_, c)| *c > LEAST) else { return false };
         let period = self.refine(&correlations, lag) * f64::from(self.decimation);
         let tolerance = 1.5 * f64::from(self.decimation);
         let known = self.period.is_some_and(|known| (known - period).abs() < tolerance);

@@ -8,6 +8,7 @@ use super::predictor::Predictor;
 use super::profile::BINS;
 use super::scale::Scale;
 use super::{Judgement, MultivariateSpace, Tuning};
+use crate::record::raw;
 
 /// Training steps of the first fit.
 const FIT_STEPS: f64 = 300.0;
@@ -33,6 +34,9 @@ pub(super) struct Running {
     predictor: Predictor,
     finder: PeriodFinder,
     rows: u64,
+    /// How unusual each sensor was in the last rows, fading.
+    #[serde(with = "raw::f64s")]
+    pub(super) lately: Vec<f64>,
     #[serde(skip)]
     pub(super) expected: Vec<f32>,
     #[serde(skip)]
@@ -103,6 +107,7 @@ impl Starting {
             predictor: self.predictor,
             finder: self.finder,
             rows: self.rows,
+            lately: vec![0.0; channels],
             expected: Vec::new(),
             bin: None,
         }
@@ -115,6 +120,7 @@ impl Running {
             && self.finder.fits(channels)
             && self.memory.fits(channels, tuning)
             && self.tracking.fits(channels, tuning)
+            && self.lately.len() == channels
     }
 
     /// Judges a row by what was known before it.
@@ -144,7 +150,9 @@ impl Running {
         tracking.see(values);
         tracking.see_error(Some(&error));
         tracking.judge(self.bin, true, tuning);
-        Judgement { surprise: tracking.last.surprise, evidence: memory.evidence(), warming: None }
+        let surprise = tracking.last.surprise;
+        self.remember_sizes(tuning);
+        Judgement { surprise, evidence: self.memory.evidence(), warming: None }
     }
 
     /// Learns the row that was judged last; `calm` false while an alert fires.

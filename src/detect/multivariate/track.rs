@@ -8,7 +8,7 @@ use super::scale::Scale;
 use crate::record::raw;
 
 /// Squared spread of a sensor's signal, in its long-run variances, that is always added.
-const LEAST: f64 = 3e-3;
+pub(super) const LEAST: f64 = 3e-3;
 
 /// `1 - 2^(-1 / half_life)`.
 pub(super) fn rate(half_life: f64) -> f64 {
@@ -26,6 +26,8 @@ pub struct TrackTuning {
     pub squares: bool,
     /// Weight when channels are joined.
     pub weight: f64,
+    /// Additional weight if the network explains the sensors well, see [`Tuning::skill`].
+    pub trusted: f64,
 }
 
 /// Smoothed signal, baseline and variances of one source, all in the source's units.
@@ -147,8 +149,14 @@ impl Track {
         (self.signal[j] - self.base[j]).abs() / variance.sqrt()
     }
 
-    pub(super) fn weight(&self) -> f64 {
-        self.how.weight
+    /// What sensor `j` is held against.
+    pub(super) fn base(&self, j: usize) -> f64 {
+        self.base[j]
+    }
+
+    /// Weight when channels are joined; `trust` in the network, 1 and above.
+    pub(super) fn weight(&self, trust: f64) -> f64 {
+        self.how.weight + self.how.trusted * (trust - 1.0)
     }
 
     fn least(&self, j: usize, scale: &Scale) -> f64 {

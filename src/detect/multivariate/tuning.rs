@@ -37,10 +37,18 @@ pub struct Tuning {
     pub whole: f64,
     /// Attribution: weight of a sensor's own deviation against that of its error.
     pub attr: f64,
+    /// Attribution: half-life of what a sensor was, rows.
+    pub attr_hold: f64,
+    /// Share of the sensors' variance that the network must leave for its errors to count more.
+    pub skill: f64,
+    /// How steeply they count more.
+    pub skill_power: f64,
     /// Sharpness of the soft maximum.
     pub kappa: f64,
     /// Loss of held evidence a row, in spreads.
     pub hold: f64,
+    /// The loss is larger where the network is trusted, at most so many times.
+    pub hold_trust: f64,
     /// Evidence from which a row is hardly learned.
     pub gate: f64,
     /// And with which weight.
@@ -67,14 +75,16 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        let raw = TrackTuning { smooth: 5.0, seasonal: 0.0, squares: false, weight: 2.0 };
+        let raw =
+            TrackTuning { smooth: 5.0, seasonal: 0.0, squares: false, weight: 2.0, trusted: 0.0 };
         let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
         let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.01, ..raw };
+        let quick = TrackTuning { smooth: 1.0, weight: 0.0, trusted: 1.0, ..error };
         Self {
             warmup: 400,
             first_fit: 400,
             raw: vec![raw],
-            errors: vec![error, spread],
+            errors: vec![error, spread, quick],
             slow_rows: 30_000.0,
             base: 400.0,
             variance: 2_000.0,
@@ -84,8 +94,12 @@ impl Default for Tuning {
             early_blocks: 11.0,
             whole: 0.01,
             attr: 2.0,
+            attr_hold: 3.0,
+            skill: 0.25,
+            skill_power: 4.0,
             kappa: 1.0,
             hold: 0.1,
+            hold_trust: 3.0,
             gate: 3.0,
             gate_weight: 0.1,
             doubt_rows: 1e9,
