@@ -112,6 +112,12 @@ impl Detector {
         }
     }
 
+    /// Whether the errors of the stream's network are looked at, too: what leaves the range of its
+    /// past at once is clearer there than in statistics of many rows.
+    pub(super) fn is_joined_by_network(&self) -> bool {
+        matches!(self, Self::Multivariate(_))
+    }
+
     /// What lasted is normal from now on.
     pub(super) fn accept_new_normal(&mut self) {
         match self {

@@ -25,6 +25,14 @@ pub(super) struct Judged {
 }
 
 impl Judged {
+    /// This, or what the network says if that is clearer.
+    fn or(self, network: Self) -> Self {
+        if network.warming || network.anomaly_score <= self.anomaly_score {
+            return self;
+        }
+        Self { surprise: self.surprise, seen: None, ..network }
+    }
+
     /// What is shown of a row that is not to be scored.
     pub(super) fn hidden(self) -> Self {
         Self { warming: true, surprise: 0.0, p_value: 1.0, anomaly_score: 0.0, ..self }
@@ -44,18 +52,22 @@ pub(super) fn judge(
         return Some(judge_window(context.spec, series, errors?, threshold));
     };
     let seen = detector.judge(eyes, context.row.start, &context.row.values);
+    let looks_at_network = detector.is_joined_by_network();
     series.warming = seen.warming;
-    let errors = errors.unwrap_or_default();
-    Some(Judged {
+    let judged = Judged {
         warming: seen.warming.is_some(),
-        errors,
+        errors: errors.unwrap_or_default(),
         surprise: seen.surprise,
         // The smallest positive f64 keeps what is computed from it finite.
         p_value: 10.0_f64.powf(-seen.evidence).clamp(f64::MIN_POSITIVE, 1.0),
         threshold,
         anomaly_score: seen.evidence / threshold,
         seen: Some(seen),
-    })
+    };
+    match errors.filter(|_| looks_at_network && !judged.warming) {
+        Some(errors) => Some(judged.or(judge_window(context.spec, series, errors, threshold))),
+        None => Some(judged),
+    }
 }
 
 fn judge_window(spec: &StreamSpec, series: &Series, errors: [f64; 2], threshold: f64) -> Judged {

@@ -3,6 +3,7 @@
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
+use super::detector::Detector;
 use super::judge::Judged;
 use super::score::{Context, Scored};
 use super::series::{Awaiting, Series};
@@ -66,7 +67,8 @@ impl Lesson {
         }
         // Errors of an untrained network say nothing about the trained one.
         let settled = 2 * series.windows > u64::from(spec.model.warmup);
-        if settled && series.detector.is_none() {
+        let judged = |d: &Detector| d.is_joined_by_network();
+        if settled && series.detector.as_ref().is_none_or(judged) {
             series.tails.iter_mut().zip(self.errors).for_each(|(tail, e)| tail.learn(e));
         }
         let newest = &self.window[self.window.len() - self.xhat.len()..];

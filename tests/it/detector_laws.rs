@@ -87,7 +87,7 @@ fn a_fault_is_found_named_and_fires_as_long_as_it_lasts() {
 fn a_constant_series_never_raises() {
     for channels in CHANNELS {
         let record =
-            |i| Owned { key: "flat".into(), time: 60_000 * i, values: vec![21.5; channels] };
+            |i: i64| Owned { key: "flat".into(), time: 60_000 * i, values: vec![21.5; channels] };
         let records: Vec<Owned> = (0..3_000).map(record).collect();
         let out = run(&detecting(channels), [records.as_slice()]);
         assert_eq!(out.alerts, [], "{channels} channels");

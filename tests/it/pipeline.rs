@@ -34,6 +34,7 @@ const STREAM: &str = r#"
     channel = [{ name = "x" }, { name = "y" }]
     window = { length = 4 }
     model = { hidden = [6], latent = 2, warmup = 60 }
+    alert = { detector = "network" }
     forecast = { targets = ["x"], horizons = ["1s"], seasons = ["20s"], levels = [0.8] }
 "#;
 
