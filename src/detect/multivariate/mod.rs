@@ -7,7 +7,9 @@
 //! errors are tracked in the same way, and so are their squares, for faults that change the spread.
 //! `scale` is the long memory of each sensor's unit, `period` finds a period and `profile` remembers
 //! what is usual in each phase of it. `evidence` calibrates each statistic by its largest value in
-//! blocks of 32 rows and joins them. `explain` names the sensors.
+//! blocks of 32 rows and joins them: the sensors count twice as much as the errors, unless the network
+//! explains most of what the sensors do on the rows it learned; then its errors count up to all
+//! (`memory`). `explain` names the sensors.
 //!
 //! All that is known is held twice (`memory`): the one that decides about alerts stands still while
 //! an alert fires, so that a long fault stays evident; the other learns every row, ranks rows
