@@ -105,7 +105,7 @@ impl Default for AlertParams {
             spend_budget: false,
             for_rows: 1,
             keep_firing_for: 8,
-            release_ratio: fraction(0.75),
+            release_ratio: fraction(0.6),
             critical_ratio: positive(2.0),
             critical_after: 144,
             accept_after: 400,

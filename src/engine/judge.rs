@@ -7,6 +7,10 @@ use super::series::Series;
 use super::spec::StreamSpec;
 use crate::record::{Contribution, FaultClass};
 
+/// What the evidence of the network counts beside that of a detector: single rows that it finds
+/// unusual are many, and only what is far outside of its past should alarm at once.
+const NETWORK_SHARE: f64 = 0.75;
+
 /// How unusual a row is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Judged {
@@ -25,12 +29,14 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// This, or what the network says if that is clearer.
+    /// This, or what the network says if that is clearer even by [`NETWORK_SHARE`].
     fn or(self, network: Self) -> Self {
-        if network.warming || network.anomaly_score <= self.anomaly_score {
+        let anomaly_score = NETWORK_SHARE * network.anomaly_score;
+        if network.warming || anomaly_score <= self.anomaly_score {
             return self;
         }
-        Self { surprise: self.surprise, seen: None, ..network }
+        let p_value = network.p_value.powf(NETWORK_SHARE);
+        Self { surprise: self.surprise, anomaly_score, p_value, seen: None, ..network }
     }
 
     /// What is shown of a row that is not to be scored.

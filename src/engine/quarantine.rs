@@ -24,7 +24,8 @@ pub(super) struct Quarantine {
     past: Option<Past>,
 }
 
-/// The detector as it was when the alert opened, and all rows since, to be judged again.
+/// The detector as if the row on which the alert opened had been calm, and all rows since, to be
+/// judged again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Past {
     detector: Detector,
@@ -34,15 +35,24 @@ struct Past {
 impl Quarantine {
     /// Holds a row back because of the alert that started then. Rows of an earlier alert go: nobody
     /// has said anything about them. `detector` has judged the row and not learned it.
-    pub(super) fn hold(&mut self, because: EventTime, lesson: Lesson, detector: Option<&Detector>) {
-        if self.because != Some(because) {
+    pub(super) fn hold(
+        &mut self,
+        because: EventTime,
+        lesson: Lesson,
+        (detector, eyes): (Option<&Detector>, &mut Eyes),
+    ) {
+        if self.because == Some(because) {
+            self.remember(&lesson);
+        } else {
             self.rows.clear();
             self.because = Some(because);
-            let past =
-                |detector: &Detector| Past { detector: detector.clone(), rows: VecDeque::new() };
-            self.past = detector.map(past);
+            self.past = detector.map(|detector| {
+                let mut detector = detector.clone();
+                // What it has judged and not learned would not survive being stored.
+                detector.learn(eyes, true);
+                Past { detector, rows: VecDeque::new() }
+            });
         }
-        self.remember(&lesson);
         if !lesson.has_window() {
             return;
         }
@@ -114,11 +124,8 @@ impl Released {
         if anew {
             detector.accept_new_normal();
         }
-        for (i, (time, values)) in rows.into_iter().enumerate() {
-            // The first was judged before the detector was kept.
-            if i > 0 {
-                detector.judge(eyes, time, &values);
-            }
+        for (time, values) in rows {
+            detector.judge(eyes, time, &values);
             detector.learn(eyes, true);
         }
         Some(detector)
@@ -145,9 +152,9 @@ mod tests {
     fn rows_of_one_alert_are_held_in_order_and_bounded() {
         let at = EventTime::from_millis;
         let mut held = Quarantine::default();
-        held.hold(at(1), lesson(-1.0), None);
+        held.hold(at(1), lesson(-1.0), (None, &mut Eyes::None));
         for i in 0..ROWS_MAX + 3 {
-            held.hold(at(2), lesson(i as f64), None);
+            held.hold(at(2), lesson(i as f64), (None, &mut Eyes::None));
         }
         assert_eq!(held.rows.len(), ROWS_MAX);
         assert!(held.release(at(1)).rows.is_empty(), "rows of an earlier alert are gone");

@@ -210,7 +210,7 @@ fn learn(
     } else {
         out.facts.windows_quarantined += u64::from(lesson.has_window());
         if let Some(because) = episode {
-            series.quarantine.hold(because, lesson, series.detector.as_ref());
+            series.quarantine.hold(because, lesson, (series.detector.as_ref(), eyes));
         }
     }
     if let Some(detector) = &mut series.detector {

@@ -20,7 +20,6 @@ const FORECAST: &str = include_str!("../../../config/schemas/forecast.v1.json");
 const ORIGIN: Origin<'static> = Origin { topic: "plant.press", partition: 5 };
 const HOUR: i64 = 3_600_000;
 const NOON: i64 = 1_700_000_000_000;
-
 fn encoder() -> Encoder {
     let topics = TopicNames {
         alerts: "latentd.alerts.v1".into(),
