@@ -76,8 +76,7 @@ fn kcat_sends_sensors_and_reads_the_alert_that_names_the_broken_one() {
     broker.create_topic("in.round-trip", 1);
     create_outputs(broker, name);
     let forecast = r#"forecast = { targets = ["temp"], horizons = ["1s", "5s"], seasons = ["60s"], levels = [0.8], every = 10 }"#;
-    let stream = stream("press", "in.round-trip").replace(r#""network""#, r#""auto""#);
-    let streams = format!("{stream}\n{forecast}");
+    let streams = format!("{}\n{forecast}", stream("press", "in.round-trip"));
     let daemon = Latentd::start(&settings(broker, name, &streams));
     let mut lines = String::new();
     for value in seconds(0..1_500, 1_400..1_410) {

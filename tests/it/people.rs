@@ -22,7 +22,7 @@ const STREAM: &str = r#"
     channel = [{ name = "temp" }, { name = "flow" }]
     window = { length = 8 }
     model = { hidden = [12], latent = 3, warmup = 300 }
-    alert = { budget = { alerts = 4.0, per = "1w" }, accept_after = 100000 }
+    alert = { detector = "network", budget = { alerts = 4.0, per = "1w" }, accept_after = 100000 }
 "#;
 
 /// The record of second `i`: both sensors follow one load; `flow` breaks away from second 1,400 on.
