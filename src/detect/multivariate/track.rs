@@ -168,16 +168,16 @@ impl Track {
     pub(super) fn score(&mut self, scale: &Scale, seen: &[bool], bin: Option<usize>) -> f64 {
         let p = self.signal.len();
         self.y.resize(p, 0.0);
-        for j in 0..p {
+        for (j, seen) in seen.iter().enumerate() {
             let off = self.signal[j] - self.base[j];
             let mut variance = self.variance[j] + self.least(j, scale);
-            if let (Some(profile), Some(bin)) = (&self.profile, bin) {
-                if profile.is_known(bin) {
-                    let usual = f64::from(profile.highest(bin, j));
-                    variance = variance.max(self.how.seasonal * usual);
-                }
+            if let (Some(profile), Some(bin)) = (&self.profile, bin)
+                && profile.is_known(bin)
+            {
+                let usual = f64::from(profile.highest(bin, j));
+                variance = variance.max(self.how.seasonal * usual);
             }
-            self.y[j] = if seen[j] { off / variance.sqrt() } else { 0.0 };
+            self.y[j] = if *seen { off / variance.sqrt() } else { 0.0 };
         }
         let n = seen.iter().filter(|seen| **seen).count().max(1) as f64;
         self.square = self.y.iter().map(|y| y * y).sum::<f64>();

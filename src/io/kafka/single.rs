@@ -14,9 +14,12 @@ use crate::io::{IoError, KafkaParams, OutMessage};
 /// Longest wait for the acknowledgement.
 const WAIT: Duration = Duration::from_secs(30);
 
+/// Partition and offset of the record, or why it was not acknowledged.
+type Told = Result<(i32, i64), String>;
+
 /// Keeps the outcome of the one record.
 #[derive(Default, Clone)]
-struct Outcome(Arc<Mutex<Option<Result<(i32, i64), String>>>>);
+struct Outcome(Arc<Mutex<Option<Told>>>);
 
 impl ClientContext for Outcome {}
 
