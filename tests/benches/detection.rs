@@ -77,7 +77,7 @@ fn truth(path: &Path) -> Vec<(bool, [f64; 2])> {
         header.iter().enumerate().filter(|(_, n)| is_value(n)).map(|(i, _)| i).collect();
     let mut past: Vec<(Running, Running, f64)> =
         columns.iter().map(|_| Default::default()).collect();
-    let row = |record: csv::StringRecord| {
+    let mut row = |record: csv::StringRecord| {
         let mut simple = [0.0_f64; 2];
         for (column, (value, step, last)) in columns.iter().zip(&mut past) {
             let Ok(x) = record[*column].parse::<f64>() else { continue };

@@ -461,7 +461,7 @@ fn say(broker: &MemoryBroker, verdict: &str) {
     let records = broker.records("latentd.alerts.v1");
     let bodies = records.iter().filter_map(|r| serde_json::from_slice(r.payload.as_deref()?).ok());
     let opened = |b: &serde_json::Value| b["change"] == "opened" && b["entity"] == "press-0";
-    let alert = bodies.filter(opened).next_back().expect("an alert")["alert_id"].clone();
+    let alert = bodies.rev().find(opened).expect("an alert")["alert_id"].clone();
     let body = serde_json::json!({ "alert_id": alert, "verdict": verdict, "by": "ann" });
     let message = OutMessage {
         key: alert.as_str().map(|id| id.as_bytes().to_vec()),
