@@ -15,7 +15,7 @@ pub(super) fn rate(half_life: f64) -> f64 {
     1.0 - 0.5_f64.powf(1.0 / half_life)
 }
 
-/// How a [`Track`] is made.
+/// How a track of signals is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrackTuning {
     /// Half-life of the signal's smoothing, rows.

@@ -113,7 +113,7 @@ impl Mlp {
     }
 
     /// A training step on the rows of the last [`Mlp::forward`], with the gradient of the loss that
-    /// was put into [`MlpSpace::delta_mut`]; over all parameters it is shortened to `clip_norm` of
+    /// was put into [`MlpSpace::output_and_delta`]; over all parameters it is shortened to `clip_norm` of
     /// `params`. Returns whether it was taken: a gradient that is not finite changes nothing.
     pub fn step(
         &mut self,
