@@ -97,10 +97,8 @@ impl Shard {
                 detector.pass(eyes, pending.gap, context.row.start, step);
             }
             let scored = pending.slot.map(|slot| Scored::new(space, windows, slot));
-            finish(&context, series, learner, scored, eyes, out);
-            if let Some(scored) = scored {
-                let error =
-                    series.residuals.errors(scored.x, scored.xhat, scored.spread)[0].powi(2);
+            let error = finish(&context, series, learner, scored, eyes, out);
+            if pending.slot.is_some() {
                 *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
                 let now = context.span.end;
                 if let Some(examined) =
@@ -146,7 +144,8 @@ fn row_length(spec: &StreamSpec) -> Millis {
     }
 }
 
-/// Everything about a row; `scored` is the window that ends with it, if there is one.
+/// Everything about a row; `scored` is the window that ends with it, if there is one. Returns the mean
+/// squared error of that window, 0 without one.
 fn finish(
     context: &Context<'_>,
     series: &mut Series,
@@ -154,7 +153,7 @@ fn finish(
     scored: Option<Scored<'_>>,
     eyes: &mut Eyes,
     out: &mut Outbox,
-) {
+) -> f64 {
     series.windows += u64::from(scored.is_some());
     let judged = judge(context, series, scored, eyes);
     let shown = judged.map(|judged| if context.switches.score { judged } else { judged.hidden() });
@@ -191,6 +190,7 @@ fn finish(
             channels,
         });
     }
+    shown.errors[0].powi(2)
 }
 
 /// Takes in what a row has to teach, or holds it back while its series is at fault.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::commit::broker;
-use super::reader::Quiet;
+use super::reader::{Quiet, seen};
 use super::settings::{self, client_error};
 use crate::io::log::MessageRef;
 use crate::io::{IoError, KafkaParams};
@@ -58,15 +57,7 @@ impl Inbox {
         }
         for _ in 0..MESSAGES_MAX {
             match self.client.poll(Duration::ZERO) {
-                Some(Ok(message)) => each(MessageRef {
-                    topic: message.topic(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    timestamp_ms: message.timestamp().to_millis(),
-                    key: message.key(),
-                    payload: message.payload(),
-                    headers: &[],
-                }),
+                Some(Ok(message)) => each(seen(&message, &[])),
                 // The end of a partition, or a fault that the client mends and the context tells.
                 Some(Err(_)) => {}
                 None => break,

@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::commit::{broker, to_list};
 use super::inbox::Inbox;
 use super::inlet::{Inlet, Turn, assign, unassign};
-use super::reader::{PartitionReader, committed};
+use super::reader::{PartitionReader, committed, seen};
 use super::sender::Sender;
 use super::settings::{self, client_error};
 use crate::io::log::{Bounds, DeliverError, Log, LogEvent, MessageRef, Part, Place, StateRef};
@@ -347,13 +347,5 @@ fn hand_over(
         };
         headers.extend(native.iter().map(owned));
     }
-    each(LogEvent::Message(MessageRef {
-        topic: message.topic(),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis(),
-        key: message.key(),
-        payload: message.payload(),
-        headers,
-    }));
+    each(LogEvent::Message(seen(message, headers)));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
 use super::commit::broker;
@@ -249,16 +249,7 @@ fn read_to_the_end(
     loop {
         match reader.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                let more = each(MessageRef {
-                    topic: message.topic(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    timestamp_ms: message.timestamp().to_millis(),
-                    key: message.key(),
-                    payload: message.payload(),
-                    headers: &[],
-                });
-                if !more {
+                if !each(seen(&message, &[])) {
                     return Ok(());
                 }
                 alive = Instant::now();
@@ -274,5 +265,21 @@ fn read_to_the_end(
             }
             None => {}
         }
+    }
+}
+
+/// A message as the rest of the program sees it.
+pub(super) fn seen<'a>(
+    message: &'a BorrowedMessage<'_>,
+    headers: &'a [(String, Vec<u8>)],
+) -> MessageRef<'a> {
+    MessageRef {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis(),
+        key: message.key(),
+        payload: message.payload(),
+        headers,
     }
 }
