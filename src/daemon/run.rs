@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, mpsc};
@@ -15,10 +16,11 @@ use tokio::runtime::Runtime;
 use super::intake::{DeadLetters, Intake};
 use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
+use super::reload::{Loader, Reload};
 use super::restore::Policy;
-use super::shutdown::watch_signals;
-use super::stream::{Stream, streams_of};
-use super::supervise::{Heartbeat, Supervisor};
+use super::shutdown::{Signals, watch_signals};
+use super::stream::streams_of;
+use super::supervise::{Heartbeat, Supervisor, notify_ready, notify_reload};
 use super::{Clock, DaemonError, RunReport, Shutdown};
 use crate::config::Settings;
 use crate::io::{KafkaLog, Log, version_text};
@@ -34,10 +36,11 @@ const HTTP_STOP_MAX: Duration = Duration::from_millis(500);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a run needs to know beside the settings.
-#[derive(Debug)]
 pub struct Options {
-    /// Whether SIGTERM and SIGINT ask for the stop.
+    /// Whether SIGTERM and SIGINT ask for the stop, and SIGHUP for a reload.
     pub signals: bool,
+    /// Reads the settings again; without it they cannot change.
+    pub load: Option<Loader>,
     /// Clock.
     pub clock: Clock,
     /// First pause after a failed delivery.
@@ -48,10 +51,20 @@ pub struct Options {
     pub listening: Option<mpsc::Sender<SocketAddr>>,
 }
 
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signals, clock, retry_first, reset_state, .. } = self;
+        let mut shown = f.debug_struct("Options");
+        shown.field("signals", signals).field("clock", clock).field("retry_first", retry_first);
+        shown.field("reset_state", reset_state).finish_non_exhaustive()
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             signals: false,
+            load: None,
             clock: Clock::system(),
             retry_first: Duration::from_millis(100),
             reset_state: BTreeSet::new(),
@@ -103,12 +116,14 @@ pub fn run<L: Log + Send + 'static>(
     let trainer: Arc<dyn Trainer> = Arc::new(pool);
     let boards = Board::for_workers(logs.len(), &status);
     let mut pipelines = Vec::with_capacity(logs.len());
+    let (load, clock) = (options.load.clone(), options.clock.clone());
+    let reload = Reload::new(settings, load, clock, metrics.clone());
     for (log, board) in logs.into_iter().zip(boards) {
-        let streams = streams_of(settings, &trainer)?;
-        pipelines.push(pipeline(settings, &options, log, streams, board, &metrics, shutdown)?);
+        let shared = (&trainer, &reload, &metrics, shutdown);
+        pipelines.push(pipeline(settings, &options, log, board, shared)?);
     }
     let app = App { status: status.clone(), registry };
-    let http = start_http(&settings.http.listen, app, &options, shutdown)?;
+    let http = start_http(&settings.http.listen, app, &options, &reload, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
     let supervisor =
         Supervisor { clock: options.clock, shutdown: shutdown.clone(), heartbeats, status };
@@ -122,11 +137,10 @@ fn pipeline<L: Log>(
     settings: &Settings,
     options: &Options,
     log: L,
-    streams: Vec<Stream>,
     board: Board,
-    metrics: &Metrics,
-    shutdown: &Shutdown,
+    (trainer, reload, metrics, shutdown): (&Arc<dyn Trainer>, &Reload, &Metrics, &Shutdown),
 ) -> Result<Pipeline<L>, DaemonError> {
+    let streams = streams_of(settings, trainer)?;
     let dlq = DeadLetters {
         topic: settings.topics.dlq.clone(),
         bytes_max: settings.kafka.message_bytes_max,
@@ -148,6 +162,9 @@ fn pipeline<L: Log>(
         inbox: [settings.topics.feedback.clone(), settings.topics.control.clone()],
         clock: options.clock.clone(),
         shutdown: shutdown.clone(),
+        trainer: Arc::clone(trainer),
+        reload: reload.clone(),
+        generation: 0,
         metrics: metrics.clone(),
         board,
         heartbeat: Heartbeat::default(),
@@ -162,6 +179,7 @@ fn start_http(
     address: &str,
     app: App,
     options: &Options,
+    reload: &Reload,
     shutdown: &Shutdown,
 ) -> Result<Runtime, DaemonError> {
     let refused = |source| DaemonError::Listen { address: address.to_owned(), source };
@@ -186,14 +204,27 @@ fn start_http(
         }
     });
     if options.signals {
-        let stop = shutdown.clone();
-        runtime.spawn(async move {
-            if let Err(error) = watch_signals(stop).await {
-                tracing::warn!("signals cannot be caught: {error}");
-            }
-        });
+        catch_signals(&runtime, reload, shutdown)?;
     }
     Ok(runtime)
+}
+
+/// Signals are caught before the service manager is told that the process is up.
+fn catch_signals(
+    runtime: &Runtime,
+    reload: &Reload,
+    shutdown: &Shutdown,
+) -> Result<(), DaemonError> {
+    let _context = runtime.enter();
+    let signals = Signals::catch().map_err(DaemonError::Signals)?;
+    let (reload, stop) = (reload.clone(), shutdown.clone());
+    runtime.spawn(watch_signals(signals, stop, move || {
+        notify_reload();
+        // What is wrong is logged and counted: a signal has no answer.
+        let _ = reload.reload();
+        notify_ready();
+    }));
+    Ok(())
 }
 
 fn run_pipelines<L: Log + Send + 'static>(

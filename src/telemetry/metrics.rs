@@ -5,7 +5,8 @@ use prometheus::{Error, Gauge, GaugeVec, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::{
-    DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
+    ConfigMetrics, DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics,
+    TrainingMetrics,
 };
 use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
@@ -24,6 +25,8 @@ pub struct Build<'a> {
 pub struct Metrics {
     build: GaugeVec,
     ready: Gauge,
+    /// Configuration.
+    pub config: ConfigMetrics,
     /// Input side.
     pub ingest: IngestMetrics,
     /// Shards.
@@ -58,6 +61,7 @@ impl Metrics {
                 "latentd_ready",
                 "1 while partitions are assigned and outputs are acknowledged.",
             )?,
+            config: ConfigMetrics::register(to)?,
             ingest: IngestMetrics::register(to)?,
             shards: ShardMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
@@ -84,6 +88,9 @@ impl Metrics {
         ingest.assigned.with_label_values(&[stream]);
         for moved in ["assigned", "revoked"] {
             ingest.rebalances.with_label_values(&[stream, moved]);
+        }
+        for outcome in ["ok", "refused"] {
+            self.config.reloads.with_label_values(&[outcome]);
         }
         for outcome in ["restored", "anew", "failed", "refused"] {
             self.state.restores.with_label_values(&[outcome]);

@@ -43,6 +43,14 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
     ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),
     ("latentd_partitions_assigned", GAUGE, &["stream"], "Input partitions that"),
+    (
+        "latentd_config_last_reload_success_timestamp_seconds",
+        GAUGE,
+        &[],
+        "When the configuration that runs",
+    ),
+    ("latentd_config_last_reload_successful", GAUGE, &[], "1 if the last load"),
+    ("latentd_config_reloads_total", COUNTER, &["outcome"], "Reloads of the configuration"),
     ("latentd_ready", GAUGE, &[], "1 while partitions are"),
     ("latentd_rebalances_total", COUNTER, &["outcome", "stream"], "Partitions that came or went."),
     ("latentd_reconstruction_loss", GAUGE, &["split", "stream"], "Mean squared"),
@@ -120,6 +128,7 @@ fn filled(registry: &Registry) -> Metrics {
     let metrics = Metrics::register(registry).unwrap();
     metrics.set_build(Build { version: "1.2.3", kafka_client: "4.5.6" });
     metrics.set_ready(true);
+    metrics.config.reloaded(EventTime::from_millis(1_500));
     metrics.add_stream("press");
     let ingest = &metrics.ingest;
     ingest.partition_assigned(PARTITION);

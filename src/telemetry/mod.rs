@@ -8,6 +8,7 @@
 //! Files: `family` makes families, `ingest`, `shards`, `models`, `training`, `delivery` and `state` hold them
 //! in the order in which a batch passes, `metrics` joins them, `logging` sets up the log lines.
 
+mod config;
 mod delivery;
 mod family;
 mod ingest;
@@ -18,6 +19,7 @@ mod shards;
 mod state;
 mod training;
 
+pub use config::ConfigMetrics;
 pub use delivery::DeliveryMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
 pub use logging::{LogFormat, LogSetupError, init_logging};

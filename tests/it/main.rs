@@ -12,6 +12,7 @@ mod layers;
 mod people;
 mod pipeline;
 mod real_broker;
+mod reload;
 mod replay;
 mod replay_lab;
 mod settings;
