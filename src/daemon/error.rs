@@ -2,6 +2,7 @@
 
 use super::RestoreError;
 use crate::io::{InputError, IoError};
+use crate::notify::NotifyError;
 
 /// Why the daemon did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum DaemonError {
     /// The system refused a thread.
     #[error("could not start a thread")]
     Thread(#[source] std::io::Error),
+    /// A sink of alerts cannot be used.
+    #[error(transparent)]
+    Sink(NotifyError),
     /// Two metrics of one name.
     #[error("metrics")]
     Metrics(#[from] prometheus::Error),
