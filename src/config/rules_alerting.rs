@@ -94,7 +94,7 @@ fn is_label(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
     use crate::config::Layers;
 
     const STREAM: &str = "[[stream]]\nname = 'a'\ntopics = ['in']\nchannel = [{ name = 'x' }]\n";

@@ -7,7 +7,7 @@ use crate::record::{
     DriftAction, DriftLevel, DriftRecord, EventTime, ForecastPoint, ForecastRecord, ForecastSource,
     Interval, Marks, Millis, ModelChange, ModelRecord, Skill,
 };
-use crate::telemetry::{PartitionLabels, StreamGauges};
+use crate::telemetry::{Build, PartitionLabels, StreamGauges};
 
 const PARTITION: PartitionLabels<'_> =
     PartitionLabels { stream: "press", topic: "plant.press", partition: 3 };
