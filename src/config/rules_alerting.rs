@@ -94,7 +94,6 @@ fn is_label(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-
     use crate::config::Layers;
 
     const STREAM: &str = "[[stream]]\nname = 'a'\ntopics = ['in']\nchannel = [{ name = 'x' }]\n";
@@ -127,7 +126,7 @@ mod tests {
             ("name = 'x'\nkind = 'webhook'",
              "alerting.sink[0].url: is missing"),
             ("name = 'x'\nkind = 'webhook'\nurl = 'file:///etc'",
-             "alerting.sink[0].url = \"file:///etc\": expected http:// or https://"),
+             "alerting.sink[0].url = \"file:///etc\": expected http:// or https:// and a host"),
             ("name = 'x'\nkind = 'webhook'\nurl = 'http://h'\nurl_file = '/f'",
              "alerting.sink[0].url_file: the address is given twice, `url` is one already"),
             ("name = 'x'\nkind = 'webhook'\nurl = 'http://h'\nresend = '30s'",

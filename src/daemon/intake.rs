@@ -11,7 +11,8 @@ use super::restore::Restored;
 use super::stream::Stream;
 use super::{Clock, DaemonError, RunReport};
 use crate::io::{
-    Bounds, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter, feedback,
+    Bounds, DecodeError, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter,
+    feedback,
 };
 use crate::notify::Notifier;
 use crate::record::Placement;
@@ -19,6 +20,10 @@ use crate::telemetry::{Metrics, PartitionLabels};
 
 /// Notices kept for partitions that are yet to come.
 const NOTICES_MAX: usize = 10_000;
+
+/// Reasons for which a decoded record is refused.
+const AHEAD: &str = "ahead";
+const SERIES_LIMIT: &str = "series_limit";
 
 /// The streams, their topics, and the partitions that this process owns.
 #[derive(Debug)]
@@ -86,6 +91,8 @@ impl Intake {
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
+            let reasons = [&DecodeError::REASONS[..], &[AHEAD, SERIES_LIMIT]].concat();
+            intake.metrics.ingest.add_reasons(&stream.name, &reasons);
             for name in &stream.topics {
                 let topic =
                     Topic { name: name.clone(), stream: index, partitions: BTreeMap::new() };
@@ -386,10 +393,10 @@ fn refusal(placement: Placement) -> Option<(&'static str, String)> {
     match placement {
         Placement::Placed | Placement::Replaced | Placement::Duplicate | Placement::Late => None,
         Placement::Ahead => {
-            Some(("ahead", "the event time is further ahead than `ahead_max`".to_owned()))
+            Some((AHEAD, "the event time is further ahead than `ahead_max`".to_owned()))
         }
         Placement::SeriesLimit => {
-            Some(("series_limit", "the partition has `series_max` series already".to_owned()))
+            Some((SERIES_LIMIT, "the partition has `series_max` series already".to_owned()))
         }
     }
 }

@@ -200,14 +200,15 @@ impl Pauses {
 
 /// What is wrong with the address of a sink.
 pub fn url_fault(url: &str) -> Option<&'static str> {
-    let Ok(uri) = url.parse::<Uri>() else { return Some("is no address") };
-    let Some(authority) = uri.authority() else { return Some("expected http:// or https://") };
+    let expected = Some("expected http:// or https:// and a host");
+    let Ok(uri) = url.parse::<Uri>() else { return expected };
+    let Some(authority) = uri.authority() else { return expected };
     match uri.scheme_str() {
         _ if authority.as_str().contains('@') => {
             Some("names and passwords do not belong here: use `token_file`")
         }
         Some("http" | "https") if !authority.host().is_empty() => None,
-        _ => Some("expected http:// or https://"),
+        _ => expected,
     }
 }
 

@@ -245,7 +245,7 @@ mod tests {
         lag.with_label_values(&["press", "0"]).set(4.0);
         lag.with_label_values(&["press", "1"]).set(5.0);
         assert!(!text(&registry).contains(r#"lag{partition="1""#));
-        assert!(!text(&registry).contains(OVERFLOW));
+        assert!(!text(&registry).contains(r#""_overflow""#));
         lag.remove_label_values(&["press", "0"]).unwrap();
         lag.with_label_values(&["press", "1"]).set(6.0);
         assert!(has(&text(&registry), r#"lag{partition="1",stream="press"} 6"#));

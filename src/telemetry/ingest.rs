@@ -123,6 +123,13 @@ impl IngestMetrics {
         })
     }
 
+    /// Starts the counters of refused records at 0, one for each reason there may be.
+    pub fn add_reasons(&self, stream: &str, reasons: &[&str]) {
+        for family in [&self.rejected, &self.dead_letters] {
+            reasons.iter().for_each(|reason| _ = family.with_label_values(&[stream, reason]));
+        }
+    }
+
     /// Counts records read from one partition.
     pub fn count_consumed(&self, of: PartitionLabels<'_>, records: u64, bytes: u64) {
         of.with(|labels| self.consumed.with_label_values(labels).inc_by(records));

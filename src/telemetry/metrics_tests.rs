@@ -170,6 +170,7 @@ fn filled(registry: &Registry) -> Metrics {
     metrics.process.config_loaded(1_000.0);
     metrics.process.config_reloaded(false, 2_000.0);
     metrics.add_stream("press");
+    metrics.ingest.add_reasons("press", &["json", "utf8"]);
     let ingest = &metrics.ingest;
     ingest.partition_assigned(PARTITION);
     ingest.count_consumed(PARTITION, 5, 640);
@@ -193,6 +194,7 @@ fn filled(registry: &Registry) -> Metrics {
     };
     metrics.count_facts("press", &facts);
     metrics.alerts.count_budget(PARTITION, &facts, 40.0);
+    metrics.alerts.set_active("press", [2, 1]);
     metrics.alerts.sink("pager").ok.inc_by(3);
     metrics.shards.count_forecasts("press", &[forecast()]);
     metrics.models.count("press", &[examination()]);
@@ -276,11 +278,13 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_alerts_opened_total{kind="anomaly",severity="critical",stream="press"} 3"#,
         r#"latentd_alerts_opened_total{kind="stale",severity="warning",stream="press"} 2"#,
         r#"latentd_alerts_suppressed_total{reason="flapping",stream="press"} 4"#,
+        r#"latentd_alerts_active{severity="critical",stream="press"} 1"#,
         r#"latentd_alerts_closed_total{outcome="accepted",stream="press"} 2"#,
         r#"latentd_feedback_total{stream="press",verdict="false_positive"} 3"#,
         r#"latentd_false_alarm_ratio{stream="press"} 0.75"#,
         r#"latentd_alert_budget_ratio{stream="press"} 0.5"#,
         r#"latentd_alert_delivery_total{outcome="ok",sink="pager"} 3"#,
+        r#"latentd_dlq_records_total{reason="utf8",stream="press"} 0"#,
         r#"latentd_consumer_lag_seconds{partition="3",stream="press",topic="plant.press"} 7.5"#,
         r#"latentd_record_lateness_seconds_bucket{stream="press",le="1"} 1"#,
         r#"latentd_windows_closed_total{stream="press",trigger="idle"} 2"#,
