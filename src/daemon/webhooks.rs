@@ -6,7 +6,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Clock, DaemonError, Shutdown};
 use crate::config::Settings;
@@ -52,11 +52,12 @@ impl Webhooks {
         Ok(Self(threads))
     }
 
-    /// Waits for the threads, at most `limit` for each: one that is left behind leaves its group late.
+    /// Waits for the threads, at most `limit`: one that is left behind leaves its group late.
     pub fn wait(self, limit: Duration) {
+        let began = Instant::now();
         for ended in self.0 {
             // The sender is dropped, not used: either end of the wait is fine.
-            let _ = ended.recv_timeout(limit);
+            let _ = ended.recv_timeout(limit.saturating_sub(began.elapsed()));
         }
     }
 }

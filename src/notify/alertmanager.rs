@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::book::{Book, Frame, Message};
 use super::courier::{Carried, Courier, Pauses};
@@ -120,8 +120,9 @@ impl Notifier {
         }
     }
 
-    /// Lets each sink try once more to tell what is new, and waits for that at most `limit`.
+    /// Lets each sink try once more to tell what is new, and waits for all of them at most `limit`.
     pub fn stop(&self, limit: Duration) {
+        let began = Instant::now();
         for sink in self.0.iter() {
             sink.shared.desk().stopping = true;
             sink.shared.changed.notify_one();
@@ -129,7 +130,7 @@ impl Notifier {
         for sink in self.0.iter() {
             let ended = sink.ended.lock().unwrap_or_else(PoisonError::into_inner);
             // The sender is dropped, not used: either end of the wait is fine.
-            let _ = ended.recv_timeout(limit);
+            let _ = ended.recv_timeout(limit.saturating_sub(began.elapsed()));
         }
     }
 }
