@@ -1,6 +1,6 @@
 //! An HTTP server that takes what is posted to it, or refuses it as told.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
