@@ -9,6 +9,7 @@ use super::batch::{Batch, Note};
 use super::partition::{DeadLetter, Partition};
 use super::restore::Restored;
 use super::stream::Stream;
+use super::tally::{count, settle};
 use super::{Clock, DaemonError, RunReport};
 use crate::io::{
     Bounds, DecodeError, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter,
@@ -341,29 +342,6 @@ impl Saving {
         let due = all.filter(|p| p.is_unsaved() && p.snapshot_at <= now);
         due.min_by_key(|p| p.snapshot_at).map(|p| p.epoch)
     }
-}
-
-/// Scores what is closed, with a watch on it.
-fn settle(metrics: &Metrics, clock: &Clock, of: PartitionLabels<'_>, partition: &mut Partition) {
-    let began = clock.steady();
-    partition.settle(began);
-    if partition.records + partition.replayed > 0 {
-        let took = clock.steady().saturating_sub(began);
-        metrics.shards.observe_scoring(of.stream, took.as_secs_f64());
-    }
-}
-
-fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) {
-    if partition.records > 0 {
-        metrics.ingest.count_consumed(labels, partition.records, partition.bytes);
-    }
-    metrics.ingest.count_replayed(labels.stream, partition.replayed);
-    let facts = &partition.outbox.facts;
-    metrics.count_facts(labels.stream, facts);
-    metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
-    metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
-    metrics.models.count(labels.stream, &partition.outbox.models);
-    metrics.models.show_drifts(labels.stream, &partition.outbox.drifts);
 }
 
 /// What a settled partition has to say.

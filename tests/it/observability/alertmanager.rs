@@ -62,7 +62,7 @@ fn an_alert_is_told_once_over_a_crash_and_resolved_after() {
     let alertmanager = alertmanager(&hook);
     let sink = format!(
         "[alerting]\nrunbook_url = \"https://wiki/press\"\n[[alerting.sink]]\nname = \"pager\"\n\
-         kind = \"alertmanager\"\nurl = \"{}\"\nresend = \"1s\"\nlabels = {{ site = \"x\" }}\n",
+         kind = \"alertmanager\"\nurl = \"{}\"\nresend = \"30s\"\nlabels = {{ site = \"x\" }}\n",
         alertmanager.url
     );
     let settings = settings(broker, name, &format!("{}\n{sink}", ranged_stream("in.sink-am")));
@@ -92,6 +92,7 @@ fn an_alert_is_told_once_over_a_crash_and_resolved_after() {
     });
     assert_eq!(told(&hook, "warning")[1].0, "resolved");
 
+    // The group waits for the dead member for 10 s; the alert ends by itself after 120 s.
     daemon.kill();
     let daemon = Latentd::start(&settings);
     daemon.wait_metric(

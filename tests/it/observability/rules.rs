@@ -69,7 +69,11 @@ fn every_alert_has_a_page_that_names_only_what_exists_and_a_test() {
         let code = page.split('`').skip(1).step_by(2);
         // Names of topics have dots.
         let metrics = code.filter(|c| c.contains("latentd_") && !c.contains("latentd."));
-        let faults: Vec<String> = metrics.flat_map(|m| catalogue.faults(m)).collect();
-        assert!(faults.is_empty(), "{name}: {}", faults.join("\n"));
+        // People call a histogram by its name, expressions by its parts.
+        let unknown = |m: &&str| {
+            !catalogue.faults(m).is_empty() && !catalogue.faults(&format!("{m}_count")).is_empty()
+        };
+        let faults: Vec<&str> = metrics.filter(unknown).collect();
+        assert!(faults.is_empty(), "{name}: {faults:?}");
     }
 }
