@@ -14,6 +14,7 @@
 //! | `settings` | the types |
 //! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
 //! | `rules`, `rules_stream`, `rules_forecast`, `rules_alerting` | the rules between keys |
+//! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
 //!
 //! # Invariants
@@ -22,6 +23,7 @@
 //! - Nothing here reads the process environment or a file that was not named.
 //! - No fault text shows a value of `[kafka.rdkafka]`.
 
+mod changes;
 mod client;
 mod environment;
 mod fault;
@@ -39,6 +41,7 @@ mod shape;
 mod spec;
 mod suggest;
 
+pub use changes::Changes;
 pub use fault::{ConfigError, Fault, Faults};
 pub use layers::Layers;
 pub use maintenance::MaintenanceSettings;

@@ -192,6 +192,22 @@ impl Intake {
         }
     }
 
+    /// Replaces the settings of the streams; their names and topics are those of before. Call
+    /// after a batch was collected.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError::Reload`] if a state does not fit.
+    pub fn replace(&mut self, streams: Vec<Stream>) -> Result<(), DaemonError> {
+        for Topic { stream, partitions, .. } in &mut self.topics {
+            for (number, partition) in partitions {
+                partition.reshape(*number, &streams[*stream]).map_err(DaemonError::Reload)?;
+            }
+        }
+        self.streams = streams;
+        Ok(())
+    }
+
     /// Drops partitions whole: what was not delivered of them belongs to the next owner.
     pub fn drop_partitions(&mut self, places: &[Place]) {
         for place in places {

@@ -1,10 +1,12 @@
 //! One owned input partition: its shard, and what the batch at hand has done to it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::restore::Restored;
-use crate::engine::{Shard, ShardStatus};
+use super::stream::Stream;
+use crate::engine::{Shard, ShardStatus, SnapshotError};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, Notice, OutMessage};
 use crate::record::{Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef};
@@ -273,6 +275,14 @@ impl Partition {
         self.stored_bytes =
             records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
         records
+    }
+
+    /// Goes on under other settings that keep the state. Call after `settle`.
+    pub fn reshape(&mut self, number: i32, stream: &Stream) -> Result<(), SnapshotError> {
+        let bytes = self.shard.save();
+        let shard = Shard::restore(Arc::clone(&stream.spec), number, &bytes)?;
+        self.shard = shard.with_trainer(Arc::clone(&stream.trainer));
+        Ok(())
     }
 
     /// The state of the shard. Call after `settle`.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -17,10 +18,11 @@ use super::intake::{DeadLetters, Intake};
 use super::limits;
 use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
+use super::reload::{Loader, Reload};
 use super::restore::Policy;
-use super::shutdown::watch_signals;
-use super::stream::{Stream, streams_of};
-use super::supervise::{Heartbeat, Supervisor};
+use super::shutdown::{Signals, watch_signals};
+use super::stream::streams_of;
+use super::supervise::{Heartbeat, Supervisor, notify_ready, notify_reload};
 use super::webhooks::Webhooks;
 use super::{Clock, DaemonError, RunReport, Shutdown};
 use crate::config::Settings;
@@ -40,10 +42,11 @@ const SINK_STOP_MAX: Duration = Duration::from_secs(2);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a run needs to know beside the settings.
-#[derive(Debug)]
 pub struct Options {
-    /// Whether SIGTERM and SIGINT ask for the stop.
+    /// Whether SIGTERM and SIGINT ask for the stop, and SIGHUP for a reload.
     pub signals: bool,
+    /// Reads the settings again; without it they cannot change.
+    pub load: Option<Loader>,
     /// Clock.
     pub clock: Clock,
     /// First pause after a failed delivery.
@@ -54,10 +57,20 @@ pub struct Options {
     pub listening: Option<mpsc::Sender<SocketAddr>>,
 }
 
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signals, clock, retry_first, reset_state, .. } = self;
+        let mut shown = f.debug_struct("Options");
+        shown.field("signals", signals).field("clock", clock).field("retry_first", retry_first);
+        shown.field("reset_state", reset_state).finish_non_exhaustive()
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             signals: false,
+            load: None,
             clock: Clock::system(),
             retry_first: Duration::from_millis(100),
             reset_state: BTreeSet::new(),
@@ -108,7 +121,7 @@ fn run_with<L: Log + Send + 'static>(
 ) -> Result<RunReport, DaemonError> {
     let registry = Registry::new();
     let metrics = Metrics::register_capped(&registry, settings.metrics.series_max)?;
-    describe_process(&metrics, &options.clock);
+    describe_process(&metrics);
     let status = SharedStatus::new(Status {
         version: VERSION.to_owned(),
         not_ready: Some(NotReady::default()),
@@ -121,13 +134,20 @@ fn run_with<L: Log + Send + 'static>(
     let notifier = notifier(settings, &metrics, &options.clock)?;
     let boards = Board::for_workers(logs.len(), &status);
     let mut pipelines = Vec::with_capacity(logs.len());
+    let (load, clock) = (options.load.clone(), options.clock.clone());
+    let reload = Reload::new(settings, load, clock, metrics.clone());
     for (log, board) in logs.into_iter().zip(boards) {
-        let streams = streams_of(settings, &trainer)?;
-        let parts = Parts { board, metrics: &metrics, notifier: notifier.clone() };
-        pipelines.push(pipeline(settings, &options, log, streams, parts, shutdown)?);
+        let shared = Shared {
+            trainer: &trainer,
+            reload: &reload,
+            metrics: &metrics,
+            notifier: &notifier,
+            shutdown,
+        };
+        pipelines.push(pipeline(settings, &options, log, board, shared)?);
     }
     let app = App { status: status.clone(), registry };
-    let http = start_http(&settings.http.listen, app, &options, shutdown)?;
+    let http = start_http(&settings.http.listen, app, &options, &reload, shutdown)?;
     let webhooks = webhooks(settings, &metrics.alerts, &options.clock, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
     let supervisor =
@@ -140,8 +160,8 @@ fn run_with<L: Log + Send + 'static>(
     result
 }
 
-/// Says what was built, what it may use, and that its configuration is loaded.
-fn describe_process(metrics: &Metrics, clock: &Clock) {
+/// Says what was built and what it may use.
+fn describe_process(metrics: &Metrics) {
     let kafka_client = version_text();
     metrics.process.set_build(Build {
         version: VERSION,
@@ -151,7 +171,6 @@ fn describe_process(metrics: &Metrics, clock: &Clock) {
         kafka_client: &kafka_client,
     });
     metrics.process.set_limits(limits::cores(), limits::memory_bytes(Path::new("/")));
-    metrics.process.config_loaded(clock.wall().as_secs_f64());
 }
 
 fn notifier(
@@ -166,27 +185,30 @@ fn notifier(
 }
 
 /// What the pipelines share.
-struct Parts<'a> {
-    board: Board,
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    trainer: &'a Arc<dyn Trainer>,
+    reload: &'a Reload,
     metrics: &'a Metrics,
-    notifier: Notifier,
+    notifier: &'a Notifier,
+    shutdown: &'a Shutdown,
 }
 
 fn pipeline<L: Log>(
     settings: &Settings,
     options: &Options,
     log: L,
-    streams: Vec<Stream>,
-    Parts { board, metrics, notifier }: Parts<'_>,
-    shutdown: &Shutdown,
+    board: Board,
+    Shared { trainer, reload, metrics, notifier, shutdown }: Shared<'_>,
 ) -> Result<Pipeline<L>, DaemonError> {
+    let streams = streams_of(settings, trainer)?;
     let dlq = DeadLetters {
         topic: settings.topics.dlq.clone(),
         bytes_max: settings.kafka.message_bytes_max,
     };
     Ok(Pipeline {
         log,
-        intake: Intake::new(streams, dlq, metrics.clone(), notifier)?,
+        intake: Intake::new(streams, dlq, metrics.clone(), notifier.clone())?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
@@ -201,6 +223,9 @@ fn pipeline<L: Log>(
         inbox: [settings.topics.feedback.clone(), settings.topics.control.clone()],
         clock: options.clock.clone(),
         shutdown: shutdown.clone(),
+        trainer: Arc::clone(trainer),
+        reload: reload.clone(),
+        generation: 0,
         metrics: metrics.clone(),
         board,
         heartbeat: Heartbeat::default(),
@@ -215,6 +240,7 @@ fn start_http(
     address: &str,
     app: App,
     options: &Options,
+    reload: &Reload,
     shutdown: &Shutdown,
 ) -> Result<Runtime, DaemonError> {
     let refused = |source| DaemonError::Listen { address: address.to_owned(), source };
@@ -239,14 +265,27 @@ fn start_http(
         }
     });
     if options.signals {
-        let stop = shutdown.clone();
-        runtime.spawn(async move {
-            if let Err(error) = watch_signals(stop).await {
-                tracing::warn!("signals cannot be caught: {error}");
-            }
-        });
+        catch_signals(&runtime, reload, shutdown)?;
     }
     Ok(runtime)
+}
+
+/// Signals are caught before the service manager is told that the process is up.
+fn catch_signals(
+    runtime: &Runtime,
+    reload: &Reload,
+    shutdown: &Shutdown,
+) -> Result<(), DaemonError> {
+    let _context = runtime.enter();
+    let signals = Signals::catch().map_err(DaemonError::Signals)?;
+    let (reload, stop) = (reload.clone(), shutdown.clone());
+    runtime.spawn(watch_signals(signals, stop, move || {
+        notify_reload();
+        // What is wrong is logged and counted: a signal has no answer.
+        let _ = reload.reload();
+        notify_ready();
+    }));
+    Ok(())
 }
 
 fn run_pipelines<L: Log + Send + 'static>(

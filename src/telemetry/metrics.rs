@@ -5,8 +5,8 @@ use prometheus::{Error, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::{
-    AlertMetrics, DeliveryMetrics, IngestMetrics, ModelMetrics, ProcessMetrics, ShardMetrics,
-    StateMetrics, TrainingMetrics,
+    AlertMetrics, ConfigMetrics, DeliveryMetrics, IngestMetrics, ModelMetrics, ProcessMetrics,
+    ShardMetrics, StateMetrics, TrainingMetrics,
 };
 use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
@@ -17,8 +17,10 @@ pub(super) const SERIES_MAX: usize = 1_000;
 /// Every metric of the daemon. Clones share the same values.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    /// The process and its configuration.
+    /// The process.
     pub process: ProcessMetrics,
+    /// Configuration.
+    pub config: ConfigMetrics,
     /// Input side.
     pub ingest: IngestMetrics,
     /// Shards.
@@ -57,6 +59,7 @@ impl Metrics {
         let shards = ShardMetrics::register(to)?;
         Ok(Self {
             process: ProcessMetrics::register(to)?,
+            config: ConfigMetrics::register(to)?,
             ingest: IngestMetrics::register(to)?,
             alerts: AlertMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
@@ -74,6 +77,9 @@ impl Metrics {
         ingest.assigned.with_label_values(&[stream]);
         for moved in ["assigned", "revoked"] {
             ingest.rebalances.with_label_values(&[stream, moved]);
+        }
+        for outcome in ["ok", "refused"] {
+            self.config.reloads.with_label_values(&[outcome]);
         }
         for outcome in ["restored", "anew", "failed", "refused"] {
             self.state.restores.with_label_values(&[outcome]);

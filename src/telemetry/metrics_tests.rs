@@ -31,8 +31,8 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_checkpoints_total", COUNTER, &["outcome"], "Snapshots of partitions"),
     ("latentd_codebook_perplexity", GAUGE, &["stream"], "Effective number of code"),
     ("latentd_config_last_reload_success_timestamp_seconds", GAUGE, &[], "When the configuration"),
-    ("latentd_config_last_reload_successful", GAUGE, &[], "1 if the last attempt"),
-    ("latentd_config_reloads_total", COUNTER, &["outcome"], "Attempts to load"),
+    ("latentd_config_last_reload_successful", GAUGE, &[], "1 if the last load"),
+    ("latentd_config_reloads_total", COUNTER, &["outcome"], "Reloads of the configuration"),
     ("latentd_consumer_lag_records", GAUGE, &["partition", "stream", "topic"], "Records between"),
     ("latentd_consumer_lag_seconds", GAUGE, &["partition", "stream", "topic"], "Age, by its Kafka time"),
     ("latentd_cpu_cores_available", GAUGE, &[], "CPU cores that"),
@@ -167,8 +167,8 @@ fn filled(registry: &Registry) -> Metrics {
     });
     metrics.process.set_ready(true);
     metrics.process.set_limits(4, Some(1 << 30));
-    metrics.process.config_loaded(1_000.0);
-    metrics.process.config_reloaded(false, 2_000.0);
+    metrics.config.loaded(EventTime::from_millis(1_000_000));
+    metrics.config.refused();
     metrics.add_stream("press");
     metrics.ingest.add_reasons("press", &["json", "utf8"]);
     let ingest = &metrics.ingest;
@@ -298,7 +298,7 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_warmup_progress_ratio{stream="press"} 0.75"#,
         r#"latentd_config_last_reload_successful 0"#,
         r#"latentd_config_last_reload_success_timestamp_seconds 1000"#,
-        r#"latentd_config_reloads_total{outcome="failed"} 1"#,
+        r#"latentd_config_reloads_total{outcome="refused"} 1"#,
         r#"latentd_memory_limit_bytes 1073741824"#,
         r#"latentd_reconstruction_loss{split="calm",stream="press"} 0.1"#,
         r#"latentd_reconstruction_loss{split="train",stream="press"} 0.5"#,

@@ -6,11 +6,12 @@
 //! increase; gauges of a partition vanish when the partition moves away. A family has at most
 //! `metrics.series_max` label sets a stream; what is beyond counts as `_overflow`.
 //!
-//! Files: `family` makes families, `process`, `ingest`, `shards`, `alerts`, `models`, `training`,
+//! Files: `family` makes families, `process`, `config`, `ingest`, `shards`, `alerts`, `models`, `training`,
 //! `delivery` and `state` hold them in the order in which a batch passes, `metrics` joins them,
 //! `logging` sets up the log lines.
 
 mod alerts;
+mod config;
 mod delivery;
 mod family;
 mod ingest;
@@ -23,6 +24,7 @@ mod state;
 mod training;
 
 pub use alerts::{AlertMetrics, SinkMetrics};
+pub use config::ConfigMetrics;
 pub use delivery::DeliveryMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
 pub use logging::{LogFormat, LogSetupError, init_logging};

@@ -1,8 +1,8 @@
-//! The process: what was built, what it may use, and whether its configuration is the one asked for.
+//! The process: what was built, what it may use, whether it is ready.
 
 use prometheus::{Error, Gauge};
 
-use super::family::{Families, GaugeVec, IntCounterVec};
+use super::family::{Families, GaugeVec};
 
 /// What was built.
 #[derive(Debug, Clone, Copy)]
@@ -26,21 +26,10 @@ pub struct ProcessMetrics {
     ready: Gauge,
     cores: Gauge,
     memory: Gauge,
-    reload_successful: Gauge,
-    reload_at: Gauge,
-    reloads: IntCounterVec,
 }
 
 impl ProcessMetrics {
     pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
-        let reloads = to.counter(
-            "latentd_config_reloads_total",
-            "Attempts to load a changed configuration.",
-            &["outcome"],
-        )?;
-        for outcome in ["ok", "failed"] {
-            reloads.with_label_values(&[outcome]);
-        }
         Ok(Self {
             build: to.gauge(
                 "latentd_build_info",
@@ -60,15 +49,6 @@ impl ProcessMetrics {
                 "Memory that the process may use: the least limit of its control groups, or the \
                  memory of the machine.",
             )?,
-            reload_successful: to.single_gauge(
-                "latentd_config_last_reload_successful",
-                "1 if the last attempt to load the configuration succeeded; 0: an older one is used.",
-            )?,
-            reload_at: to.single_gauge(
-                "latentd_config_last_reload_success_timestamp_seconds",
-                "When the configuration in use was loaded, in seconds since 1970.",
-            )?,
-            reloads,
         })
     }
 
@@ -89,21 +69,5 @@ impl ProcessMetrics {
         self.cores.set(cores as f64);
         // Unknown is no limit, as Prometheus writes it.
         self.memory.set(memory.map_or(f64::INFINITY, |bytes| bytes as f64));
-    }
-
-    /// The configuration was loaded at the start, at `now` (seconds since 1970).
-    pub fn config_loaded(&self, now: f64) {
-        self.reload_successful.set(1.0);
-        self.reload_at.set(now);
-    }
-
-    /// A changed configuration was loaded at `now` (seconds since 1970), or refused.
-    pub fn config_reloaded(&self, ok: bool, now: f64) {
-        self.reloads.with_label_values(&[super::delivery::outcome(ok)]).inc();
-        if ok {
-            self.config_loaded(now);
-        } else {
-            self.reload_successful.set(0.0);
-        }
     }
 }

@@ -13,6 +13,7 @@ mod observability;
 mod people;
 mod pipeline;
 mod real_broker;
+mod reload;
 mod replay;
 mod replay_lab;
 mod settings;

@@ -93,6 +93,11 @@ impl Latentd {
         Self { child, folder, url: String::new() }
     }
 
+    /// Replaces its configuration file.
+    pub fn rewrite(&self, settings: &str) {
+        fs::write(self.folder.path().join("latentd.toml"), settings).expect("a writable folder");
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
