@@ -3,6 +3,7 @@
 use super::RestoreError;
 use crate::engine::SnapshotError;
 use crate::io::{InputError, IoError};
+use crate::notify::NotifyError;
 
 /// Why the daemon did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum DaemonError {
     /// The system refused a thread.
     #[error("could not start a thread")]
     Thread(#[source] std::io::Error),
+    /// A sink of alerts cannot be used.
+    #[error(transparent)]
+    Sink(NotifyError),
     /// The system does not let us catch signals.
     #[error("signals")]
     Signals(#[source] std::io::Error),

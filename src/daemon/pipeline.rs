@@ -304,16 +304,22 @@ impl<L: Log> Pipeline<L> {
         for (topic, records) in batch.by_topic() {
             delivery.count_produced(topic, ok, records);
         }
+        let now = self.clock.wall();
+        let snapshots = batch.notes().iter().filter(|note| note.saved).count() as u64;
+        self.metrics.state.count_checkpoints(ok, snapshots, now.as_secs_f64());
         if !ok {
             return;
+        }
+        for (part, note) in batch.parts().iter().zip(batch.notes()) {
+            self.intake.notify(part, note);
         }
         let name = |stream: usize| &*self.intake.streams()[stream].name;
         for note in batch.notes() {
             note.dead.iter().for_each(|why| ingest.count_dead_letter(name(note.stream), why));
         }
-        let now = self.clock.wall().as_millis();
         for (stream, oldest) in batch.oldest_ms() {
-            delivery.observe_latency(name(stream), now.saturating_sub(oldest) as f64 / 1e3);
+            let age = now.as_millis().saturating_sub(oldest) as f64 / 1e3;
+            delivery.observe_latency(name(stream), age);
         }
     }
 
@@ -339,6 +345,6 @@ impl<L: Log> Pipeline<L> {
     }
 
     fn publish(&self) {
-        self.board.publish(&self.intake, &self.metrics);
+        self.board.publish(&self.intake, &self.metrics, self.clock.wall());
     }
 }

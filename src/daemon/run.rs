@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::intake::{DeadLetters, Intake};
+use super::limits;
 use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
 use super::reload::{Loader, Reload};
@@ -21,18 +23,22 @@ use super::restore::Policy;
 use super::shutdown::{Signals, watch_signals};
 use super::stream::streams_of;
 use super::supervise::{Heartbeat, Supervisor, notify_ready, notify_reload};
+use super::webhooks::Webhooks;
 use super::{Clock, DaemonError, RunReport, Shutdown};
 use crate::config::Settings;
 use crate::io::{KafkaLog, Log, version_text};
 use crate::model::Trainer;
+use crate::notify::{Clocks, Notifier};
 use crate::pool::TrainingPool;
-use crate::telemetry::{Build, Metrics};
+use crate::telemetry::{AlertMetrics, Build, Metrics};
 use crate::web::{self, App, NotReady, SharedStatus, Status};
 
 /// HTTP answers a few scrapers; the work is done elsewhere.
 const HTTP_THREADS: usize = 2;
 /// How long open HTTP answers may take at the end.
 const HTTP_STOP_MAX: Duration = Duration::from_millis(500);
+/// How long a sink may take for its last words.
+const SINK_STOP_MAX: Duration = Duration::from_secs(2);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a run needs to know beside the settings.
@@ -86,7 +92,7 @@ pub fn run_on_kafka(
     let topics = settings.input_topics();
     let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
     let logs: Result<Vec<_>, _> = (0..settings.kafka.workers).map(open).collect();
-    run(settings, options, logs.map_err(DaemonError::Connect)?, shutdown)
+    run_with(settings, options, logs.map_err(DaemonError::Connect)?, shutdown, Webhooks::start)
 }
 
 /// Runs the daemon until `shutdown` is requested or a fault ends it, with a worker for each log.
@@ -102,9 +108,20 @@ pub fn run<L: Log + Send + 'static>(
     logs: Vec<L>,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
+    // Webhooks read the alerts topic of a broker, which there may not be.
+    run_with(settings, options, logs, shutdown, |_, _, _, _| Ok(Webhooks::default()))
+}
+
+fn run_with<L: Log + Send + 'static>(
+    settings: &Settings,
+    options: Options,
+    logs: Vec<L>,
+    shutdown: &Shutdown,
+    webhooks: impl FnOnce(&Settings, &AlertMetrics, &Clock, &Shutdown) -> Result<Webhooks, DaemonError>,
+) -> Result<RunReport, DaemonError> {
     let registry = Registry::new();
-    let metrics = Metrics::register(&registry)?;
-    metrics.set_build(Build { version: VERSION, kafka_client: &version_text() });
+    let metrics = Metrics::register_capped(&registry, settings.metrics.series_max)?;
+    describe_process(&metrics);
     let status = SharedStatus::new(Status {
         version: VERSION.to_owned(),
         not_ready: Some(NotReady::default()),
@@ -114,23 +131,67 @@ pub fn run<L: Log + Send + 'static>(
     let threads = settings.training.threads;
     let pool = TrainingPool::new(threads, metrics.training.clone()).map_err(DaemonError::Thread)?;
     let trainer: Arc<dyn Trainer> = Arc::new(pool);
+    let notifier = notifier(settings, &metrics, &options.clock)?;
     let boards = Board::for_workers(logs.len(), &status);
     let mut pipelines = Vec::with_capacity(logs.len());
     let (load, clock) = (options.load.clone(), options.clock.clone());
     let reload = Reload::new(settings, load, clock, metrics.clone());
     for (log, board) in logs.into_iter().zip(boards) {
-        let shared = (&trainer, &reload, &metrics, shutdown);
+        let shared = Shared {
+            trainer: &trainer,
+            reload: &reload,
+            metrics: &metrics,
+            notifier: &notifier,
+            shutdown,
+        };
         pipelines.push(pipeline(settings, &options, log, board, shared)?);
     }
     let app = App { status: status.clone(), registry };
     let http = start_http(&settings.http.listen, app, &options, &reload, shutdown)?;
+    let webhooks = webhooks(settings, &metrics.alerts, &options.clock, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
     let supervisor =
         Supervisor { clock: options.clock, shutdown: shutdown.clone(), heartbeats, status };
     let result = run_pipelines(pipelines, &supervisor);
     shutdown.request();
+    notifier.stop(SINK_STOP_MAX);
+    webhooks.wait(SINK_STOP_MAX);
     http.shutdown_timeout(HTTP_STOP_MAX);
     result
+}
+
+/// Says what was built and what it may use.
+fn describe_process(metrics: &Metrics) {
+    let kafka_client = version_text();
+    metrics.process.set_build(Build {
+        version: VERSION,
+        revision: env!("LATENTD_REVISION"),
+        rustc: env!("LATENTD_RUSTC"),
+        features: if cfg!(feature = "failpoints") { "failpoints" } else { "none" },
+        kafka_client: &kafka_client,
+    });
+    metrics.process.set_limits(limits::cores(), limits::memory_bytes(Path::new("/")));
+}
+
+fn notifier(
+    settings: &Settings,
+    metrics: &Metrics,
+    clock: &Clock,
+) -> Result<Notifier, DaemonError> {
+    let (wall, steady) = (clock.clone(), clock.clone());
+    let clocks =
+        Clocks { wall: Arc::new(move || wall.wall()), steady: Arc::new(move || steady.steady()) };
+    Notifier::start(&settings.alerting, &metrics.alerts, &clocks).map_err(DaemonError::Sink)
+}
+
+/// What the pipelines share.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    trainer: &'a Arc<dyn Trainer>,
+    reload: &'a Reload,
+    metrics: &'a Metrics,
+    notifier: &'a Notifier,
+    shutdown: &'a Shutdown,
 }
 
 fn pipeline<L: Log>(
@@ -138,7 +199,7 @@ fn pipeline<L: Log>(
     options: &Options,
     log: L,
     board: Board,
-    (trainer, reload, metrics, shutdown): (&Arc<dyn Trainer>, &Reload, &Metrics, &Shutdown),
+    Shared { trainer, reload, metrics, notifier, shutdown }: Shared<'_>,
 ) -> Result<Pipeline<L>, DaemonError> {
     let streams = streams_of(settings, trainer)?;
     let dlq = DeadLetters {
@@ -147,7 +208,7 @@ fn pipeline<L: Log>(
     };
     Ok(Pipeline {
         log,
-        intake: Intake::new(streams, dlq, metrics.clone())?,
+        intake: Intake::new(streams, dlq, metrics.clone(), notifier.clone())?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),

@@ -1,8 +1,8 @@
 //! Whether the settings that run are those of the file.
 
-use prometheus::{Error, Gauge, IntCounterVec};
+use prometheus::{Error, Gauge};
 
-use super::family::Families;
+use super::family::{Families, IntCounterVec};
 use crate::record::EventTime;
 
 /// Loads of the configuration.
@@ -14,7 +14,7 @@ pub struct ConfigMetrics {
 }
 
 impl ConfigMetrics {
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         Ok(Self {
             successful: to.single_gauge(
                 "latentd_config_last_reload_successful",

@@ -9,6 +9,7 @@ mod drift;
 mod engine_laws;
 mod faults;
 mod layers;
+mod observability;
 mod people;
 mod pipeline;
 mod real_broker;

@@ -17,6 +17,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+pub use jars::require;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -26,7 +27,7 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const JVM: &[&str] = &["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /// Ends the JVM when the pipe to the test process closes, however that process died.
-const LEASH: &str =
+pub const LEASH: &str =
     r#""$@" & jvm=$!; echo $jvm; read -r _; kill -TERM $jvm 2>/dev/null; wait $jvm"#;
 
 /// A Kafka node and the place of its data.
@@ -153,7 +154,7 @@ fn java(home: &Path, main: &str) -> Command {
 }
 
 /// Two ports that are free now.
-fn free_ports() -> [u16; 2] {
+pub fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     listeners.map(|l| l.local_addr().expect("bound").port())
 }

@@ -120,6 +120,11 @@ impl Latentd {
         fs::read_to_string(self.folder.path().join("log")).expect("the log")
     }
 
+    /// `host:port` of its HTTP server.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// Status and body of a path of its HTTP server.
     pub fn get(&self, path: &str) -> (u16, String) {
         let agent: ureq::Agent =
