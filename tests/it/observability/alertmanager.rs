@@ -119,3 +119,41 @@ fn an_alert_is_told_once_over_a_crash_and_resolved_after() {
     });
     daemon.terminate();
 }
+
+#[test]
+fn whoever_owns_a_partition_speaks_for_it() {
+    let (broker, name) = (shared(), "sink-move");
+    broker.create_topic("in.sink-move", 2);
+    create_outputs(broker, name);
+    let produce = |partition: i32, values: Vec<String>| {
+        let key = format!("press-{partition}");
+        let records = values.iter().map(|value| (key.as_str(), value.as_bytes()));
+        broker.produce("in.sink-move", partition, records);
+    };
+    let hook = Hook::start(0);
+    let alertmanager = alertmanager(&hook);
+    let sink = format!(
+        "[[alerting.sink]]\nname = \"pager\"\nkind = \"alertmanager\"\nurl = \"{}\"\nresend = \"30s\"\n",
+        alertmanager.url
+    );
+    let settings = settings(broker, name, &format!("{}\n{sink}", ranged_stream("in.sink-move")));
+    let instance = |name: &str| {
+        let named = format!(r#""earliest", instance = "{name}" }}"#);
+        Latentd::start(&settings.replacen(r#""earliest" }"#, &named, 1))
+    };
+    let first = instance("a");
+    (0..2).for_each(|partition| produce(partition, flow(0, &[50.0, 130.0, 130.0])));
+    wait_for("both alerts", LIMIT, || (told(&hook, "warning").len() == 2).then_some(()));
+    let second = instance("b");
+    second.wait_metric("latentd_partitions_assigned", &[], 1.0);
+    first.terminate();
+    second.wait_metric("latentd_partitions_assigned", &[], 2.0);
+    second.wait_metric("latentd_alert_delivery_total", &[r#"outcome="ok""#], 2.0);
+    let statuses =
+        |wanted: &str| told(&hook, "warning").iter().filter(|(status, _)| status == wanted).count();
+    assert_eq!((active(&alertmanager).len(), statuses("firing"), statuses("resolved")), (2, 2, 0));
+    (0..2).for_each(|partition| produce(partition, flow(3, &[50.0, 50.0, 50.0, 50.0])));
+    wait_for("both ends", LIMIT, || (statuses("resolved") == 2).then_some(()));
+    assert_eq!((active(&alertmanager).len(), statuses("firing")), (0, 2));
+    second.terminate();
+}
