@@ -16,6 +16,7 @@ mod real_broker;
 mod reload;
 mod replay;
 mod replay_lab;
+mod security;
 mod settings;
 mod snapshot_laws;
 mod support;

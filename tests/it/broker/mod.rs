@@ -7,6 +7,7 @@
 pub mod client;
 mod jars;
 pub mod process;
+pub mod secure;
 
 use std::fs;
 use std::io::Write;
@@ -56,7 +57,11 @@ pub fn shared() -> &'static Broker {
 impl Broker {
     /// Starts a node on free loopback ports and waits until it answers.
     pub fn start() -> Self {
-        let home = TempDir::new().expect("a temporary folder");
+        Self::start_in(TempDir::new().expect("a temporary folder"), "", &[])
+    }
+
+    /// The same in a folder of the test's, with further properties and arguments of the formatter.
+    fn start_in(home: TempDir, more: &str, format_args: &[&str]) -> Self {
         let [port, controller] = free_ports();
         let template = include_str!("../../broker/server.properties");
         let data = home.path().join("data");
@@ -64,9 +69,11 @@ impl Broker {
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER_PORT@", &controller.to_string())
             .replace("@DATA@", &data.display().to_string());
+        let properties = format!("{properties}{}", more.replace("@PORT@", &port.to_string()));
         fs::write(home.path().join("server.properties"), properties).expect("a writable folder");
         let format = ["format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", "server.properties"];
-        let out = java(home.path(), "kafka.tools.StorageTool").args(format).output();
+        let out =
+            java(home.path(), "kafka.tools.StorageTool").args(format).args(format_args).output();
         let out = out.expect("java starts");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let broker = Self {
