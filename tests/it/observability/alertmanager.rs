@@ -3,12 +3,17 @@
 use serde_json::Value;
 
 use super::hook::Hook;
-use super::{LIMIT, Service, flow, ranged_stream};
+use super::{LIMIT, Ready, Service, flow, ranged_stream};
 use crate::broker::process::{Latentd, create_outputs, settings};
 use crate::broker::{free_ports, shared, wait_for};
 
 /// Tells `hook` of each change of an alert, each alert for itself, and never again.
 fn alertmanager(hook: &Hook) -> Service {
+    alertmanager_with(hook, &[])
+}
+
+/// The same behind TLS, if there is a `web.yml` among the further files.
+pub fn alertmanager_with(hook: &Hook, further: &[(&str, &str)]) -> Service {
     let settings = format!(
         "route:\n  receiver: hook\n  group_by: ['...']\n  group_wait: 0s\n  group_interval: 1s\n  \
          repeat_interval: 4h\nreceivers:\n  - name: hook\n    webhook_configs:\n      - url: {}\n        \
@@ -16,14 +21,22 @@ fn alertmanager(hook: &Hook) -> Service {
         hook.url
     );
     let [port, _] = free_ports();
-    let arguments = [
+    let mut arguments = vec![
         "--config.file=alertmanager.yml".to_owned(),
         "--storage.path=data".to_owned(),
         "--cluster.listen-address=".to_owned(),
         format!("--web.listen-address=127.0.0.1:{port}"),
     ];
+    // Without a client of its own for TLS nobody can ask whether it is ready: it logs that it is.
+    let tls = further.iter().any(|(name, _)| *name == "web.yml");
+    if tls {
+        arguments.push("--web.config.file=web.yml".to_owned());
+    }
+    let files: Vec<(&str, &str)> =
+        further.iter().copied().chain([("alertmanager.yml", settings.as_str())]).collect();
+    let ready = if tls { Ready::Log("Listening") } else { Ready::Answer("/-/ready") };
     let package = ("prometheus-alertmanager", "prometheus-alertmanager");
-    Service::start(package, &arguments, &[("alertmanager.yml", &settings)], (port, "/-/ready"))
+    Service::start(package, &arguments, &files, (port, ready))
 }
 
 /// The alerts that are active, as `entity kind severity`.
