@@ -13,8 +13,12 @@ const ENUMS = [
 
 const source = process.argv.slice(2).map((file, i) => {
   const board = JSON.parse(readFileSync(file, "utf8"));
-  // What a query says is typed by the plugin of its data source, not by the dashboard.
-  for (const { target } of board.annotations.list) delete target.expr;
+  // What a query says, and how it is shown, is typed by the plugin of its data source.
+  for (const annotation of board.annotations.list) {
+    delete annotation.target.expr;
+    delete annotation.titleFormat;
+    delete annotation.textFormat;
+  }
   const text = ENUMS.reduce((t, [json, type]) => t.replace(json, type), JSON.stringify(board, null, 1));
   return `// ${file}\nexport const d${i}: Dashboard = ${text};\n`;
 });
