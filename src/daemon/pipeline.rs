@@ -86,6 +86,7 @@ impl<L: Log> Pipeline<L> {
         if upkeep {
             let lag = self.log.lag();
             self.intake.close_idle(&lag, read);
+            self.intake.look(read);
             self.hear()?;
         }
         let batch = self.collect(false);
@@ -317,6 +318,6 @@ impl<L: Log> Pipeline<L> {
     }
 
     fn publish(&self) {
-        self.board.publish(&self.intake, &self.metrics);
+        self.board.publish(&self.intake, &self.metrics, self.clock.wall());
     }
 }

@@ -6,7 +6,7 @@
 //! `detector` of the series), alert (`explain`), learning (`lesson`, `learn`), latent features and
 //! forecast (`outputs`). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
-//! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
+//! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records. `status` is what can be seen from outside.
 //!
 //! # Invariants
 //!
@@ -30,8 +30,10 @@ mod shard;
 mod silence;
 mod snapshot;
 mod spec;
+mod status;
 mod watch;
 
-pub use shard::{Shard, ShardStatus};
+pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
+pub use status::{OpenAlert, SeriesStatus, ShardStatus, Warming};

@@ -12,7 +12,7 @@ use super::silence::Silence;
 use super::{StreamSpec, ids};
 use crate::alert::Plan;
 use crate::model::{InPlace, Learner, Network, Scope, Trainer, Workspace};
-use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Severity};
+use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey};
 use crate::window::{ClosedRow, Watermark};
 
 /// Most windows that share one pass through the network; more gain nothing.
@@ -30,7 +30,7 @@ pub struct Shard {
     pub(super) spec: Arc<StreamSpec>,
     #[serde(skip)]
     pub(super) partition: i32,
-    watermark: Watermark,
+    pub(super) watermark: Watermark,
     #[serde(skip)]
     index: FxHashMap<SeriesKey, usize>,
     pub(super) series: Vec<Series>,
@@ -44,6 +44,9 @@ pub struct Shard {
     pub(super) space: Workspace,
     #[serde(skip)]
     pub(super) eyes: Eyes,
+    /// Rows of series that are new from now on are told.
+    #[serde(skip)]
+    pub(super) show_new: bool,
     #[serde(skip)]
     pub(super) pending: Vec<Pending>,
     #[serde(skip)]
@@ -78,31 +81,6 @@ pub(super) struct Pending {
     pub(super) gap: u64,
 }
 
-/// A picture of a shard for the API and gauges.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ShardStatus {
-    /// Input partition.
-    pub partition: i32,
-    /// Series held.
-    pub series: usize,
-    /// Series still warming up.
-    pub warming: usize,
-    /// Alerts of all kinds open now, by severity (warning, critical).
-    pub firing: [usize; 2],
-    /// Event-time watermark.
-    pub watermark: Option<EventTime>,
-    /// Rows not closed yet, over all series.
-    pub open_rows: usize,
-    /// Training steps behind the networks that score, over all of them.
-    pub model_version: u64,
-    /// Exponentially weighted mean of the squared reconstruction error of scored windows.
-    pub reconstruction_loss: Option<f64>,
-    /// Reconstruction error over that of PCA, mean over networks; above 1 PCA would do.
-    pub linear_control_ratio: Option<f64>,
-    /// Effective number of code book vectors in use, mean over networks that have a book.
-    pub codebook_perplexity: Option<f64>,
-}
-
 impl Shard {
     /// An empty shard, which trains in place.
     pub fn new(spec: Arc<StreamSpec>, partition: i32) -> Self {
@@ -117,6 +95,7 @@ impl Shard {
             series: Vec::new(),
             due: BTreeMap::new(),
             eyes: Eyes::new(&spec),
+            show_new: false,
             trainer: Arc::new(InPlace),
             space,
             pending: Vec::new(),
@@ -227,35 +206,6 @@ impl Shard {
         self.score_pending(out);
     }
 
-    /// A picture for the API and gauges.
-    pub fn status(&self) -> ShardStatus {
-        let firing = |severity| {
-            let states = self.series.iter().flat_map(Series::states);
-            states.filter(|s| s.firing().is_some_and(|f| f.severity == severity)).count()
-        };
-        let learners =
-            || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);
-        let mean = |values: Vec<f64>| {
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
-        ShardStatus {
-            partition: self.partition,
-            series: self.series.len(),
-            warming: self.series.iter().filter(|s| s.is_warming(&self.spec)).count(),
-            firing: [firing(Severity::Warning), firing(Severity::Critical)],
-            watermark: self.watermark.current(),
-            open_rows: self.series.iter().map(|s| s.open.len()).sum(),
-            model_version: learners().map(Learner::version).sum(),
-            reconstruction_loss: self.loss,
-            linear_control_ratio: mean(
-                learners().filter_map(Learner::linear_control_ratio).collect(),
-            ),
-            codebook_perplexity: mean(
-                learners().filter_map(|learner| learner.network().perplexity()).collect(),
-            ),
-        }
-    }
-
     fn find_or_add(&mut self, key: &str) -> Option<usize> {
         if let Some(index) = self.index.get(key) {
             return Some(*index);
@@ -265,7 +215,8 @@ impl Shard {
         }
         let own = self.shared.is_none().then(|| Box::new(new_learner(&self.spec, key)));
         let key: SeriesKey = Arc::from(key);
-        self.series.push(Series::new(&self.spec, Arc::clone(&key), own));
+        let series = Series::new(&self.spec, Arc::clone(&key), own);
+        self.series.push(Series { shown: self.show_new, ..series });
         self.index.insert(key, self.series.len() - 1);
         Some(self.series.len() - 1)
     }

@@ -31,6 +31,7 @@ mod params;
 mod scaler;
 mod train;
 
+pub use control::principal_axes;
 pub use drift::Drifted;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};
