@@ -36,9 +36,8 @@ pub fn forecast(
     let widest = points.iter().map(|p| p.intervals.len()).max().unwrap_or(0);
     frame(size, (first, last), range, |canvas| {
         for which in (0..widest).rev() {
-            let pair = |p: &FanPoint| {
-                (p.time, p.intervals.get(which).copied().unwrap_or([f64::NAN; 2]))
-            };
+            let pair =
+                |p: &FanPoint| (p.time, p.intervals.get(which).copied().unwrap_or([f64::NAN; 2]));
             for run in runs(points.iter().map(pair), i64::MAX) {
                 canvas.area(&run, BAND.mix(0.35).filled())?;
             }

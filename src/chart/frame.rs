@@ -77,9 +77,8 @@ impl<'b> Canvas<'_, 'b> {
         style: impl Into<ShapeStyle>,
     ) -> Result<(), ChartError> {
         let (low, high) = self.range;
-        let edge = |which: usize| {
-            points.iter().map(move |(at, pair)| (*at, pair[which].clamp(low, high)))
-        };
+        let edge =
+            |which: usize| points.iter().map(move |(at, pair)| (*at, pair[which].clamp(low, high)));
         let outline: Vec<(f64, f64)> = edge(1).chain(edge(0).rev()).collect();
         match outline.len() {
             0..=1 => Ok(()),

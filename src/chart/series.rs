@@ -57,9 +57,7 @@ pub fn expected(points: &[Point], marks: &[Mark], size: Size) -> Result<String, 
     // A band that is far wider than what happens would flatten the line.
     let reach = (observed.end - observed.start) * 1.5;
     let range = match points.iter().any(|p| p.y.is_finite()) {
-        true => {
-            range.start.max(observed.start - reach)..range.end.min(observed.end + reach)
-        }
+        true => range.start.max(observed.start - reach)..range.end.min(observed.end + reach),
         false => range,
     };
     frame(size, span(&times), range, |canvas| {

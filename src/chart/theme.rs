@@ -80,7 +80,8 @@ pub fn labelled(svg: &str, label: &str) -> String {
 
 /// A picture as a file of its own, with its colours and a ground.
 pub fn standalone(svg: &str) -> String {
-    let Some(head) = svg.find("<svg").and_then(|from| Some(from + svg[from..].find('>')? + 1)) else {
+    let Some(head) = svg.find("<svg").and_then(|from| Some(from + svg[from..].find('>')? + 1))
+    else {
         return svg.to_owned();
     };
     let style = css();

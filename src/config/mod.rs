@@ -39,7 +39,7 @@ mod spec;
 mod suggest;
 
 pub use fault::{ConfigError, Fault, Faults};
-pub use layers::Layers;
+pub use layers::{Layers, TextFormat};
 pub use maintenance::MaintenanceSettings;
 pub use schema::json_schema;
 pub use settings::{

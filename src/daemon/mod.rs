@@ -4,7 +4,7 @@
 //! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch) →
 //! `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
 //! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
-//! the handlers show, `clock` is the only clock, `shutdown` the only way to stop, `state` looks
+//! the handlers show, `http` starts their server, `clock` is the only clock, `shutdown` the only way to stop, `state` looks
 //! at what is stored, `explain` leads from stored state to an alert again.
 //!
 //! # Invariants
@@ -27,6 +27,7 @@ mod batch;
 mod clock;
 mod error;
 mod explain;
+mod http;
 mod intake;
 mod partition;
 mod pipeline;
@@ -42,6 +43,7 @@ mod supervise;
 pub use clock::Clock;
 pub use error::DaemonError;
 pub use explain::{Explained, Reproduced, explain};
+pub use http::validate;
 pub use report::RunReport;
 pub use restore::RestoreError;
 pub use run::{Options, run, run_on_kafka};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::intake::Intake;
-use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
 use crate::record::EventTime;
+use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
 use crate::web::{History, Load, NotReady, PartitionStatus, SharedStatus, StreamStatus};
 
 /// Series that are listed, over all partitions of a worker.

@@ -9,26 +9,21 @@ use std::thread;
 use std::time::Duration;
 
 use prometheus::Registry;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use super::intake::{DeadLetters, Intake};
 use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
 use super::restore::Policy;
-use super::shutdown::watch_signals;
 use super::stream::{Stream, streams_of};
 use super::supervise::{Heartbeat, Supervisor};
-use super::{Clock, DaemonError, RunReport, Shutdown};
+use super::{Clock, DaemonError, RunReport, Shutdown, http};
 use crate::config::Settings;
 use crate::io::{KafkaLog, Log, version_text};
 use crate::model::Trainer;
 use crate::pool::TrainingPool;
 use crate::telemetry::{Build, Metrics};
-use crate::web::{self, App, NotReady, SharedStatus, Status};
+use crate::web::{Actions, App, History, HistoryParams, NotReady, SharedStatus, Status};
 
-/// HTTP answers a few scrapers; the work is done elsewhere.
-const HTTP_THREADS: usize = 2;
 /// How long open HTTP answers may take at the end.
 const HTTP_STOP_MAX: Duration = Duration::from_millis(500);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,6 +41,8 @@ pub struct Options {
     pub reset_state: BTreeSet<String>,
     /// Told the HTTP address once it answers.
     pub listening: Option<mpsc::Sender<SocketAddr>>,
+    /// What HTTP requests may set in motion.
+    pub actions: Actions,
 }
 
 impl Default for Options {
@@ -56,6 +53,7 @@ impl Default for Options {
             retry_first: Duration::from_millis(100),
             reset_state: BTreeSet::new(),
             listening: None,
+            actions: Actions::default(),
         }
     }
 }
@@ -67,9 +65,11 @@ impl Default for Options {
 /// [`DaemonError::Connect`] if the client refuses its settings, then as [`run`].
 pub fn run_on_kafka(
     settings: &Settings,
-    options: Options,
+    mut options: Options,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
+    let write = || http::writer(&settings.kafka, &settings.topics);
+    options.actions.write.get_or_insert_with(write);
     let topics = settings.input_topics();
     let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
     let logs: Result<Vec<_>, _> = (0..settings.kafka.workers).map(open).collect();
@@ -101,14 +101,18 @@ pub fn run<L: Log + Send + 'static>(
     let threads = settings.training.threads;
     let pool = TrainingPool::new(threads, metrics.training.clone()).map_err(DaemonError::Thread)?;
     let trainer: Arc<dyn Trainer> = Arc::new(pool);
-    let boards = Board::for_workers(logs.len(), &status);
+    let terms = http::Terms::of(settings)?;
+    let history = history(settings);
+    let boards = Board::for_workers(logs.len(), &status, &history);
     let mut pipelines = Vec::with_capacity(logs.len());
     for (log, board) in logs.into_iter().zip(boards) {
         let streams = streams_of(settings, &trainer)?;
-        pipelines.push(pipeline(settings, &options, log, streams, board, &metrics, shutdown)?);
+        let place = (board, history.clone());
+        pipelines.push(pipeline(settings, &options, log, streams, place, &metrics, shutdown)?);
     }
-    let app = App { status: status.clone(), registry };
-    let http = start_http(&settings.http.listen, app, &options, shutdown)?;
+    let (access, limits, actions) = (terms.access.clone(), terms.limits, http::actions(&options));
+    let app = App { status: status.clone(), history, registry, actions, access, limits };
+    let http = http::start(terms, app, &options, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
     let supervisor =
         Supervisor { clock: options.clock, shutdown: shutdown.clone(), heartbeats, status };
@@ -118,12 +122,19 @@ pub fn run<L: Log + Send + 'static>(
     result
 }
 
+/// What is kept for the charts.
+fn history(settings: &Settings) -> History {
+    let (rows, bytes_max) = (settings.http.history_rows, settings.http.history_bytes_max);
+    let channels = settings.stream.iter().map(|stream| stream.channel.len()).collect();
+    History::new(HistoryParams { rows, bytes_max }, channels)
+}
+
 fn pipeline<L: Log>(
     settings: &Settings,
     options: &Options,
     log: L,
     streams: Vec<Stream>,
-    board: Board,
+    (board, history): (Board, History),
     metrics: &Metrics,
     shutdown: &Shutdown,
 ) -> Result<Pipeline<L>, DaemonError> {
@@ -133,7 +144,7 @@ fn pipeline<L: Log>(
     };
     Ok(Pipeline {
         log,
-        intake: Intake::new(streams, dlq, metrics.clone())?,
+        intake: Intake::new(streams, dlq, metrics.clone(), history)?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
@@ -155,45 +166,6 @@ fn pipeline<L: Log>(
         ready: false,
         upkeep_at: Duration::ZERO,
     })
-}
-
-/// Binds the address before anything is read: an address in use is told at once.
-fn start_http(
-    address: &str,
-    app: App,
-    options: &Options,
-    shutdown: &Shutdown,
-) -> Result<Runtime, DaemonError> {
-    let refused = |source| DaemonError::Listen { address: address.to_owned(), source };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(HTTP_THREADS)
-        .thread_name("http")
-        .enable_all()
-        .build()
-        .map_err(DaemonError::Thread)?;
-    let listener = runtime.block_on(TcpListener::bind(address)).map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    tracing::info!("http listening on {bound}");
-    if let Some(listening) = &options.listening {
-        // A caller that no longer wants to know is no fault.
-        let _ = listening.send(bound);
-    }
-    let stop = shutdown.clone();
-    runtime.spawn(async move {
-        if let Err(error) = web::serve(listener, app, stop.clone().requested()).await {
-            tracing::error!("http: {error}");
-            stop.request();
-        }
-    });
-    if options.signals {
-        let stop = shutdown.clone();
-        runtime.spawn(async move {
-            if let Err(error) = watch_signals(stop).await {
-                tracing::warn!("signals cannot be caught: {error}");
-            }
-        });
-    }
-    Ok(runtime)
 }
 
 fn run_pipelines<L: Log + Send + 'static>(

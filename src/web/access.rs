@@ -108,9 +108,10 @@ impl Access {
                 let given: [u8; 32] = Sha256::digest(given).into();
                 match bool::from(given.ct_eq(hash)) {
                     true => Ok(()),
-                    false => {
-                        Err(Problem::new(StatusCode::UNAUTHORIZED, "the token is not the right one"))
-                    }
+                    false => Err(Problem::new(
+                        StatusCode::UNAUTHORIZED,
+                        "the token is not the right one",
+                    )),
                 }
             }
             Rule::Loopback => from_here(headers),
@@ -134,9 +135,12 @@ fn from_here(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text("host").unwrap_or_default();
     if !is_loopback(host) {
-        return refuse("without `http.token_file` the host must be localhost or a loopback address");
+        return refuse(
+            "without `http.token_file` the host must be localhost or a loopback address",
+        );
     }
-    let foreign = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let foreign =
+        text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let origin = text("origin").map(|origin| origin.split_once("://").map_or(origin, |(_, at)| at));
     if foreign || origin.is_some_and(|origin| !origin.eq_ignore_ascii_case(host)) {
         return refuse("the page of another site may not change anything here");

@@ -28,9 +28,18 @@ mod server;
 mod status;
 mod tls;
 
+#[cfg(test)]
+mod api_tests;
+#[cfg(test)]
+#[path = "harness_tests.rs"]
+mod harness;
+#[cfg(test)]
+mod page_tests;
+
 pub use access::{Access, AccessError};
 pub use actions::{
-    Actions, ConfigFormat, ConfigProblem, Notice, NoticeKind, Reload, Validate, WriteNotice, Written,
+    Actions, ConfigFormat, ConfigProblem, Notice, NoticeKind, Reload, Validate, WriteNotice,
+    Written,
 };
 pub use history::{History, HistoryParams, Load, News};
 pub use server::{App, Limits, serve};

@@ -13,7 +13,8 @@ use super::server::App;
 use super::{api, openapi, page};
 
 /// For answers that are no page: nothing in them may run or load anything.
-const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const BARE_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 #[rustfmt::skip]
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -113,7 +113,11 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router,
     }
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, router: Router, watcher: Watcher) {
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    router: Router,
+    watcher: Watcher,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)

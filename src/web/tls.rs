@@ -36,7 +36,8 @@ pub fn tls_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError
         let path = path.to_owned();
         move |detail: String| TlsError::File { key, path, detail }
     };
-    let chain = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain =
+        CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.map_err(|e| fault("http.tls_cert_file", cert)(e.to_string()))?;
     if chain.is_empty() {
         return Err(fault("http.tls_cert_file", cert)("there is no certificate in it".into()));

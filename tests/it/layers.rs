@@ -19,9 +19,9 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// The core does no I/O, reads no clock, spawns nothing, and takes its random numbers.
-const CORE: &[&str] =
-    &["record", "window", "model", "alert", "detect", "forecast", "engine", "sim", "grade",
-      "chart"];
+const CORE: &[&str] = &[
+    "record", "window", "model", "alert", "detect", "forecast", "engine", "sim", "grade", "chart",
+];
 #[rustfmt::skip]
 const BANNED_IN_CORE: &[&str] = &[
     "tokio", "rdkafka", "prometheus", "tracing", "std::fs", "std::net", "std::thread",

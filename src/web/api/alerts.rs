@@ -18,8 +18,9 @@ use crate::web::server::App;
 use crate::web::status::Status;
 
 /// A picture is its own document, with the colours of its reader's theme.
-const PICTURE_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+const PICTURE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+);
 const PICTURE: Size = Size { width: 1_120, height: 180, ticks: 9 };
 
 /// Alerts that this process remembers, newest first.
@@ -71,7 +72,6 @@ pub(in crate::web) struct AlertBody {
 /// Stands for the schema of the alerts topic.
 #[derive(JsonSchema)]
 #[schemars(rename = "AlertRecord")]
-#[expect(dead_code, reason = "only its schema is used")]
 struct AlertRecord {}
 
 /// Observed against expected around an alert.

@@ -28,7 +28,6 @@ pub(in crate::web) struct ModelsBody {
 /// Stands for the schemas of the models topic.
 #[derive(JsonSchema)]
 #[schemars(rename = "ModelEvent")]
-#[expect(dead_code, reason = "only its schema is used")]
 struct ModelEvent {}
 
 /// The newest forecast of each series and target.
@@ -45,7 +44,6 @@ pub(in crate::web) struct ForecastsBody {
 /// Stands for the schema of the forecasts topic.
 #[derive(JsonSchema)]
 #[schemars(rename = "ForecastRecord")]
-#[expect(dead_code, reason = "only its schema is used")]
 struct ForecastRecord {}
 
 #[derive(Debug, Deserialize)]

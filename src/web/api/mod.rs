@@ -15,7 +15,7 @@ pub(super) use alerts::{
 };
 pub(super) use lists::{ForecastsBody, ModelsBody, forecasts, models};
 pub(super) use series::{PointsBody, SeriesItem, SeriesList, found, items, one_series, series};
-pub(super) use streams::{StreamsBody, streams};
+pub(super) use streams::{PartitionBody, StreamBody, StreamsBody, streams};
 pub(super) use writes::{
     FeedbackRequest, MaintenanceRequest, ReloadedBody, ValidatedBody, WrittenBody, feedback,
     maintenance, reload, send, validate,

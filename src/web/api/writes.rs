@@ -160,9 +160,7 @@ pub(in crate::web) async fn send(app: &App, notice: Notice) -> Result<WrittenBod
 }
 
 /// Runs what blocks on a thread where that stops nobody.
-async fn apart<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
@@ -190,7 +188,9 @@ fn check_length(what: &str, text: &str, least: usize, most: usize) -> Result<(),
     if least <= length && length <= most {
         return Ok(());
     }
-    Err(Problem::bad_request(format!("{what}: expected {least} to {most} characters, got {length}")))
+    Err(Problem::bad_request(format!(
+        "{what}: expected {least} to {most} characters, got {length}"
+    )))
 }
 
 impl FeedbackRequest {

@@ -51,8 +51,7 @@ pub struct Store {
 impl History {
     /// Nothing yet, of streams with these numbers of channels.
     pub fn new(params: HistoryParams, channels: Vec<usize>) -> Self {
-        let (rings, kept) =
-            (Rings::new(params.rows, params.bytes_max), Kept::new(channels.len()));
+        let (rings, kept) = (Rings::new(params.rows, params.bytes_max), Kept::new(channels.len()));
         Self(Arc::new(Mutex::new(Store { channels, rings, alerts: Alerts::default(), kept })))
     }
 

@@ -6,7 +6,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::parts::{Asked, alert_badge, asked, figure, number, series_link, stream_link, time, time_or_dash};
+use super::parts::{
+    Asked, alert_badge, asked, figure, number, series_link, stream_link, time, time_or_dash,
+};
 use super::{Place, forms, layout, refusal};
 use crate::web::api;
 use crate::web::extract::Segments;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::html;
 
-use super::parts::{Asked, Part, asked, alert_table, pages};
+use super::parts::{Asked, Part, alert_table, asked, pages};
 use super::{Place, layout};
 use crate::web::api;
 use crate::web::server::App;

@@ -81,10 +81,8 @@ pub(super) async fn show(State(app): State<App>, part: Asked<Part>) -> Response 
         let all = store.kept.forecasts().map(|body| (body.stream, body.json.clone()));
         api::page_of(all, LIMIT as u32, offset)
     });
-    let shown: Vec<(usize, Forecast)> = shown
-        .iter()
-        .filter_map(|(stream, json)| Some((*stream, Forecast::read(json)?)))
-        .collect();
+    let shown: Vec<(usize, Forecast)> =
+        shown.iter().filter_map(|(stream, json)| Some((*stream, Forecast::read(json)?))).collect();
     let drawn = shown.iter().take(DRAWN_MAX);
     let drawn: Vec<_> = drawn.map(|(at, f)| (f, past(&app, &status, *at, f))).collect();
     let main = html! {

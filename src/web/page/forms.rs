@@ -18,7 +18,11 @@ use crate::web::server::App;
 
 /// What each verdict does, for the person who gives it.
 const VERDICTS: [(Verdict, &str, &str); 4] = [
-    (Verdict::TruePositive, "A fault", "nothing of it is learned, and it never becomes normal by lasting"),
+    (
+        Verdict::TruePositive,
+        "A fault",
+        "nothing of it is learned, and it never becomes normal by lasting",
+    ),
     (Verdict::FalsePositive, "No fault", "what was held back is learned as calm, and it closes"),
     (Verdict::Expected, "Expected", "it closes, and nothing is learned"),
     (Verdict::NewNormal, "New normal", "it closes, and what lasts now is learned anew"),

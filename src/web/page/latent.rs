@@ -29,15 +29,20 @@ pub(super) fn map(latents: &[&Latent], entity: Option<&str>) -> Markup {
         Some(placed) if codes.len() >= POINTS_MIN => placed,
         _ => {
             return html! { p.note { "Too few latent codes yet: they are kept as they are emitted, see "
-                code { "features.every" } "." } };
+            code { "features.every" } "." } };
         }
     };
     let newest = codes.iter().rposition(|latent| own(latent));
-    let dots: Vec<Dot> = dots.into_iter().zip(&codes).enumerate().map(|(i, (at, latent))| Dot {
-        at,
-        alarm: latent.anomaly_score >= 1.0,
-        newest: newest == Some(i),
-    }).collect();
+    let dots: Vec<Dot> = dots
+        .into_iter()
+        .zip(&codes)
+        .enumerate()
+        .map(|(i, (at, latent))| Dot {
+            at,
+            alarm: latent.anomaly_score >= 1.0,
+            newest: newest == Some(i),
+        })
+        .collect();
     let alarms = dots.iter().filter(|dot| dot.alarm).count();
     let share = format!("{:.0} %", 100.0 * explained);
     let label = format!(
@@ -57,7 +62,8 @@ pub(super) fn map(latents: &[&Latent], entity: Option<&str>) -> Markup {
 /// Codes on their first two principal axes, and the share of the variance that those hold.
 fn place(codes: &[&&Latent]) -> Option<(Vec<[f64; 2]>, f64)> {
     let width = codes.first()?.z.len();
-    let sound = |latent: &&&&Latent| latent.z.len() == width && latent.z.iter().all(|z| z.is_finite());
+    let sound =
+        |latent: &&&&Latent| latent.z.len() == width && latent.z.iter().all(|z| z.is_finite());
     if width == 0 || !codes.iter().all(|latent| sound(&latent)) {
         return None;
     }

@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::parts::{alert_table, badge, count, number, series_link, stream_link, time, time_or_dash};
+use super::parts::{
+    alert_table, badge, count, number, series_link, stream_link, time, time_or_dash,
+};
 use super::{Place, layout};
 use crate::web::api::{self, SeriesItem, StreamsBody};
 use crate::web::server::App;
@@ -19,8 +21,10 @@ pub(super) async fn show(State(app): State<App>) -> Response {
         let open = store.alerts().filter(|entry| entry.is_open());
         open.map(|entry| api::summary(&status, entry)).collect()
     });
-    let warming: Vec<SeriesItem> =
-        api::items(&status, None, None).filter(|item| item.warming.is_some()).take(ROWS_MAX).collect();
+    let warming: Vec<SeriesItem> = api::items(&status, None, None)
+        .filter(|item| item.warming.is_some())
+        .take(ROWS_MAX)
+        .collect();
     let body = StreamsBody::from(&status);
     let main = html! {
         h1 { "Streams" }

@@ -6,7 +6,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::forecasts::{Forecast, chart_of};
-use super::parts::{Asked, alert_table, asked, figure, legend, series_path, stream_link, time, time_or_dash};
+use super::parts::{
+    Asked, alert_table, asked, figure, legend, series_path, stream_link, time, time_or_dash,
+};
 use super::{Place, forms, latent, layout, refusal, stream};
 use crate::chart::{self, Mark, Point, short};
 use crate::record::EventTime;
@@ -84,13 +86,14 @@ fn kept(app: &App, index: usize, entity: &str) -> Kept {
         let alerts =
             store.alerts().filter(|entry| entry.stream == index && *entry.entity == *entity);
         let space = store.kept.latents.get(index).into_iter().flatten();
-        let forecasts = store.kept.forecasts().filter(|body| {
-            body.stream == index && body.entity.as_deref() == Some(entity)
-        });
+        let forecasts = store
+            .kept
+            .forecasts()
+            .filter(|body| body.stream == index && body.entity.as_deref() == Some(entity));
         Kept {
-            rows: store.ring(index, entity).map(|ring| {
-                ring.newest(usize::MAX).map(|(row, cells)| (*row, cells)).collect()
-            }),
+            rows: store
+                .ring(index, entity)
+                .map(|ring| ring.newest(usize::MAX).map(|(row, cells)| (*row, cells)).collect()),
             alerts: alerts.take(ALERTS_MAX).cloned().collect(),
             latents: space.cloned().collect(),
             forecasts: forecasts.filter_map(|body| Forecast::read(&body.json)).collect(),

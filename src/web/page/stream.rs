@@ -5,7 +5,8 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::parts::{
-    Asked, Part, asked, alert_table, badge, count, figure, number, pages, series_link, time, time_or_dash,
+    Asked, Part, alert_table, asked, badge, count, figure, number, pages, series_link, time,
+    time_or_dash,
 };
 use super::{Place, forms, latent, layout, refusal};
 use crate::chart;
@@ -30,7 +31,8 @@ pub(super) async fn show(
     };
     let offset = asked(part).offset;
     let stream = StreamBody::from(&status.streams[index]);
-    let (series, total) = api::page_of(api::items(&status, Some(&name), None), LIMIT as u32, offset);
+    let (series, total) =
+        api::page_of(api::items(&status, Some(&name), None), LIMIT as u32, offset);
     let (alerts, latents, loads) = app.history.read(|store| {
         let alerts = store.alerts().filter(|entry| entry.stream == index).take(ALERTS_MAX);
         let alerts: Vec<_> = alerts.map(|entry| api::summary(&status, entry)).collect();
