@@ -101,7 +101,7 @@ pub fn anomaly_score(
     })
 }
 
-/// Several channels below each other in one picture, each with its name.
+/// Several channels below each other in one picture, each with its name, under a title if there is one.
 ///
 /// # Errors
 ///
@@ -112,10 +112,10 @@ pub fn explanation(
     marks: &[Mark],
     size: Size,
 ) -> Result<String, ChartError> {
-    const HEAD: u32 = 34;
     const NAME: u32 = 22;
+    let head = if title.is_empty() { 0 } else { 34 };
     let each = NAME + size.height;
-    let (width, height) = (size.width, HEAD + each * panels.len() as u32);
+    let (width, height) = (size.width, head + each * panels.len() as u32);
     let text = |y: u32, size: u32, weight: u32, what: &str| {
         format!(
             "<text x=\"10\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"{size}\" \
@@ -125,18 +125,20 @@ pub fn explanation(
     };
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n{}",
-        text(23, 17, 600, title)
+         xmlns=\"http://www.w3.org/2000/svg\">\n"
     );
+    if !title.is_empty() {
+        svg += &text(23, 17, 600, title);
+    }
     for (i, panel) in panels.iter().enumerate() {
-        let top = HEAD + each * i as u32;
+        let top = head + each * i as u32;
         svg += &text(top + 14, 13, 600, &panel.name);
         let inner = expected(&panel.points, marks, size)?;
         svg += &inner.replacen("<svg ", &format!("<svg y=\"{}\" ", top + NAME), 1);
     }
     let names: Vec<&str> = panels.iter().map(|panel| panel.name.as_str()).collect();
-    let label = format!("{title}: observed against expected of {}", names.join(", "));
-    Ok(labelled(&(svg + "</svg>\n"), &label))
+    let label = format!("{title} Observed against expected: {}", names.join(", "));
+    Ok(labelled(&(svg + "</svg>\n"), label.trim_start()))
 }
 
 /// A line where an alert opened, and a bar at the foot while it was open.

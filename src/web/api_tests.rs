@@ -186,7 +186,7 @@ fn nonsense_is_not_written() {
     assert!(said.lock().unwrap().is_empty());
     let bare = Server::full();
     let verdict = json!({"alert_id": ALERT, "verdict": "expected"}).to_string();
-    assert_eq!(bare.send("POST", "/api/v1/feedback", &[JSON, HERE], &verdict).0, 501);
+    assert_eq!(bare.send("POST", "/api/v1/feedback", &[JSON, HERE], &verdict).0, 404);
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn limit() -> Value {
 /// The parameters of a list.
 fn list(filters: &[&str]) -> Vec<Value> {
     let text = json!({ "type": "string" });
-    let offset = json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX });
+    let offset = json!({ "type": "integer", "minimum": 0, "maximum": api::OFFSET_MAX });
     let filters = filters.iter().map(|name| query(name, "Only of this name.", &text));
     filters.chain([limit(), query("offset", "Items to skip.", &offset)]).collect()
 }
@@ -138,7 +138,7 @@ impl Writer {
     /// A path that changes something.
     fn post<T: JsonSchema>(&mut self, path: &str, summary: &str, ok: &str, body: Option<Value>) {
         let written = json!({ "schema": self.schema::<T>() });
-        let codes = ["400", "401", "403", "413", "415", "422", "501", "503"];
+        let codes = ["400", "401", "403", "404", "413", "415", "422", "503"];
         let mut responses = problems(&codes);
         responses.insert(ok.into(), answer("Done.", "application/json", &written));
         let mut operation = json!({
@@ -215,7 +215,7 @@ impl Writer {
         let text = json!({ "schema": { "type": "string" } });
         let any = json!({ "schema": {} });
         let formats = json!({
-            "application/toml": text, "application/yaml": text, "application/json": any,
+            "application/toml": text, "application/yaml": any, "application/json": any,
         });
         let path = "/api/v1/config/validate";
         self.post::<api::ValidatedBody>(path, "Checks a configuration.", "200", Some(formats));

@@ -18,3 +18,4 @@ mod settings;
 mod snapshot_laws;
 mod support;
 mod verdicts;
+mod web;

@@ -146,7 +146,7 @@ pub(in crate::web) async fn alerts(
     State(app): State<App>,
     Params(query): Params<AlertsQuery>,
 ) -> Result<Json<AlertsBody>, Problem> {
-    check(query.limit)?;
+    check(query.limit, query.offset)?;
     let status = app.status.read(Status::clone);
     let all: Vec<AlertSummary> =
         app.history.read(|store| store.alerts().map(|entry| summary(&status, entry)).collect());
@@ -190,7 +190,8 @@ pub(in crate::web) async fn explain(
         None => accepts.is_some_and(|accept| accept.starts_with("image/svg+xml")),
     };
     if svg {
-        let picture = explanation(&status, &entry, PICTURE).map_err(|error| {
+        let title = format!("{}: {}, {}", entry.alert_id, entry.entity, text(entry.starts_at));
+        let picture = explanation(&status, &entry, &title, PICTURE).map_err(|error| {
             Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
         })?;
         let picture = chart::standalone(&picture);
@@ -218,6 +219,7 @@ pub(in crate::web) async fn explain(
 pub(in crate::web) fn explanation(
     status: &Status,
     entry: &AlertEntry,
+    title: &str,
     size: Size,
 ) -> Result<String, chart::ChartError> {
     let panels = entry.channels.iter().enumerate().map(|(i, channel)| Panel {
@@ -236,8 +238,7 @@ pub(in crate::web) fn explanation(
             .collect(),
     });
     let mark = Mark { opened: entry.starts_at, closed: entry.ends_at };
-    let title = format!("{}: {}, {}", entry.alert_id, entry.entity, text(entry.starts_at));
-    chart::explanation(&title, &panels.collect::<Vec<_>>(), &[mark], size)
+    chart::explanation(title, &panels.collect::<Vec<_>>(), &[mark], size)
 }
 
 fn entry(app: &App, alert_id: &str) -> Result<AlertEntry, Problem> {

@@ -78,7 +78,7 @@ fn records(
     query: &RecordsQuery,
     of: impl for<'a> Fn(&'a Store) -> Box<dyn Iterator<Item = &'a Body> + 'a>,
 ) -> Result<(Vec<Box<RawValue>>, u64), Problem> {
-    check(query.limit)?;
+    check(query.limit, query.offset)?;
     let status = app.status.read(Status::clone);
     let name = |index: usize| status.streams.get(index).map_or("", |stream| stream.name.as_str());
     let (bodies, total) = app.history.read(|store| {

@@ -23,12 +23,15 @@ pub(super) use writes::{
 
 use serde::Deserialize;
 
+use super::problem::Problem;
 use crate::record::EventTime;
 
 /// Items of a list that are answered at once, unless the request says otherwise.
 const LIMIT: u32 = 100;
 /// Items of a list that are answered at once, at most.
 pub(super) const LIMIT_MAX: u32 = 1_000;
+/// Items that may be skipped: a number that every client can write.
+pub(super) const OFFSET_MAX: u64 = 1 << 53;
 
 /// A part of a list.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -59,12 +62,15 @@ pub(super) fn page_of<T>(all: impl Iterator<Item = T>, limit: u32, offset: u64) 
     page(all, Limit(limit), offset)
 }
 
-/// Refuses a limit that is none.
-fn check(limit: Limit) -> Result<(), super::problem::Problem> {
-    if (1..=LIMIT_MAX).contains(&limit.0) {
-        return Ok(());
+/// Refuses a part that is none.
+fn check(limit: Limit, offset: u64) -> Result<(), Problem> {
+    if !(1..=LIMIT_MAX).contains(&limit.0) {
+        return Err(Problem::bad_request(format!("limit: expected 1 to {LIMIT_MAX}")));
     }
-    Err(super::problem::Problem::bad_request(format!("limit: expected 1 to {LIMIT_MAX}")))
+    if offset > OFFSET_MAX {
+        return Err(Problem::bad_request(format!("offset: expected at most {OFFSET_MAX}")));
+    }
+    Ok(())
 }
 
 /// Whether a filter lets a name through.

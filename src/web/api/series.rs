@@ -125,7 +125,7 @@ pub(in crate::web) async fn series(
     State(app): State<App>,
     Params(query): Params<SeriesQuery>,
 ) -> Result<Json<SeriesList>, Problem> {
-    check(query.limit)?;
+    check(query.limit, query.offset)?;
     let status = app.status.read(Status::clone);
     let wanted = |item: &SeriesItem| match query.state {
         None => true,
@@ -144,7 +144,7 @@ pub(in crate::web) async fn one_series(
     Params(query): Params<PointsQuery>,
 ) -> Result<Json<PointsBody>, Problem> {
     let limit = query.limit.unwrap_or(Limit(super::LIMIT_MAX));
-    check(limit)?;
+    check(limit, 0)?;
     let status = app.status.read(Status::clone);
     let (index, series) = found(&status, &stream, &entity)?;
     app.history.look_at(index, &entity);

@@ -80,7 +80,7 @@ pub(in crate::web) async fn streams(
     State(app): State<App>,
     Params(query): Params<StreamsQuery>,
 ) -> Result<Json<StreamsBody>, Problem> {
-    check(query.limit)?;
+    check(query.limit, query.offset)?;
     let mut body = StreamsBody::from(&app.status.read(Status::clone));
     let wanted = body.streams.into_iter().filter(|s| fits(query.stream.as_ref(), &s.stream));
     (body.streams, body.total) = page(wanted, query.limit, query.offset);

@@ -166,7 +166,7 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 fn absent(what: &str) -> Problem {
-    Problem::new(StatusCode::NOT_IMPLEMENTED, format!("this process cannot {what}"))
+    Problem::not_found(format!("this process cannot {what}"))
 }
 
 fn format(headers: &HeaderMap) -> Result<ConfigFormat, Problem> {

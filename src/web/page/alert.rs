@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::parts::{
-    Asked, alert_badge, asked, figure, number, series_link, stream_link, time, time_or_dash,
+    Asked, alert_badge, asked, legend, number, plain_figure, series_link, stream_link, time,
+    time_or_dash,
 };
 use super::{Place, forms, layout, refusal};
 use crate::web::api;
@@ -109,8 +110,13 @@ fn drawing(status: &Status, entry: &AlertEntry) -> Markup {
     if entry.trace.is_empty() || entry.channels.is_empty() {
         return html! { p.note { "The rows around this alert are not kept." } };
     }
-    let label = format!("Observed against expected of {} sensors", entry.channels.len());
-    figure("", &label, 150, |size| api::explanation(status, entry, size))
+    html! {
+        (legend(&[
+            ("series", "observed"), ("band", "expected (about 99 % of calm rows)"),
+            ("alert", "alert opened; at the foot while it was open"),
+        ]))
+        (plain_figure(150, |size| api::explanation(status, entry, "", size)))
+    }
 }
 
 /// The top sensors of the record with which it opened.
@@ -123,25 +129,25 @@ fn sensors(record: &Value) -> Markup {
                 caption { "Top sensors when it opened" }
                 thead { tr {
                     th scope="col" { "Sensor" }
+                    th scope="col" { "Share" }
                     th.n scope="col" { "Observed" }
                     th.n scope="col" { "Expected" }
                     th.n scope="col" { "From" }
                     th.n scope="col" { "To" }
-                    th scope="col" { "Share" }
                 } }
                 tbody { @for part in top {
                     @let share = part["share"].as_f64().unwrap_or(0.0);
                     @let name = part["sensor"].as_str().unwrap_or("?");
                     tr {
                         th scope="row" { (name) }
-                        td.n { (number(part["y"].as_f64())) }
-                        td.n { (number(part["yhat"].as_f64())) }
-                        td.n { (number(part["yhat_lower"].as_f64())) }
-                        td.n { (number(part["yhat_upper"].as_f64())) }
                         td {
                             meter min="0" max="1" value=(format!("{share:.3}")) aria-label={ "Share of " (name) } {}
                             " " (format!("{:.0} %", 100.0 * share))
                         }
+                        td.n { (number(part["y"].as_f64())) }
+                        td.n { (number(part["yhat"].as_f64())) }
+                        td.n { (number(part["yhat_lower"].as_f64())) }
+                        td.n { (number(part["yhat_upper"].as_f64())) }
                     }
                 } }
             }

@@ -125,9 +125,9 @@ fn table<'a>(forecasts: impl Iterator<Item = &'a Forecast>) -> Markup {
                     th scope="col" { "Issued at" }
                     th.n scope="col" { "Horizons" }
                     th.n scope="col" { "Next" }
-                    th.n scope="col" { "Skill against last value" }
-                    th.n scope="col" { "Against season" }
-                    th scope="col" { "Coverage (wanted: real)" }
+                    th.n scope="col" { "Skill over last value" }
+                    th.n scope="col" { "Over season" }
+                    th scope="col" { "Coverage, wanted: real" }
                     th scope="col" { "Source" }
                 } }
                 tbody { @for forecast in forecasts { tr {

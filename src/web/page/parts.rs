@@ -18,16 +18,30 @@ pub(super) fn figure(
     height: u32,
     draw: impl Fn(Size) -> Result<String, ChartError>,
 ) -> Markup {
-    let picture = |(width, ticks): (u32, usize)| match draw(Size { width, height, ticks }) {
-        Ok(svg) => PreEscaped(chart::labelled(&svg, label)),
-        Err(error) => html! { p.note { (error) } },
-    };
     html! {
         figure {
             @if !caption.is_empty() { figcaption { (caption) } }
-            div.wide { (picture(WIDE)) }
-            div.slim { (picture(SLIM)) }
+            (both(height, |size| draw(size).map(|svg| chart::labelled(&svg, label))))
         }
+    }
+}
+
+/// The same without a caption, of a picture that says itself what it shows.
+pub(super) fn plain_figure(
+    height: u32,
+    draw: impl Fn(Size) -> Result<String, ChartError>,
+) -> Markup {
+    html! { figure { (both(height, draw)) } }
+}
+
+fn both(height: u32, draw: impl Fn(Size) -> Result<String, ChartError>) -> Markup {
+    let picture = |(width, ticks): (u32, usize)| match draw(Size { width, height, ticks }) {
+        Ok(svg) => PreEscaped(svg),
+        Err(error) => html! { p.note { (error) } },
+    };
+    html! {
+        div.wide { (picture(WIDE)) }
+        div.slim { (picture(SLIM)) }
     }
 }
 
@@ -90,7 +104,7 @@ pub(super) fn count(value: Option<i64>) -> String {
 
 /// A state as a word with a colour.
 pub(super) fn badge(class: &str, word: &str) -> Markup {
-    html! { span.state class=(class) { (word) } }
+    html! { span class={ "state " (class) } { (word) } }
 }
 
 pub(super) fn alert_badge(alert: &AlertSummary) -> Markup {
