@@ -89,7 +89,7 @@ impl Detector {
         }
     }
 
-    /// Observed rows until the end of the warm-up.
+    /// Observed rows up to the first that may raise an alert.
     pub(super) fn warm_up_left(&self) -> u64 {
         match self {
             Self::Univariate(detector) => detector.warm_up_left(),

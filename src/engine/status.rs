@@ -53,7 +53,7 @@ pub struct SeriesStatus {
 pub struct Warming {
     /// Share of the warm-up that is over, 0 to 1.
     pub done: f64,
-    /// Rows that are still needed, if each can be used.
+    /// Rows up to the first that may raise an alert, if each can be used.
     pub rows_left: u64,
     /// Event time after the last of them; `None` without a grid.
     pub until: Option<EventTime>,

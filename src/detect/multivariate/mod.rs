@@ -127,7 +127,7 @@ impl Multivariate {
         self.channels
     }
 
-    /// Rows until evidence is given.
+    /// Rows up to the first that brings evidence.
     pub fn warm_up_left(&self) -> u64 {
         (self.tuning.warmup + 1).saturating_sub(self.rows)
     }

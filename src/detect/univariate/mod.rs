@@ -146,9 +146,9 @@ impl Univariate {
         Some(Self { short: self.short.adopt(&fresh.short)?, shape, ..self })
     }
 
-    /// Observed records until evidence is given.
+    /// Observed records up to the first that brings evidence.
     pub fn warm_up_left(&self) -> u64 {
-        WARM_UP.saturating_sub(self.learned)
+        (WARM_UP + 1).saturating_sub(self.learned)
     }
 
     /// Judges a record by what was known before it. `time_ms`: event time since 1970, should not

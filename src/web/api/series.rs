@@ -44,7 +44,7 @@ pub(in crate::web) struct SeriesItem {
 pub(in crate::web) struct WarmingBody {
     /// 0 to 1.
     pub done_ratio: f64,
-    /// Rows that are still needed, if each can be used.
+    /// Rows up to the first that may raise an alert, if each can be used.
     pub rows_left: u64,
     /// Event time after the last of them; null without a grid.
     pub until: Option<String>,

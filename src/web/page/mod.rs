@@ -29,6 +29,11 @@ use crate::chart;
 
 const PAGE_CSS: &str = include_str!("page.css");
 const PAGE_JS: &str = include_str!("page.js");
+/// A wave, and what it was expected to be.
+const ICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">\
+<rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#2459a9\"/>\
+<path d=\"M4 20q6-16 12-4t12-6\" fill=\"none\" stroke=\"#8fb5e6\" stroke-width=\"7\" stroke-linecap=\"round\"/>\
+<path d=\"M4 20q6-16 12-4t12-6\" fill=\"none\" stroke=\"#fff\" stroke-width=\"2.5\" stroke-linecap=\"round\"/></svg>";
 /// Only this server's own style, script and answers; forms go here; nobody frames it.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -40,7 +45,8 @@ const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000, 
 static STYLE: LazyLock<String> = LazyLock::new(|| chart::css() + PAGE_CSS);
 /// Changes with the content of the assets.
 static STAMP: LazyLock<String> = LazyLock::new(|| {
-    let hash = Sha256::new().chain_update(&*STYLE).chain_update(PAGE_JS).finalize();
+    let hash =
+        Sha256::new().chain_update(&*STYLE).chain_update(PAGE_JS).chain_update(ICON).finalize();
     hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 });
 
@@ -57,6 +63,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/forecasts", get(forecasts::show))
         .route("/assets/page.css", get(style))
         .route("/assets/page.js", get(script))
+        .route("/assets/icon.svg", get(icon))
 }
 
 async fn style() -> Response {
@@ -65,6 +72,10 @@ async fn style() -> Response {
 
 async fn script() -> Response {
     asset("text/javascript; charset=utf-8", PAGE_JS)
+}
+
+async fn icon() -> Response {
+    asset("image/svg+xml", ICON)
 }
 
 fn asset(kind: &'static str, text: &str) -> Response {
@@ -100,7 +111,7 @@ fn layout(title: &str, place: Place, main: &Markup) -> Response {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · latentd" }
-                link rel="icon" href="data:,";
+                link rel="icon" type="image/svg+xml" href={ "/assets/icon.svg?v=" (*STAMP) };
                 link rel="stylesheet" href={ "/assets/page.css?v=" (*STAMP) };
                 script src={ "/assets/page.js?v=" (*STAMP) } defer {}
             }
