@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 
 use super::fault::{Fault, Faults};
-use super::{Settings, client, rules_forecast, rules_stream};
+use super::{Settings, client, rules_alerting, rules_forecast, rules_stream};
 use crate::record::Millis;
 
 /// The only format that this version reads.
@@ -43,6 +43,7 @@ impl Settings {
             faults.push(Fault::rule("state.snapshot_interval", self.state.snapshot_interval, why));
         }
         self.check_http(&mut faults);
+        rules_alerting::check(self, &mut faults);
         if self.stream.is_empty() {
             faults.push(Fault::new("stream", "at least one [[stream]] is needed"));
         }

@@ -10,6 +10,7 @@ use crate::alert::AlertParams;
 use crate::forecast::NonNegative;
 use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
 use crate::model::ModelParams;
+use crate::notify::AlertingParams;
 use crate::record::{Fraction, Millis, Positive, Step};
 use crate::window::{Aggregate, WindowParams};
 
@@ -31,6 +32,10 @@ pub struct Settings {
     pub training: TrainingSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// Metrics.
+    pub metrics: MetricsSettings,
+    /// Sinks of alerts beside Kafka.
+    pub alerting: AlertingParams,
     /// Values that a `[[stream]]` does not set itself.
     pub stream_defaults: StreamDefaults,
     /// Input streams.
@@ -94,6 +99,15 @@ pub struct HttpSettings {
     /// Most memory for the rows of all series.
     #[schemars(range(min = 0, max = 17_179_869_184_u64))]
     pub history_bytes_max: usize,
+}
+
+/// Metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Most label sets of one family and stream.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub series_max: usize,
 }
 
 /// One input stream, complete.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::shutdown::watch_signals;
+use super::reload::Reload;
+use super::shutdown::{Signals, watch_signals};
+use super::supervise::{notify_ready, notify_reload};
 use super::{DaemonError, Options, Shutdown};
 use crate::config::{ConfigError, Layers, Settings, TextFormat};
 use crate::io::{KafkaParams, OutMessage, SingleWriter, TopicNames};
@@ -59,6 +61,7 @@ pub(super) fn start(
     terms: Terms,
     app: App,
     options: &Options,
+    reload: &Reload,
     shutdown: &Shutdown,
 ) -> Result<Runtime, DaemonError> {
     let refused = |source| DaemonError::Listen { address: terms.address.to_string(), source };
@@ -78,19 +81,39 @@ pub(super) fn start(
     }
     runtime.spawn(web::serve(listener, terms.tls, app, shutdown.clone().requested()));
     if options.signals {
-        let stop = shutdown.clone();
-        runtime.spawn(async move {
-            if let Err(error) = watch_signals(stop).await {
-                tracing::warn!("signals cannot be caught: {error}");
-            }
-        });
+        catch_signals(&runtime, reload, shutdown)?;
     }
     Ok(runtime)
 }
 
-/// The means that options bring, and those that need nothing.
-pub(super) fn actions(options: &Options) -> Actions {
+/// Signals are caught before the service manager is told that the process is up.
+fn catch_signals(
+    runtime: &Runtime,
+    reload: &Reload,
+    shutdown: &Shutdown,
+) -> Result<(), DaemonError> {
+    let _context = runtime.enter();
+    let signals = Signals::catch().map_err(DaemonError::Signals)?;
+    let (reload, stop) = (reload.clone(), shutdown.clone());
+    runtime.spawn(watch_signals(signals, stop, move || {
+        notify_reload();
+        // What is wrong is logged and counted: a signal has no answer.
+        let _ = reload.reload();
+        notify_ready();
+    }));
+    Ok(())
+}
+
+/// The means that options bring, and those that every run has.
+pub(super) fn actions(options: &Options, reload: &Reload) -> Actions {
     let mut actions = options.actions.clone();
+    let reload = reload.clone();
+    let again: web::Reload = Arc::new(move || match reload.reload() {
+        Ok(changes) if changes.live.is_empty() => Ok("nothing has changed".to_owned()),
+        Ok(changes) => Ok(format!("changed: {}", changes.live.join(", "))),
+        Err(error) => Err(error.to_string()),
+    });
+    actions.reload.get_or_insert(again);
     actions.validate.get_or_insert_with(|| validate(BTreeMap::new()));
     actions
 }

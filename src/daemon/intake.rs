@@ -9,16 +9,23 @@ use super::batch::{Batch, Note};
 use super::partition::{DeadLetter, Partition};
 use super::restore::Restored;
 use super::stream::Stream;
+use super::tally::{count, settle};
 use super::{Clock, DaemonError, RunReport};
 use crate::io::{
-    Bounds, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter, feedback,
+    Bounds, DecodeError, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter,
+    feedback,
 };
+use crate::notify::Notifier;
 use crate::record::Placement;
 use crate::telemetry::{Metrics, PartitionLabels};
 use crate::web::History;
 
 /// Notices kept for partitions that are yet to come.
 const NOTICES_MAX: usize = 10_000;
+
+/// Reasons for which a decoded record is refused.
+const AHEAD: &str = "ahead";
+const SERIES_LIMIT: &str = "series_limit";
 
 /// The streams, their topics, and the partitions that this process owns.
 #[derive(Debug)]
@@ -28,6 +35,7 @@ pub(super) struct Intake {
     by_name: FxHashMap<String, usize>,
     dlq: DeadLetters,
     metrics: Metrics,
+    notifier: Notifier,
     history: History,
     assigned: bool,
     /// Given to us, but their state is not restored yet.
@@ -67,7 +75,7 @@ impl Intake {
         streams: Vec<Stream>,
         dlq: DeadLetters,
         metrics: Metrics,
-        history: History,
+        (notifier, history): (Notifier, History),
     ) -> Result<Self, DaemonError> {
         let mut intake = Self {
             streams: Vec::new(),
@@ -75,6 +83,7 @@ impl Intake {
             by_name: FxHashMap::default(),
             dlq,
             metrics,
+            notifier,
             history,
             assigned: false,
             arriving: Vec::new(),
@@ -86,6 +95,8 @@ impl Intake {
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
+            let reasons = [&DecodeError::REASONS[..], &[AHEAD, SERIES_LIMIT]].concat();
+            intake.metrics.ingest.add_reasons(&stream.name, &reasons);
             for name in &stream.topics {
                 let topic =
                     Topic { name: name.clone(), stream: index, partitions: BTreeMap::new() };
@@ -186,6 +197,22 @@ impl Intake {
         }
     }
 
+    /// Replaces the settings of the streams; their names and topics are those of before. Call
+    /// after a batch was collected.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError::Reload`] if a state does not fit.
+    pub fn replace(&mut self, streams: Vec<Stream>) -> Result<(), DaemonError> {
+        for Topic { stream, partitions, .. } in &mut self.topics {
+            for (number, partition) in partitions {
+                partition.reshape(*number, &streams[*stream]).map_err(DaemonError::Reload)?;
+            }
+        }
+        self.streams = streams;
+        Ok(())
+    }
+
     /// Drops partitions whole: what was not delivered of them belongs to the next owner.
     pub fn drop_partitions(&mut self, places: &[Place]) {
         for place in places {
@@ -198,6 +225,7 @@ impl Intake {
                 let stream = &self.streams[*stream].name;
                 let labels = PartitionLabels { stream, topic: name, partition: *number };
                 self.metrics.ingest.partition_revoked(labels);
+                self.notifier.left(labels);
                 tracing::info!(%stream, topic, partition = number, "partition revoked");
             }
         }
@@ -209,6 +237,14 @@ impl Intake {
         found
             .and_then(|partitions| partitions.get(&part.partition))
             .is_some_and(|partition| partition.epoch == note.epoch)
+    }
+
+    /// Tells of the alerts of a part that is committed now.
+    pub fn notify(&self, part: &Part, note: &Note) {
+        let stream = &self.streams[note.stream];
+        let (topic, partition) = (part.topic.as_str(), part.partition);
+        let labels = PartitionLabels { stream: &stream.name, topic, partition };
+        self.notifier.committed(labels, &note.alerts, &stream.spec.channels);
     }
 
     fn take_message(&mut self, message: &MessageRef<'_>) {
@@ -284,14 +320,17 @@ impl Intake {
     pub fn collect(&mut self, clock: &Clock, saving: Saving, report: &mut RunReport) -> Batch {
         let now = clock.steady();
         let mut batch = Batch::default();
-        let Self { streams, topics, metrics, leaving, history, .. } = self;
+        let Self { streams, topics, metrics, notifier, leaving, history, .. } = self;
         let periodic = saving.most_overdue(topics, now);
         for Topic { name, stream: index, partitions } in topics {
             let stream = &mut streams[*index];
             for (number, partition) in partitions {
-                partition.settle(now);
                 let labels =
                     PartitionLabels { stream: &stream.name, topic: name, partition: *number };
+                settle(metrics, clock, labels, partition);
+                if let Some(open) = partition.take_reopened() {
+                    notifier.restored(labels, &open);
+                }
                 count(metrics, labels, partition);
                 report.add(partition);
                 let place = (name.clone(), *number);
@@ -299,13 +338,17 @@ impl Intake {
                     || partition.is_fresh()
                     || leaving.contains(&place)
                     || periodic == Some(partition.epoch);
-                let (mut part, note) = take_part(place, *index, stream, partition, history);
+                let (mut part, mut note) = take_part(place, *index, stream, partition, history);
                 if save && partition.is_unsaved() {
                     let began = clock.steady();
                     part.state.extend(partition.snapshot());
+                    note.saved = true;
                     let took = clock.steady().saturating_sub(began);
                     metrics.state.observe_snapshot(took.as_secs_f64());
                     partition.snapshot_at = now + saving.interval;
+                }
+                if !notifier.is_idle() {
+                    note.alerts.clone_from(&partition.outbox.alerts);
                 }
                 partition.begin_batch();
                 batch.push(part, note);
@@ -333,16 +376,6 @@ impl Saving {
     }
 }
 
-fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) {
-    if partition.records > 0 {
-        metrics.ingest.count_consumed(labels, partition.records, partition.bytes);
-    }
-    metrics.ingest.count_replayed(labels.stream, partition.replayed);
-    metrics.count_facts(labels.stream, &partition.outbox.facts);
-    metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
-    metrics.models.count(labels.stream, &partition.outbox.models);
-}
-
 /// What a settled partition has to say.
 fn take_part(
     (topic, number): Place,
@@ -364,7 +397,7 @@ fn take_part(
     let state = std::mem::take(&mut partition.journal);
     let part = Part { topic, partition: number, next_offset, outputs, state };
     let (epoch, oldest_ms) = (partition.epoch, partition.oldest_ms);
-    (part, Note { epoch, stream: index, dead, oldest_ms })
+    (part, Note { epoch, stream: index, dead, oldest_ms, saved: false, alerts: Vec::new() })
 }
 
 /// Why a decoded record was not taken; late and double records are counted, not refused.
@@ -372,10 +405,10 @@ fn refusal(placement: Placement) -> Option<(&'static str, String)> {
     match placement {
         Placement::Placed | Placement::Replaced | Placement::Duplicate | Placement::Late => None,
         Placement::Ahead => {
-            Some(("ahead", "the event time is further ahead than `ahead_max`".to_owned()))
+            Some((AHEAD, "the event time is further ahead than `ahead_max`".to_owned()))
         }
         Placement::SeriesLimit => {
-            Some(("series_limit", "the partition has `series_max` series already".to_owned()))
+            Some((SERIES_LIMIT, "the partition has `series_max` series already".to_owned()))
         }
     }
 }

@@ -6,7 +6,8 @@
 //! `detector` of the series), alert (`explain`), learning (`lesson`, `learn`), latent features and
 //! forecast (`outputs`). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
-//! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records. `status` is what can be seen from outside.
+//! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
+//! `status` is a picture of it all.
 //!
 //! # Invariants
 //!
@@ -36,4 +37,4 @@ mod watch;
 pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
-pub use status::{OpenAlert, SeriesStatus, ShardStatus, Warming};
+pub use status::{SeriesStatus, ShardStatus, Warming};

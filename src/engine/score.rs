@@ -273,7 +273,7 @@ fn step_alert(
     if let Some(alert) = alert
         && let Some(change) = told(transition, &alert)
     {
-        count(&mut out.facts, AlertKind::Anomaly, change.0, &alert);
+        count(&mut out.facts, AlertKind::Anomaly, change, &alert);
         let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
         let record = alert_record(context, &series.key, judged, channels, change, &alert);
         out.alerts.push(AlertRecord { cause, ..record });

@@ -12,7 +12,7 @@ use super::silence::Silence;
 use super::{StreamSpec, ids};
 use crate::alert::Plan;
 use crate::model::{InPlace, Learner, Network, Scope, Trainer, Workspace};
-use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey};
+use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Trigger};
 use crate::window::{ClosedRow, Watermark};
 
 /// Most windows that share one pass through the network; more gain nothing.
@@ -185,7 +185,11 @@ impl Shard {
         let placement = self.place(index, &record, out);
         self.hear(index, &record, placement, log_time, out);
         match placement {
-            Placement::Late => out.facts.late += 1,
+            Placement::Late => {
+                let behind = self.watermark.current().map_or(0, |now| (now - record.time).get());
+                out.facts.lateness.push(behind.max(0) as f32 / 1e3);
+                out.facts.late += 1;
+            }
             Placement::Duplicate | Placement::Replaced => out.facts.duplicates += 1,
             Placement::Placed | Placement::Ahead | Placement::SeriesLimit => {}
         }
@@ -201,7 +205,7 @@ impl Shard {
     /// quiet partitions, end of a file (`EventTime::from_millis(i64::MAX)`).
     pub fn close_until(&mut self, time: EventTime, out: &mut Outbox) {
         if self.watermark.advance_to(time) {
-            self.close_due(out);
+            self.close_due(Trigger::Idle, out);
         }
         self.score_pending(out);
     }
@@ -230,26 +234,26 @@ impl Shard {
             if series.open.len() > spec.rows.open_rows_max
                 && let Some(row) = series.open.close_oldest(&spec.rows.aggregates)
             {
-                self.close_row(index, row, out);
+                self.close_row(index, row, Trigger::Flush, out);
             }
         }
         if matches!(placement, Placement::Placed | Placement::Replaced) {
             let moved = self.watermark.observe(record.time);
             if moved || end.is_some() {
-                self.close_due(out);
+                self.close_due(Trigger::Watermark, out);
             }
         }
         placement
     }
 
-    fn close_due(&mut self, out: &mut Outbox) {
+    fn close_due(&mut self, trigger: Trigger, out: &mut Outbox) {
         let Some(watermark) = self.watermark.current() else { return };
         let spec = Arc::clone(&self.spec);
         while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= watermark) {
             let (end, indexes) = entry.remove_entry();
             for index in indexes {
                 while let Some(row) = self.series[index].open.close_before(&spec.rows, end) {
-                    self.close_row(index, row, out);
+                    self.close_row(index, row, trigger, out);
                 }
             }
         }
@@ -257,19 +261,21 @@ impl Shard {
 
     /// Puts a closed row in line for its result. At most one row of a series waits: whether the
     /// next row is learned from depends on the verdict on this one.
-    fn close_row(&mut self, index: usize, row: ClosedRow, out: &mut Outbox) {
+    fn close_row(&mut self, index: usize, row: ClosedRow, trigger: Trigger, out: &mut Outbox) {
         if self.series[index].pending || self.pending.len() >= PENDING_MAX {
             self.score_pending(out);
         }
         let Self { spec, series, space, .. } = self;
         let series = &mut series[index];
         let gap = series.gap(spec.rows.step, row.start);
+        out.facts.alerts_allowed += series.allowed(spec, row.start);
         series.push_gap(spec, gap, row.start);
         series.push_row(&spec.alert.budget, &row);
         series.pending = true;
         out.facts.gap_rows += gap;
         out.facts.rows += 1;
         let at_stride = series.rows.is_multiple_of(spec.window.stride as u64);
+        out.facts.windows_closed[trigger as usize] += u64::from(series.ring.is_full() && at_stride);
         let observed = row.values.iter().any(|value| !value.is_nan());
         let complete = series.ring.completeness() >= spec.window.min_completeness;
         let slot = (series.ring.is_full() && at_stride && observed && complete).then(|| {

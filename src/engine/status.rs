@@ -1,14 +1,12 @@
-//! What a shard looks like from outside: for gauges, the API and the page.
+//! A picture of a shard, for the API and gauges.
 
-use super::ids;
 use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
-use crate::alert::Firing;
 use crate::model::Learner;
-use crate::record::{AlertKind, EventTime, SeriesKey, Severity, Step};
+use crate::record::{EventTime, OpenAlert, SeriesKey, Severity, Step};
 
-/// A picture of a shard.
+/// A picture of a shard for the API and gauges.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ShardStatus {
     /// Input partition.
@@ -17,6 +15,16 @@ pub struct ShardStatus {
     pub series: usize,
     /// Series still warming up.
     pub warming: usize,
+    /// Share of the warm-up that is over, mean over the series; `None` without series.
+    pub warmup_progress: Option<f64>,
+    /// Event time until the last series that warms up is live, at its pace so far, in seconds.
+    pub warmup_remaining: Option<f64>,
+    /// Series that have stopped to report, told or not.
+    pub stale: usize,
+    /// Windows held back from learning.
+    pub quarantined: usize,
+    /// Errors behind the calibration, mean over the series that no detector judges.
+    pub calibration_samples: Option<f64>,
     /// Alerts of all kinds open now, by severity (warning, critical).
     pub firing: [usize; 2],
     /// Event-time watermark.
@@ -59,66 +67,11 @@ pub struct Warming {
     pub until: Option<EventTime>,
 }
 
-/// An alert that is open.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenAlert {
-    /// Its id.
-    pub alert_id: String,
-    /// What it is about.
-    pub kind: AlertKind,
-    /// Worst so far.
-    pub severity: Severity,
-    /// When it opened.
-    pub starts_at: EventTime,
-}
-
-impl Series {
-    fn status(&self, spec: &StreamSpec) -> SeriesStatus {
-        let open = AlertKind::ALL.into_iter().zip(self.states());
-        let open = open.filter_map(|(kind, state)| Some((kind, state.firing()?)));
-        let told = |(kind, firing): (AlertKind, &Firing)| OpenAlert {
-            alert_id: ids::kind_alert_id(&spec.name, &self.key, firing.starts_at, kind),
-            kind,
-            severity: firing.severity,
-            starts_at: firing.starts_at,
-        };
-        SeriesStatus {
-            entity: self.key.clone(),
-            rows: self.rows,
-            last_row: self.last_row,
-            warming: self.is_warming(spec).then(|| self.warm_up(spec)),
-            open: open.map(told).collect(),
-        }
-    }
-
-    fn warm_up(&self, spec: &StreamSpec) -> Warming {
-        let needed = u64::from(spec.model.warmup) + 1;
-        let (done, rows_left) = match &self.detector {
-            Some(detector) => (self.warming.unwrap_or(1.0), detector.warm_up_left()),
-            None => {
-                let windows = needed.saturating_sub(self.windows);
-                let length = spec.window.length as u64;
-                let first = length.saturating_sub(self.rows + 1);
-                let left = first + windows * spec.window.stride as u64;
-                (self.windows.min(needed) as f64 / needed as f64, left)
-            }
-        };
-        let ahead = i64::try_from(rows_left).unwrap_or(i64::MAX);
-        let until = match (spec.rows.step, self.last_row) {
-            (Step::Grid(step), Some(last)) => {
-                let ahead = step.get().saturating_mul(ahead.saturating_add(1));
-                Some(EventTime::from_millis(last.as_millis().saturating_add(ahead)))
-            }
-            _ => None,
-        };
-        Warming { done, rows_left, until }
-    }
-}
-
 impl Shard {
     /// Pictures of the first `most` series.
     pub fn series_statuses(&self, most: usize) -> Vec<SeriesStatus> {
-        self.series.iter().take(most).map(|series| series.status(&self.spec)).collect()
+        let series = self.series.iter().enumerate().take(most);
+        series.map(|(index, s)| s.status(&self.spec, self.open_alerts_of(index))).collect()
     }
 
     /// Sets for each series whether its rows are told in [`crate::record::Outbox::rows`], and for
@@ -138,13 +91,19 @@ impl Shard {
         };
         let learners =
             || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);
-        let mean = |values: Vec<f64>| {
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
+        let spec = &self.spec;
+        let progress = self.series.iter().map(|s| s.warmup_progress(spec)).collect();
+        let left = |s: &Series| Some(s.warmup_rows_left(spec)? * s.row_seconds());
+        let plain = self.series.iter().filter(|s| s.detector.is_none());
         ShardStatus {
             partition: self.partition,
             series: self.series.len(),
-            warming: self.series.iter().filter(|s| s.is_warming(&self.spec)).count(),
+            warming: self.series.iter().filter(|s| s.is_warming(spec)).count(),
+            warmup_progress: mean(progress),
+            warmup_remaining: self.series.iter().filter_map(left).reduce(f64::max),
+            stale: self.series.iter().filter(|s| s.watch.stale.episode().is_some()).count(),
+            quarantined: self.series.iter().map(|s| s.quarantine.len()).sum(),
+            calibration_samples: mean(plain.map(|s| s.tails[0].samples()).collect()),
             firing: [firing(Severity::Warning), firing(Severity::Critical)],
             watermark: self.watermark.current(),
             open_rows: self.series.iter().map(|s| s.open.len()).sum(),
@@ -158,4 +117,47 @@ impl Shard {
             ),
         }
     }
+
+    /// Alerts that one period of the budget allows all series together.
+    pub fn alerts_per_period(&self) -> f64 {
+        self.spec.alert.budget.alerts.get() * self.series.len() as f64
+    }
+}
+
+impl Series {
+    fn status(&self, spec: &StreamSpec, open: Vec<OpenAlert>) -> SeriesStatus {
+        SeriesStatus {
+            entity: self.key.clone(),
+            rows: self.rows,
+            last_row: self.last_row,
+            warming: self.is_warming(spec).then(|| self.warm_up(spec)),
+            open,
+        }
+    }
+
+    fn warm_up(&self, spec: &StreamSpec) -> Warming {
+        let rows_left = match &self.detector {
+            Some(detector) => detector.warm_up_left(),
+            None => {
+                let needed = u64::from(spec.model.warmup) + 1;
+                let windows = needed.saturating_sub(self.windows);
+                let length = spec.window.length as u64;
+                let first = length.saturating_sub(self.rows + 1);
+                first + windows * spec.window.stride as u64
+            }
+        };
+        let ahead = i64::try_from(rows_left).unwrap_or(i64::MAX);
+        let until = match (spec.rows.step, self.last_row) {
+            (Step::Grid(step), Some(last)) => {
+                let ahead = step.get().saturating_mul(ahead.saturating_add(1));
+                Some(EventTime::from_millis(last.as_millis().saturating_add(ahead)))
+            }
+            _ => None,
+        };
+        Warming { done: self.warmup_progress(spec), rows_left, until }
+    }
+}
+
+fn mean(values: Vec<f64>) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }

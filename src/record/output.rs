@@ -176,6 +176,25 @@ pub struct AlertRecord {
     pub cause: Option<FaultClass>,
 }
 
+/// An alert that is open, as far as the state of its series knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenAlert {
+    /// As in its records.
+    pub alert_id: String,
+    /// What it is about.
+    pub kind: AlertKind,
+    /// Worst so far.
+    pub severity: Severity,
+    /// Series.
+    pub entity: SeriesKey,
+    /// End of the window that opened it.
+    pub starts_at: EventTime,
+    /// Of its newest record.
+    pub sequence: u32,
+    /// Number of training steps behind the weights that score its series.
+    pub model_version: u64,
+}
+
 /// Who seems to be at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultClass {

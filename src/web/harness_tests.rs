@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::*;
-use crate::engine::{OpenAlert, SeriesStatus, ShardStatus, Warming};
+use crate::engine::{SeriesStatus, ShardStatus, Warming};
 use crate::io::{Encoder, Origin, OutMessage, TopicNames};
 use crate::record::{
     AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, EventTime, Evidence,
-    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, Interval, Millis, Outbox,
-    RowScore, Severity, Skill, WindowSpan,
+    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, Interval, Millis, OpenAlert,
+    Outbox, RowScore, Severity, Skill, WindowSpan,
 };
 use crate::telemetry::Metrics;
 
@@ -144,7 +144,15 @@ fn warming() -> SeriesStatus {
 
 fn alarmed() -> SeriesStatus {
     let (kind, severity) = (AlertKind::Anomaly, Severity::Critical);
-    let open = OpenAlert { alert_id: ALERT.into(), kind, severity, starts_at: at(251) };
+    let open = OpenAlert {
+        alert_id: ALERT.into(),
+        kind,
+        severity,
+        entity: Arc::from(EVIL),
+        starts_at: at(251),
+        sequence: 0,
+        model_version: 17,
+    };
     series(EVIL, None, vec![open])
 }
 
@@ -248,13 +256,15 @@ pub fn status() -> Status {
         model_version: 17,
         reconstruction_loss: Some(0.25),
         linear_control_ratio: Some(0.5),
-        codebook_perplexity: None,
+        ..ShardStatus::default()
     };
     let partition = PartitionStatus {
         topic: "plant.press".into(),
         shard,
         next_offset: Some(99),
         lag: Some(7),
+        lag_seconds: Some(1.5),
+        stored_bytes: 2_048,
         idle: false,
         records_per_sec: 2.5,
         listed: Arc::from([warming(), alarmed()]),

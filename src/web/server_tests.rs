@@ -31,7 +31,7 @@ fn streams_are_shown_with_their_partitions() {
             "series": 5, "warming": 2, "alerts": alerts, "lag_records": 7, "records_per_sec": 2.5,
             "partitions": [{
                 "topic": "plant.press", "partition": 3, "next_offset": 99, "lag_records": 7,
-                "records_per_sec": 2.5,
+                "lag_seconds": 1.5, "records_per_sec": 2.5,
                 "watermark": "2023-11-14T22:13:20Z", "idle": false, "series": 5, "warming": 2,
                 "alerts": alerts, "open_rows": 4, "model_version": 17, "reconstruction_loss": 0.25,
                 "linear_control_loss_ratio": 0.5,

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Limit, check, fits, page, text};
-use crate::engine::{OpenAlert, SeriesStatus};
-use crate::record::Severity;
+use crate::engine::SeriesStatus;
+use crate::record::{OpenAlert, Severity};
 use crate::web::extract::{Json, Params, Segments};
 use crate::web::history::{Cell, HistoryRow};
 use crate::web::problem::Problem;

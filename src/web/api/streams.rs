@@ -51,6 +51,8 @@ pub(in crate::web) struct PartitionBody {
     pub partition: i32,
     next_offset: Option<i64>,
     pub lag_records: Option<i64>,
+    /// Age of the oldest record that waits, by the clock of Kafka.
+    lag_seconds: Option<f64>,
     pub records_per_sec: f64,
     /// Event time up to which rows are closed.
     pub watermark: Option<String>,
@@ -128,6 +130,7 @@ impl From<&PartitionStatus> for PartitionBody {
             partition: shard.partition,
             next_offset: partition.next_offset,
             lag_records: partition.lag,
+            lag_seconds: partition.lag_seconds.and_then(super::finite),
             records_per_sec: partition.records_per_sec,
             watermark: shard.watermark.map(|time| time.to_string()),
             idle: partition.idle,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rings::{Cell, Ring};
 use crate::record::{
-    AlertChange, AlertKind, AlertRecord, EventTime, RowScore, SeriesKey, Severity,
+    AlertChange, AlertKind, AlertRecord, EventTime, OpenAlert, RowScore, SeriesKey, Severity,
 };
 
 /// Alerts that are kept.
@@ -67,15 +67,11 @@ impl AlertEntry {
     }
 
     /// An alert of which only the state of its series tells.
-    pub(super) fn untold(
-        stream: usize,
-        entity: SeriesKey,
-        open: &crate::engine::OpenAlert,
-    ) -> Self {
+    pub(super) fn untold(stream: usize, open: &OpenAlert) -> Self {
         Self {
             alert_id: open.alert_id.clone(),
             stream,
-            entity,
+            entity: open.entity.clone(),
             kind: open.kind,
             severity: open.severity,
             change: None,
@@ -210,14 +206,14 @@ impl Alerts {
 
     /// Brings in line with what the state of a stream's series tells: alerts of an earlier life of the
     /// process are open, too; those that are open no longer, ended where nobody saw it.
-    pub(super) fn align(&mut self, stream: usize, open: &[(SeriesKey, crate::engine::OpenAlert)]) {
-        for (entity, alert) in open {
+    pub(super) fn align(&mut self, stream: usize, open: &[OpenAlert]) {
+        for alert in open {
             if !self.entries.iter().any(|entry| entry.alert_id == alert.alert_id) {
-                self.add(AlertEntry::untold(stream, entity.clone(), alert));
+                self.add(AlertEntry::untold(stream, alert));
             }
         }
         self.entries.retain(|entry| {
-            let still = || open.iter().any(|(_, alert)| alert.alert_id == entry.alert_id);
+            let still = || open.iter().any(|alert| alert.alert_id == entry.alert_id);
             entry.stream != stream || entry.change.is_some() || still()
         });
     }

@@ -8,8 +8,7 @@ use rustc_hash::FxHashMap;
 use super::alerts::{AlertEntry, Alerts};
 use super::kept::{Kept, Load};
 use super::rings::{Ring, Rings};
-use crate::engine::OpenAlert;
-use crate::record::{AlertChange, AlertRecord, Outbox, SeriesKey};
+use crate::record::{AlertChange, AlertRecord, OpenAlert, Outbox, SeriesKey};
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +94,7 @@ impl History {
     }
 
     /// Takes the open alerts of a stream and its load, as the state of its series tells them.
-    pub fn align(&self, stream: usize, open: &[(SeriesKey, OpenAlert)], load: Load) {
+    pub fn align(&self, stream: usize, open: &[OpenAlert], load: Load) {
         let mut store = self.lock();
         store.alerts.align(stream, open);
         store.kept.load(stream, load);

@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use super::store::Store;
 use super::*;
-use crate::engine::OpenAlert;
-use crate::record::{AlertKind, EventTime, Outbox, RowScore, Severity};
+use crate::record::{AlertKind, EventTime, OpenAlert, Outbox, RowScore, Severity};
 
 fn at(second: i64) -> EventTime {
     EventTime::from_millis(1_000 * second)
@@ -70,9 +69,17 @@ fn memory_is_what_is_promised_and_series_give_way_to_those_that_matter() {
 fn alerts_of_an_earlier_life_are_open_until_their_series_is_calm() {
     let history = History::new(HistoryParams { rows: 10, bytes_max: 1 << 20 }, vec![1]);
     let (kind, severity) = (AlertKind::Stale, Severity::Warning);
-    let open = OpenAlert { alert_id: "a-1".into(), kind, severity, starts_at: at(3) };
+    let open = OpenAlert {
+        alert_id: "a-1".into(),
+        kind,
+        severity,
+        entity: Arc::from("x"),
+        starts_at: at(3),
+        sequence: 0,
+        model_version: 0,
+    };
     let load = Load { at: at(0), lag: 0.0, rate: 0.0 };
-    history.align(0, &[(Arc::from("x"), open)], load);
+    history.align(0, &[open], load);
     history.read(|store| assert!(store.alert("a-1").is_some_and(AlertEntry::is_open)));
     history.align(0, &[], load);
     history.read(|store| assert!(store.alert("a-1").is_none()));
