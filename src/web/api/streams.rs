@@ -51,7 +51,7 @@ pub(in crate::web) struct PartitionBody {
     pub partition: i32,
     next_offset: Option<i64>,
     pub lag_records: Option<i64>,
-    /// Age of the oldest record that waits, by the clock of Kafka.
+    /// Age of the newest record read, 0 once the end is reached.
     lag_seconds: Option<f64>,
     pub records_per_sec: f64,
     /// Event time up to which rows are closed.
