@@ -18,6 +18,7 @@ use crate::io::{
 use crate::notify::Notifier;
 use crate::record::Placement;
 use crate::telemetry::{Metrics, PartitionLabels};
+use crate::web::History;
 
 /// Notices kept for partitions that are yet to come.
 const NOTICES_MAX: usize = 10_000;
@@ -35,6 +36,7 @@ pub(super) struct Intake {
     dlq: DeadLetters,
     metrics: Metrics,
     notifier: Notifier,
+    history: History,
     assigned: bool,
     /// Given to us, but their state is not restored yet.
     arriving: Vec<Place>,
@@ -73,7 +75,7 @@ impl Intake {
         streams: Vec<Stream>,
         dlq: DeadLetters,
         metrics: Metrics,
-        notifier: Notifier,
+        (notifier, history): (Notifier, History),
     ) -> Result<Self, DaemonError> {
         let mut intake = Self {
             streams: Vec::new(),
@@ -82,6 +84,7 @@ impl Intake {
             dlq,
             metrics,
             notifier,
+            history,
             assigned: false,
             arriving: Vec::new(),
             leaving: Vec::new(),
@@ -184,7 +187,9 @@ impl Intake {
             let Some(index) = self.by_name.get(&topic) else { continue };
             let Topic { name, stream, partitions } = &mut self.topics[*index];
             self.epochs += 1;
-            partitions.insert(number, Partition::new(restored, self.epochs, now));
+            let mut partition = Partition::new(restored, self.epochs, now);
+            self.history.wanted(*stream, |new, wants| partition.show_rows(new, wants));
+            partitions.insert(number, partition);
             let stream = &self.streams[*stream].name;
             let labels = PartitionLabels { stream, topic: name, partition: number };
             self.metrics.ingest.partition_assigned(labels);
@@ -274,6 +279,17 @@ impl Intake {
         }
     }
 
+    /// Measures the pace of all partitions, and asks which rows are wanted from now on.
+    pub fn look(&mut self, now: Duration) {
+        let Self { topics, history, .. } = self;
+        for Topic { stream, partitions, .. } in topics {
+            for partition in partitions.values_mut() {
+                partition.look(now);
+                history.wanted(*stream, |new, wants| partition.show_rows(new, wants));
+            }
+        }
+    }
+
     /// Takes note of what people want; what cannot be read is told and passed over.
     pub fn take_notice(&mut self, message: &MessageRef<'_>, feedback_topic: &str) {
         let read = if message.topic == feedback_topic { feedback } else { control };
@@ -304,7 +320,7 @@ impl Intake {
     pub fn collect(&mut self, clock: &Clock, saving: Saving, report: &mut RunReport) -> Batch {
         let now = clock.steady();
         let mut batch = Batch::default();
-        let Self { streams, topics, metrics, notifier, leaving, .. } = self;
+        let Self { streams, topics, metrics, notifier, leaving, history, .. } = self;
         let periodic = saving.most_overdue(topics, now);
         for Topic { name, stream: index, partitions } in topics {
             let stream = &mut streams[*index];
@@ -322,7 +338,7 @@ impl Intake {
                     || partition.is_fresh()
                     || leaving.contains(&place)
                     || periodic == Some(partition.epoch);
-                let (mut part, mut note) = take_part(place, *index, stream, partition);
+                let (mut part, mut note) = take_part(place, *index, stream, partition, history);
                 if save && partition.is_unsaved() {
                     let began = clock.steady();
                     part.state.extend(partition.snapshot());
@@ -366,9 +382,11 @@ fn take_part(
     index: usize,
     stream: &mut Stream,
     partition: &mut Partition,
+    history: &History,
 ) -> (Part, Note) {
     let mut outputs = Vec::new();
-    stream.encode(Origin { topic: &topic, partition: number }, &partition.outbox, &mut outputs);
+    let origin = Origin { topic: &topic, partition: number };
+    history.take(index, &stream.encode(origin, &partition.outbox, &mut outputs));
     let mut dead = Vec::new();
     for letter in partition.dead.drain(..) {
         dead.push(letter.reason);

@@ -95,6 +95,7 @@ impl<L: Log> Pipeline<L> {
         if upkeep {
             let lag = self.log.lag();
             self.intake.close_idle(&lag, read);
+            self.intake.look(read);
             self.hear()?;
         }
         let batch = self.collect(false);

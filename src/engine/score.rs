@@ -164,7 +164,8 @@ fn finish(
     let judged = judge(context, series, scored, eyes);
     let shown = judged.map(|judged| if context.switches.score { judged } else { judged.hidden() });
     let was_firing = series.alert.firing().is_some();
-    let explained = |j: &Judged| j.anomaly_score >= 1.0 || was_firing || out.keep_rows;
+    let told = out.keep_rows || series.shown;
+    let explained = |j: &Judged| j.anomaly_score >= 1.0 || was_firing || told;
     let channels = match &shown {
         Some(judged) if explained(judged) => explain(context, series, scored, judged),
         _ => Vec::new(),
@@ -184,7 +185,7 @@ fn finish(
         tell_window(context, series, learner, scored, &shown, out);
     }
     forecast(context, series, scored.and_then(|scored| scored.z.to_slice()), out);
-    if out.keep_rows {
+    if told {
         out.rows.push(RowScore {
             entity: series.key.clone(),
             time: context.row.start,

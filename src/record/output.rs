@@ -21,9 +21,9 @@ pub struct Outbox {
     pub models: Vec<ModelRecord>,
     /// Drifts of their streams.
     pub drifts: Vec<DriftRecord>,
-    /// One entry per scored or warming row; filled only when `keep_rows` is set.
+    /// One entry per scored or warming row, of series that are shown; of all with `keep_rows`.
     pub rows: Vec<RowScore>,
-    /// Whether `rows` is wanted (`replay`, live charts).
+    /// Whether `rows` is wanted of every series (`replay`).
     pub keep_rows: bool,
     /// Counts for telemetry.
     pub facts: Facts,
