@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::alerts::{Scene, count, told};
-use super::detector::Eyes;
+use super::detector::{Detector, Eyes};
 use super::explain::{alert_record, is_eligible};
 use super::judge::{Judged, cause, explain, judge};
 use super::learn::{count_and_train, model_record, watch_drift};
@@ -266,8 +266,12 @@ fn step_alert(
         series.threshold.learn(&alert_params.budget, evidence);
     }
     if transition == Transition::Opened {
-        series.threshold.spend();
+        let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
+        series.threshold.spend(judged.threshold, lift);
         series.cases.open(context.span.end);
+    }
+    if series.alert.episode().is_some() {
+        series.threshold.confirm(judged.anomaly_score * judged.threshold);
     }
     if let Some(alert) = alert
         && let Some(change) = told(transition, &alert)
