@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::alerts::{Scene, count, told};
-use super::detector::Eyes;
+use super::detector::{Detector, Eyes};
 use super::explain::{alert_record, is_eligible};
 use super::judge::{Judged, cause, explain, judge};
 use super::learn::{count_and_train, model_record, watch_drift};
@@ -266,16 +266,11 @@ fn step_alert(
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
-    let alert_params = &context.spec.alert;
-    if alert_params.spend_budget {
-        let evidence = judged.anomaly_score * judged.threshold;
-        series.threshold.learn(&alert_params.budget, evidence);
-    }
     if transition == Transition::Opened {
-        series.threshold.spend();
         let features = features(context, judged, channels, scored);
         series.cases.open(context.span.end, features);
     }
+    keep_budget(context, series, judged, transition);
     if let Some(alert) = alert
         && let Some(change) = told(transition, &alert)
     {
@@ -287,6 +282,27 @@ fn step_alert(
         out.alerts.push(AlertRecord { cause, p_true, ..record });
     }
     transition
+}
+
+/// Lets the threshold learn from a judged row, and pay for an alert that has opened.
+fn keep_budget(
+    context: &Context<'_>,
+    series: &mut Series,
+    judged: &Judged,
+    transition: Transition,
+) {
+    let params = &context.spec.alert;
+    let evidence = judged.anomaly_score * judged.threshold;
+    if params.spend_budget {
+        series.threshold.learn(&params.budget, evidence);
+    }
+    if transition == Transition::Opened {
+        let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
+        series.threshold.spend(judged.threshold, lift);
+    }
+    if series.alert.episode().is_some() {
+        series.threshold.confirm(evidence);
+    }
 }
 
 /// Whether the series is calm, and maintenance lets it learn.
