@@ -2,7 +2,7 @@
 //!
 //! Start with [`run()`]. Each worker has a thread, a log and a pipeline. A batch passes `pipeline`
 //! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch) →
-//! `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
+//! `collect` → `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
 //! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `http` starts their server, `tally` counts, `clock` is the only clock, `limits`
 //! what the machine grants, `shutdown` the only way to stop, `reload` the only way to other settings,
@@ -27,6 +27,7 @@
 
 mod batch;
 mod clock;
+mod collect;
 mod error;
 mod explain;
 mod http;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::intake::{Intake, Saving};
+use super::collect::Saving;
+use super::intake::Intake;
 use super::publish::Board;
 use super::reload::Reload;
 use super::restore::{self, Policy, RestoreError, Restored};
