@@ -39,6 +39,7 @@ mod reload;
 mod report;
 mod restore;
 mod run;
+mod saving;
 mod shutdown;
 mod state;
 mod stream;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::intake::{Intake, Saving};
+use super::intake::Intake;
 use super::publish::Board;
 use super::reload::Reload;
 use super::restore::{self, Policy, RestoreError, Restored};
+use super::saving::Saving;
 use super::stream::streams_of;
 use super::supervise::Heartbeat;
 use super::{Clock, DaemonError, RunReport, Shutdown};

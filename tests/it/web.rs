@@ -196,7 +196,10 @@ fn what_is_said_through_the_api_and_the_page_takes_effect() {
     for part in [r#""valid":false"#, "did you mean `name`?", "stream[0].topics: is missing"] {
         assert!(config.contains(part), "{config}");
     }
-    let (_, log, metrics) = (0, daemon.log(), daemon.get("/metrics").1);
+    assert_eq!(daemon.post("/-/reload", &[], "").0, 401);
+    let (status, body) = daemon.post("/-/reload", &[bearer], "");
+    assert_eq!((status, body.as_str()), (200, r#"{"message":"nothing has changed"}"#));
+    let (log, metrics) = (daemon.log(), daemon.get("/metrics").1);
     assert!(!log.contains("correct-horse") && !metrics.contains("correct-horse"));
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }
