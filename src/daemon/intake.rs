@@ -13,8 +13,7 @@ use super::stream::Stream;
 use super::tally::{count, settle};
 use super::{Clock, DaemonError, RunReport};
 use crate::io::{
-    Bounds, DecodeError, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter,
-    feedback,
+    Bounds, DecodeError, LogEvent, MessageRef, Notice, Part, Place, control, dead_letter, feedback,
 };
 use crate::notify::Notifier;
 use crate::record::Placement;
