@@ -68,13 +68,16 @@ fn alarmed(name: &str, http: &str) -> (Latentd, String) {
 /// Chromium without a window; what it prints, and what it complains about.
 fn chromium(folder: &Path, arguments: &[&str], url: &str) -> (String, String) {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    let Output { status, stdout, stderr } = Command::new("chromium")
+    let there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let browser = ["chromium", "google-chrome"].into_iter().find(there);
+    let browser = browser.expect("tests/run installs chromium");
+    let Output { status, stdout, stderr } = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=2000", &profile])
         .args(arguments)
         .arg(url)
         .output()
-        .expect("chromium runs: tests/run installs it");
+        .expect("the browser runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     assert!(status.success(), "{}", text(stderr));
     (text(stdout), text(stderr))
