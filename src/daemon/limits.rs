@@ -52,8 +52,11 @@ fn machine_bytes(meminfo: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Paths and texts.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
     /// A root with these files.
-    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+    fn root(files: Files<'_>) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = root.path().join(path);
@@ -75,7 +78,7 @@ mod tests {
         let v1_limit = ("sys/fs/cgroup/memory/memory.limit_in_bytes", "500000\n");
         let v1_none = ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
         #[rustfmt::skip]
-        let cases: [(&str, &[(&str, &str)], Option<u64>); 6] = [
+        let cases: [(&str, Files<'_>, Option<u64>); 6] = [
             ("the machine",         &[MACHINE, v2],              Some(1_024_000)),
             ("the unit",            &[MACHINE, v2, unit],        Some(700_000)),
             ("the slice around it", &[MACHINE, v2, unit, slice], Some(600_000)),

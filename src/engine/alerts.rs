@@ -136,6 +136,7 @@ fn kind_record(
         model_version: scene.model_version,
         evidence: Evidence { partition: scene.partition, from_offset, to_offset },
         cause: None,
+        p_true: None,
     }
 }
 

@@ -32,6 +32,7 @@ mod silence;
 mod snapshot;
 mod spec;
 mod status;
+mod triage;
 mod watch;
 
 pub use shard::Shard;

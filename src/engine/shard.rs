@@ -11,7 +11,7 @@ use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
 use crate::alert::Plan;
-use crate::model::{InPlace, Learner, Network, Scope, Trainer, Workspace};
+use crate::model::{InPlace, Learner, Network, Scope, Trainer, Triage, Workspace};
 use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Trigger};
 use crate::window::{ClosedRow, Watermark};
 
@@ -54,6 +54,8 @@ pub struct Shard {
     pub(super) loss: Option<f64>,
     pub(super) silence: Silence,
     pub(super) plan: Plan,
+    /// Knows from verdicts which alerts are true.
+    pub(super) triage: Triage,
 }
 
 /// The stored fields of a [`Shard`].
@@ -68,6 +70,8 @@ pub(super) struct Stored {
     silence: Silence,
     #[serde(default)]
     plan: Plan,
+    #[serde(default)]
+    triage: Triage,
 }
 
 /// A closed row that waits for its result.
@@ -103,6 +107,7 @@ impl Shard {
             loss: None,
             spec,
             silence: Silence::default(),
+            triage: Triage::default(),
         }
     }
 
@@ -141,6 +146,7 @@ impl Shard {
         (shard.due, shard.loss) = (stored.due, stored.loss);
         shard.silence = stored.silence;
         shard.plan = stored.plan.adopt(shard.plan);
+        shard.triage = stored.triage;
         shard.schedule_looks();
         shard.every_open_row_is_due().then_some(shard)
     }

@@ -41,6 +41,7 @@ fn record(change: AlertChange, severity: Severity, now: i64) -> AlertRecord {
         model_version: 42,
         evidence: Evidence { partition: 3, from_offset: 1, to_offset: 8 },
         cause: None,
+        p_true: None,
     }
 }
 

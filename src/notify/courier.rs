@@ -255,6 +255,37 @@ mod tests {
     }
 
     #[test]
+    fn files_that_cannot_be_used_are_told_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("empty"), "").unwrap();
+        std::fs::write(path("odd"), "ftp://user:word@host").unwrap();
+        let sink = |url_file: Option<PathBuf>, ca_file: Option<PathBuf>| SinkParams {
+            name: "hook".into(),
+            kind: crate::notify::SinkKind::Webhook,
+            url: url_file.is_none().then(|| "http://host".to_owned()),
+            url_file,
+            streams: Vec::new(),
+            resend: None,
+            timeout: None,
+            token_file: None,
+            ca_file,
+            headers: [].into(),
+            labels: [].into(),
+        };
+        let cases = [
+            (sink(None, Some(path("empty"))), "there is none"),
+            (sink(None, Some(path("gone"))), "No such file"),
+            (sink(Some(path("odd")), None), "names and passwords do not belong here"),
+        ];
+        for (sink, expected) in cases {
+            let error = Courier::new(&sink, "", Duration::from_secs(1)).unwrap_err().to_string();
+            assert!(error.starts_with("sink `hook`: "), "{error}");
+            assert!(error.contains(expected) && !error.contains("word@"), "{error}");
+        }
+    }
+
+    #[test]
     fn answers_say_whether_to_try_again() {
         assert_eq!(judge(202, ""), Carried::Ok);
         assert_eq!(judge(503, "busy\n"), Carried::Again("status 503: busy".into()));

@@ -175,6 +175,9 @@ pub struct AlertRecord {
     pub evidence: Evidence,
     /// Whether one sensor or the process seems to be at fault, where that can be told.
     pub cause: Option<FaultClass>,
+    /// Chance that it is true, in (0, 1), learned from verdicts on alerts before it; `None` while
+    /// their base rate predicts as well.
+    pub p_true: Option<f64>,
 }
 
 /// An alert that is open, as far as the state of its series knows it.

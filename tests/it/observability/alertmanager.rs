@@ -3,12 +3,17 @@
 use serde_json::Value;
 
 use super::hook::Hook;
-use super::{LIMIT, Service, flow, ranged_stream};
+use super::{LIMIT, Ready, Service, flow, ranged_stream};
 use crate::broker::process::{Latentd, create_outputs, settings};
 use crate::broker::{free_ports, shared, wait_for};
 
 /// Tells `hook` of each change of an alert, each alert for itself, and never again.
 fn alertmanager(hook: &Hook) -> Service {
+    alertmanager_with(hook, &[])
+}
+
+/// The same behind TLS, if there is a `web.yml` among the further files.
+pub fn alertmanager_with(hook: &Hook, further: &[(&str, &str)]) -> Service {
     let settings = format!(
         "route:\n  receiver: hook\n  group_by: ['...']\n  group_wait: 0s\n  group_interval: 1s\n  \
          repeat_interval: 4h\nreceivers:\n  - name: hook\n    webhook_configs:\n      - url: {}\n        \
@@ -16,14 +21,22 @@ fn alertmanager(hook: &Hook) -> Service {
         hook.url
     );
     let [port, _] = free_ports();
-    let arguments = [
+    let mut arguments = vec![
         "--config.file=alertmanager.yml".to_owned(),
         "--storage.path=data".to_owned(),
         "--cluster.listen-address=".to_owned(),
         format!("--web.listen-address=127.0.0.1:{port}"),
     ];
+    // Without a client of its own for TLS nobody can ask whether it is ready: it logs that it is.
+    let tls = further.iter().any(|(name, _)| *name == "web.yml");
+    if tls {
+        arguments.push("--web.config.file=web.yml".to_owned());
+    }
+    let files: Vec<(&str, &str)> =
+        further.iter().copied().chain([("alertmanager.yml", settings.as_str())]).collect();
+    let ready = if tls { Ready::Log("Listening") } else { Ready::Answer("/-/ready") };
     let package = ("prometheus-alertmanager", "prometheus-alertmanager");
-    Service::start(package, &arguments, &[("alertmanager.yml", &settings)], (port, "/-/ready"))
+    Service::start(package, &arguments, &files, (port, ready))
 }
 
 /// The alerts that are active, as `entity kind severity`.
@@ -118,4 +131,42 @@ fn an_alert_is_told_once_over_a_crash_and_resolved_after() {
         seen.iter().any(|r| r.text().contains("press-08") && r.text().contains("maintenance"))
     });
     daemon.terminate();
+}
+
+#[test]
+fn whoever_owns_a_partition_speaks_for_it() {
+    let (broker, name) = (shared(), "sink-move");
+    broker.create_topic("in.sink-move", 2);
+    create_outputs(broker, name);
+    let produce = |partition: i32, values: Vec<String>| {
+        let key = format!("press-{partition}");
+        let records = values.iter().map(|value| (key.as_str(), value.as_bytes()));
+        broker.produce("in.sink-move", partition, records);
+    };
+    let hook = Hook::start(0);
+    let alertmanager = alertmanager(&hook);
+    let sink = format!(
+        "[[alerting.sink]]\nname = \"pager\"\nkind = \"alertmanager\"\nurl = \"{}\"\nresend = \"30s\"\n",
+        alertmanager.url
+    );
+    let settings = settings(broker, name, &format!("{}\n{sink}", ranged_stream("in.sink-move")));
+    let instance = |name: &str| {
+        let named = format!(r#""earliest", instance = "{name}" }}"#);
+        Latentd::start(&settings.replacen(r#""earliest" }"#, &named, 1))
+    };
+    let first = instance("a");
+    (0..2).for_each(|partition| produce(partition, flow(0, &[50.0, 130.0, 130.0])));
+    wait_for("both alerts", LIMIT, || (told(&hook, "warning").len() == 2).then_some(()));
+    let second = instance("b");
+    second.wait_metric("latentd_partitions_assigned", &[], 1.0);
+    first.terminate();
+    second.wait_metric("latentd_partitions_assigned", &[], 2.0);
+    second.wait_metric("latentd_alert_delivery_total", &[r#"outcome="ok""#], 2.0);
+    let statuses =
+        |wanted: &str| told(&hook, "warning").iter().filter(|(status, _)| status == wanted).count();
+    assert_eq!((active(&alertmanager).len(), statuses("firing"), statuses("resolved")), (2, 2, 0));
+    (0..2).for_each(|partition| produce(partition, flow(3, &[50.0, 50.0, 50.0, 50.0])));
+    wait_for("both ends", LIMIT, || (statuses("resolved") == 2).then_some(()));
+    assert_eq!((active(&alertmanager).len(), statuses("firing")), (0, 2));
+    second.terminate();
 }

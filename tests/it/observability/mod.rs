@@ -7,6 +7,7 @@ mod grafana;
 mod hook;
 mod prometheus;
 mod rules;
+mod tls;
 mod webhook;
 
 use std::fs;
@@ -37,6 +38,14 @@ fn yaml(path: &str) -> Value {
     read.and_then(config::Config::try_deserialize).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
+/// How a service says that it is ready.
+enum Ready {
+    /// This path answers.
+    Answer(&'static str),
+    /// It logs this.
+    Log(&'static str),
+}
+
 /// A foreign daemon on loopback; it ends with this value, or with the test process.
 struct Service {
     shell: Child,
@@ -47,12 +56,12 @@ struct Service {
 
 impl Service {
     /// Starts `command`, which a Debian package brings, in a folder with `files`, and waits until
-    /// `ready` of its HTTP server answers.
+    /// it is ready.
     fn start(
         (command, package): (&str, &str),
         arguments: &[String],
         files: &[(&str, &str)],
-        (port, ready): (u16, &str),
+        (port, ready): (u16, Ready),
     ) -> Self {
         require(command, package);
         let folder = TempDir::new().expect("a temporary folder");
@@ -67,7 +76,11 @@ impl Service {
         let leash = shell.stdin.take();
         let service = Self { shell, leash, folder, url: format!("http://127.0.0.1:{port}") };
         wait_for(&format!("{command}; {}", service.log()), LIMIT, || {
-            ureq::get(format!("{}{ready}", service.url)).call().ok()
+            match ready {
+                Ready::Answer(path) => ureq::get(format!("{}{path}", service.url)).call().is_ok(),
+                Ready::Log(words) => service.log().contains(words),
+            }
+            .then_some(())
         });
         service
     }

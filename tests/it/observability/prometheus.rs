@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{LIMIT, Service, flow, ranged_stream, repository};
+use super::{LIMIT, Ready, Service, flow, ranged_stream, repository};
 use crate::broker::process::{Latentd, create_outputs, settings};
 use crate::broker::{free_ports, require, shared, wait_for};
 
@@ -24,7 +24,12 @@ fn prometheus(target: &str) -> Service {
         format!("--web.listen-address=127.0.0.1:{port}"),
     ];
     let files = [("prometheus.yml", settings.as_str())];
-    Service::start(("prometheus", "prometheus"), &arguments, &files, (port, "/-/ready"))
+    Service::start(
+        ("prometheus", "prometheus"),
+        &arguments,
+        &files,
+        (port, Ready::Answer("/-/ready")),
+    )
 }
 
 /// The value of an expression that has one.

@@ -9,6 +9,7 @@ use super::expressions::Catalogue;
 use super::{read, repository, yaml};
 
 pub const RULES: &str = "deploy/prometheus/latentd.rules.yml";
+const MANIFEST: &str = "deploy/kubernetes/overlays/production/prometheusrule.yaml";
 
 /// The catalogue of `field` that is asked of a daemon like this one.
 #[rustfmt::skip]
@@ -76,4 +77,35 @@ fn every_alert_has_a_page_that_names_only_what_exists_and_a_test() {
         let faults: Vec<&str> = metrics.filter(unknown).collect();
         assert!(faults.is_empty(), "{name}: {faults:?}");
     }
+}
+
+/// The rules as the Prometheus operator takes them.
+fn manifest() -> String {
+    let rules = read(RULES);
+    let groups = rules.lines().skip_while(|line| !line.starts_with("groups:"));
+    let mut text = "# Made from deploy/prometheus/latentd.rules.yml: UPDATE=1 cargo test prometheus_operator\n\
+         apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: latentd\nspec:\n"
+        .to_owned();
+    for line in groups {
+        if !line.is_empty() {
+            text += "  ";
+        }
+        text += line;
+        text.push('\n');
+    }
+    text
+}
+
+/// After a change of the rules: `UPDATE=1 cargo test prometheus_operator`.
+#[test]
+fn the_prometheus_operator_gets_the_same_rules() {
+    let expected = manifest();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(repository(MANIFEST), &expected).expect("a writable file");
+    }
+    assert_eq!(read(MANIFEST), expected, "UPDATE=1 cargo test prometheus_operator");
+    assert_eq!(yaml(MANIFEST)["spec"]["groups"], yaml(RULES)["groups"]);
+    // The rules know latentd by the name of its job.
+    let monitor = yaml("deploy/kubernetes/overlays/production/podmonitor.yaml");
+    assert_eq!(monitor["spec"]["jobLabel"], "app.kubernetes.io/name");
 }
