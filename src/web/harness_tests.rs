@@ -204,6 +204,7 @@ pub fn outbox() -> Outbox {
         model_version: 17,
         evidence: Evidence { partition: 3, from_offset: 242, to_offset: 250 },
         cause: Some(crate::record::FaultClass::Sensor(0)),
+        p_true: Some(0.75),
     };
     let feature = |second: i64| FeatureRecord {
         entity: entity.clone(),
