@@ -137,7 +137,7 @@ pub fn frame<E: From<ChartError>>(
         let mut chart = ChartBuilder::on(&area)
             .margin(4)
             // The label of a tick at the very end needs half its width.
-            .margin_right(if size.width < 600 { 24 } else { 36 })
+            .margin_right(36)
             .x_label_area_size(22)
             .y_label_area_size(52)
             .build_cartesian_2d(axis, range)

@@ -186,6 +186,9 @@ fn finish(
     }
     forecast(context, series, scored.and_then(|scored| scored.z.to_slice()), out);
     if told {
+        // A chart begins before anything is expected.
+        let unexplained = series.shown && channels.is_empty();
+        let channels = if unexplained { observed(context.row) } else { channels };
         out.rows.push(RowScore {
             entity: series.key.clone(),
             time: context.row.start,
@@ -198,6 +201,20 @@ fn finish(
         });
     }
     shown.errors[0].powi(2)
+}
+
+/// The values of a row of which nothing is expected.
+fn observed(row: &ClosedRow) -> Vec<Contribution> {
+    let (nothing, share) = (f64::NAN, 0.0);
+    let part = |(channel, y): (usize, &f64)| Contribution {
+        channel,
+        y: *y,
+        yhat: nothing,
+        lower: nothing,
+        upper: nothing,
+        share,
+    };
+    row.values.iter().enumerate().map(part).collect()
 }
 
 /// Takes in what a row has to teach, or holds it back while its series is at fault.

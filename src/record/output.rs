@@ -70,7 +70,8 @@ pub struct RowScore {
     pub firing: bool,
     /// The series is still learning what normal is: no alarm can be raised.
     pub warming: bool,
-    /// Value and expectation per channel of this row, in channel order; empty while warming.
+    /// Value and expectation per channel of this row, in channel order. Where nothing is expected yet:
+    /// the values of a series that is shown, else empty.
     pub channels: Vec<Contribution>,
 }
 

@@ -67,6 +67,11 @@ fn a_series_shows_its_channels_forecast_alert_and_map() {
     assert!(page.contains("oil: 300 rows from -1 to "), "{page}");
     assert!(page.contains("outside of what was expected"), "{page}");
     assert!(page.contains(ALERT) && page.contains("intervals of 80 %"), "{page}");
+    let (_, alert) = server.get(&format!("/alerts/{ALERT}"));
+    assert!(
+        alert.contains("75 % that it is a fault") && alert.contains("one sensor: oil"),
+        "{alert}"
+    );
     let (_, page) = server.get("/series/press/press-08");
     assert!(page.contains("25 %, 30 rows to go, ready at"), "{page}");
     assert!(page.contains("No rows are kept yet"), "{page}");

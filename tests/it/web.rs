@@ -68,13 +68,16 @@ fn alarmed(name: &str, http: &str) -> (Latentd, String) {
 /// Chromium without a window; what it prints, and what it complains about.
 fn chromium(folder: &Path, arguments: &[&str], url: &str) -> (String, String) {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    let Output { status, stdout, stderr } = Command::new("chromium")
+    let there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let browser = ["chromium", "google-chrome"].into_iter().find(there);
+    let browser = browser.expect("tests/run installs chromium");
+    let Output { status, stdout, stderr } = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=2000", &profile])
         .args(arguments)
         .arg(url)
         .output()
-        .expect("chromium runs: tests/run installs it");
+        .expect("the browser runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     assert!(status.success(), "{}", text(stderr));
     (text(stdout), text(stderr))
@@ -196,7 +199,10 @@ fn what_is_said_through_the_api_and_the_page_takes_effect() {
     for part in [r#""valid":false"#, "did you mean `name`?", "stream[0].topics: is missing"] {
         assert!(config.contains(part), "{config}");
     }
-    let (_, log, metrics) = (0, daemon.log(), daemon.get("/metrics").1);
+    assert_eq!(daemon.post("/-/reload", &[], "").0, 401);
+    let (status, body) = daemon.post("/-/reload", &[bearer], "");
+    assert_eq!((status, body.as_str()), (200, r#"{"message":"nothing has changed"}"#));
+    let (log, metrics) = (daemon.log(), daemon.get("/metrics").1);
     assert!(!log.contains("correct-horse") && !metrics.contains("correct-horse"));
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }

@@ -9,7 +9,7 @@
 //! | part | bound |
 //! |---|---|
 //! | rows of series | `http.history_bytes_max`; a series takes `http.history_rows` x (24 + 16 x channels) bytes |
-//! | alerts | 500, each at most 256 rows of 6 channels (26 KiB) and its two newest records |
+//! | alerts | 500, each at most 256 rows of 6 channels (36 KiB) and two records; 18 MiB in all |
 //! | examinations and drifts | 500 records of about 1.5 KiB |
 //! | forecasts | the newest of a series and target, 16 MiB in all |
 //! | latent codes | 2,048 a stream, each 4 x `model.latent` + 64 bytes |

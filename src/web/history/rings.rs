@@ -52,8 +52,10 @@ pub struct Ring {
 }
 
 impl Ring {
-    fn new(entity: SeriesKey, channels: usize, interest: u64) -> Self {
-        Self { entity, channels, rows: VecDeque::new(), cells: VecDeque::new(), interest }
+    /// Takes all of its memory at once: growing by halves would take more than was set aside.
+    fn new(entity: SeriesKey, channels: usize, rows_max: usize, interest: u64) -> Self {
+        let (rows, cells) = (VecDeque::with_capacity(rows_max), rows_max * channels);
+        Self { entity, channels, rows, cells: VecDeque::with_capacity(cells), interest }
     }
 
     fn push(&mut self, row: &RowScore, most: usize) {
@@ -142,7 +144,7 @@ impl Rings {
         }
         self.bytes += bytes;
         self.version += 1;
-        self.by_name.insert(key, Ring::new(entity.clone(), channels, 0));
+        self.by_name.insert(key, Ring::new(entity.clone(), channels, self.rows_max, 0));
         true
     }
 

@@ -97,6 +97,9 @@ fn details(record: &Value) -> Markup {
         @if let Some(p) = record["p_value"].as_f64() {
             dt { "Chance of a calm row" } dd { (format!("{p:.1e}")) }
         }
+        @if let Some(p) = record["p_true"].as_f64() {
+            dt { "By your verdicts" } dd { (format!("{:.0} %", 100.0 * p)) " that it is a fault" }
+        }
         dt { "Model version" } dd { (record["model"]["version"].as_str().unwrap_or("–")) }
         dt { "Evidence" }
         dd {

@@ -9,7 +9,7 @@ use crate::web::api::AlertSummary;
 
 /// Size of letters does not shrink with the picture: one for a screen, one for a phone.
 const WIDE: (u32, usize) = (1_120, 9);
-const SLIM: (u32, usize) = (370, 3);
+const SLIM: (u32, usize) = (370, 2);
 
 /// A picture in both widths, with a caption; `label` says in words what it shows.
 pub(super) fn figure(
