@@ -19,7 +19,7 @@ pub use notice::{Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,
-    ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, Interval, Outbox, RowScore,
+    ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, HorizonGroup, Interval, Outbox, RowScore,
     Severity, Skill, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};

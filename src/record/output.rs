@@ -240,10 +240,12 @@ pub struct Interval {
 }
 
 /// Where a point forecast came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ForecastSource {
-    /// Ridge regression on latent features and seasonal lags.
-    LatentRidge,
+    /// The mix of experts.
+    Mix,
+    /// The mix, for intermittent demand: chance of demand times how much.
+    Hurdle,
     /// The value one season ago.
     SeasonalNaive,
     /// The last value.
@@ -254,9 +256,35 @@ impl ForecastSource {
     /// The name in payloads, files and metrics.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::LatentRidge => "latent_ridge",
+            Self::Mix => "mix",
+            Self::Hurdle => "hurdle",
             Self::SeasonalNaive => "seasonal_naive",
             Self::LastValue => "last_value",
+        }
+    }
+}
+
+/// Horizons that are judged together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HorizonGroup {
+    /// Up to a quarter of the shortest season.
+    Near,
+    /// Up to the shortest season.
+    Season,
+    /// Beyond it.
+    Beyond,
+}
+
+impl HorizonGroup {
+    /// All of them, ascending.
+    pub const ALL: [Self; 3] = [Self::Near, Self::Season, Self::Beyond];
+
+    /// The name in payloads, tables and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Season => "season",
+            Self::Beyond => "beyond",
         }
     }
 }
