@@ -1,4 +1,4 @@
-//! From a closed row to its results: score, alert, learn, latent features, forecast.
+//! From a closed row to its results: score, alert, learn, latent features.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -8,7 +8,7 @@ use super::explain::{alert_record, is_eligible};
 use super::judge::{Judged, cause, explain, judge};
 use super::learn::{count_and_train, model_record, watch_drift};
 use super::lesson::Lesson;
-use super::outputs::{emit_features, forecast};
+use super::outputs::emit_features;
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
@@ -76,7 +76,9 @@ impl Shard {
     }
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
-        let Self { spec, series, shared, trainer, space, loss, partition, plan, eyes, .. } = self;
+        let Self {
+            spec, series, shared, trainer, space, loss, partition, plan, eyes, foresight, ..
+        } = self;
         let series = &mut series[pending.series];
         series.pending = false;
         let mut own = series.learner.take();
@@ -98,6 +100,7 @@ impl Shard {
             }
             let scored = pending.slot.map(|slot| Scored::new(space, windows, slot));
             let error = finish(&context, series, learner, scored, eyes, out);
+            foresight.row(&context, series, pending.gap, out);
             if pending.slot.is_some() {
                 *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
                 let now = context.span.end;
@@ -177,7 +180,6 @@ fn finish(
     if let Some(scored) = scored {
         tell_window(context, series, learner, scored, &shown, out);
     }
-    forecast(context, series, scored.and_then(|scored| scored.z.to_slice()), out);
     if out.keep_rows {
         out.rows.push(RowScore {
             entity: series.key.clone(),

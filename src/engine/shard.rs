@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::detector::Eyes;
+use super::foresight::Foresight;
 use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
@@ -51,6 +52,7 @@ pub struct Shard {
     pub(super) loss: Option<f64>,
     pub(super) silence: Silence,
     pub(super) plan: Plan,
+    pub(super) foresight: Foresight,
 }
 
 /// The stored fields of a [`Shard`].
@@ -65,6 +67,8 @@ pub(super) struct Stored {
     silence: Silence,
     #[serde(default)]
     plan: Plan,
+    #[serde(default)]
+    foresight: Foresight,
 }
 
 /// A closed row that waits for its result.
@@ -112,6 +116,7 @@ impl Shard {
             watermark: Watermark::new(spec.rows.max_out_of_order),
             shared: (spec.model.scope == Scope::Shard).then_some(learner),
             plan: Plan::new(&spec.maintenance),
+            foresight: Foresight::new(&spec, partition),
             partition,
             index: FxHashMap::default(),
             series: Vec::new(),
@@ -162,6 +167,7 @@ impl Shard {
         (shard.due, shard.loss) = (stored.due, stored.loss);
         shard.silence = stored.silence;
         shard.plan = stored.plan.adopt(shard.plan);
+        shard.foresight = stored.foresight.adopt(shard.foresight, &spec)?;
         shard.schedule_looks();
         shard.every_open_row_is_due().then_some(shard)
     }
@@ -225,6 +231,11 @@ impl Shard {
             self.close_due(out);
         }
         self.score_pending(out);
+    }
+
+    /// Event-time watermark.
+    pub(super) fn watermark(&self) -> Option<EventTime> {
+        self.watermark.current()
     }
 
     /// A picture for the API and gauges.

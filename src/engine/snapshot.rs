@@ -136,6 +136,17 @@ impl StreamSpec {
         put("forecast.targets", list(&mut forecast.targets.iter().map(name)));
         put("forecast.horizons", list(&mut forecast.horizons.iter().map(ToString::to_string)));
         put("forecast.seasons", list(&mut forecast.seasons.iter().map(ToString::to_string)));
+        let names = |of: &[usize]| list(&mut of.iter().map(name));
+        put("forecast.exogenous", names(&forecast.exogenous));
+        put("forecast.known", names(&forecast.known));
+        put("forecast.link", format!("{:?}", forecast.link));
+        put("forecast.memory", forecast.memory.to_string());
+        let latent = &forecast.latent;
+        put("forecast.latent.enabled", latent.enabled.to_string());
+        put("forecast.latent.width", latent.width.to_string());
+        put("forecast.latent.hidden", latent.hidden.to_string());
+        put("forecast.latent.cross_fitted", latent.cross_fitted.to_string());
+        put("forecast.latent.w_rec", (latent.w_rec > 0.0).to_string());
         put("forecast.levels", list(&mut forecast.levels.iter().map(|l| l.get().to_string())));
         keys
     }

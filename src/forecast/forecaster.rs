@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::skill::{Contest, group_of};
 use super::target::{Target, season_rows};
 use super::ForecastParams;
-use crate::record::{EventTime, HorizonGroup, Interval, Skill, raw};
+use crate::record::{Coverage, EventTime, Fraction, HorizonGroup, Interval, Skill, raw};
 
 /// Rows after which seasons are looked for; each further search is after twice as many.
 const SEARCH_FIRST: usize = 128;
@@ -195,7 +195,7 @@ impl Forecaster {
         let (design, taus) = (&self.target.design, self.target.bands.taus());
         let bounds = &origin.bounds[k * taus..(k + 1) * taus];
         let levels = params.levels.len();
-        let interval = |(i, level): (usize, &crate::record::Fraction)| Interval {
+        let interval = |(i, level): (usize, &Fraction)| Interval {
             level: level.get(),
             lower: params.link.invert(bounds[levels - 1 - i]),
             upper: params.link.invert(bounds[levels + i]),
@@ -233,10 +233,11 @@ impl Forecaster {
         contests.filter_map(skill).collect()
     }
 
-    fn coverage(&self, params: &ForecastParams) -> Vec<(f64, f64, f64)> {
+    fn coverage(&self, params: &ForecastParams) -> Vec<Coverage> {
         let Some(record) = self.target.bands.record() else { return Vec::new() };
         let levels = params.levels.iter().zip(record);
-        levels.map(|(level, (covered, width))| (level.get(), covered, width)).collect()
+        let coverage = |(level, (covered, width)): (&Fraction, _)| Coverage { level: level.get(), covered, width };
+        levels.map(coverage).collect()
     }
 
     /// Bytes of state that grow with seasons, horizons, features and memory.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{ForecastSource, HorizonGroup, Interval, raw};
+use crate::record::{Coverage, ForecastSource, HorizonGroup, Interval, Skill, raw};
 
 /// Everything said at one origin, on the scale of the link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,11 +75,11 @@ pub struct PointSet {
     /// One entry per horizon, ascending.
     pub points: Vec<Point>,
     /// Of the mix over all horizons; `None` until it could be checked.
-    pub skill: Option<crate::record::Skill>,
+    pub skill: Option<Skill>,
     /// Against the best seasonal naive, by group of horizons; empty until checked.
     pub group_skill: Vec<(HorizonGroup, f64)>,
-    /// Realised coverage and mean width per level, `(level, coverage, width)`; empty until checked.
-    pub coverage: Vec<(f64, f64, f64)>,
+    /// By rising level; empty until checked.
+    pub coverage: Vec<Coverage>,
     /// Mean weight of each expert in the mix, by name; those of one name added up.
     pub weights: Vec<(&'static str, f64)>,
     /// Season lengths in rows; empty if there is none.

@@ -79,14 +79,17 @@ pub struct LatentParams {
     /// A second expert: two networks trained on alternate blocks, each head fitted on the blocks
     /// that its network has not seen. Not with a shared network.
     pub cross_fitted: bool,
-    /// Seasons from one version of the network to the next.
-    #[schemars(range(min = 1, max = 366))]
+    /// Seasons from one version of the network to the next; in settings 0 for 1, or 7 where a shard
+    /// shares the network.
+    #[schemars(range(min = 0, max = 366))]
     pub refresh: u32,
-    /// Most windows that are encoded anew for a new version.
-    #[schemars(range(min = 64, max = 1_048_576))]
+    /// Most windows that are encoded anew for a new version; in settings 0 for 10,080, or 672 where a
+    /// shard shares the network.
+    #[schemars(range(min = 0, max = 1_048_576))]
     pub windows_max: usize,
 }
 
+/// The values of `config/default.toml`; a test compares them.
 impl Default for LatentParams {
     fn default() -> Self {
         let positive = |x: f64| Positive::try_from(x).expect("a literal above 0");
@@ -102,8 +105,8 @@ impl Default for LatentParams {
             weight_decay: 0.1,
             dropout: 0.5,
             cross_fitted: false,
-            refresh: 1,
-            windows_max: 10_080,
+            refresh: 0,
+            windows_max: 0,
         }
     }
 }

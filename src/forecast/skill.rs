@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::design::Design;
-use super::mix::HALF_LIFE;
 use crate::record::{HorizonGroup, raw};
 
 /// The mix comes back only when it is this much better than the best seasonal naive: no flapping.
 const COME_BACK: f64 = 0.01;
+
+/// Seasons after which an error counts half.
+const HALF_LIVES: [f64; 2] = [7.0, 28.0];
+/// Index of the long memory.
+const LONG: usize = 1;
 
 /// Group of a horizon: within a quarter of the shortest season, within it, beyond it.
 pub(super) fn group_of(design: &Design, horizon: usize) -> HorizonGroup {
@@ -18,17 +22,49 @@ pub(super) fn group_of(design: &Design, horizon: usize) -> HorizonGroup {
     }
 }
 
-/// Discounted mean errors of one group: the mix, the last value, then each seasonal naive.
+/// Discounted errors of the candidates: the mix, the last value, then each seasonal naive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Contest {
+struct Memory {
     #[serde(with = "raw::f64s")]
     errors: Vec<f64>,
+    keep: f64,
+}
+
+/// The candidates at one group of horizons, over a short and a long memory. The skill is the better of
+/// the two: a naive forecast must have been better over both to take the place of the mix, so that
+/// neither a bad week nor a bad start long ago is enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Contest {
+    memories: [Memory; 2],
+    /// Discounted count behind the long memory.
     count: f64,
     checked: u64,
-    keep: f64,
     needed: f64,
     /// The mix is what is published.
     mix: bool,
+}
+
+impl Memory {
+    fn new(candidates: usize, rows: f64) -> Self {
+        Self { errors: vec![0.0; candidates], keep: 0.5_f64.powf(1.0 / rows) }
+    }
+
+    fn learn(&mut self, errors: &[f64]) {
+        let keep = self.keep;
+        self.errors.iter_mut().zip(errors).for_each(|(sum, e)| *sum = *sum * keep + e);
+    }
+
+    /// Index of the best seasonal naive; the shortest season without evidence.
+    fn best_naive(&self) -> usize {
+        let naive = 2..self.errors.len();
+        let best = naive.min_by(|a, b| self.errors[*a].total_cmp(&self.errors[*b]));
+        best.unwrap_or(1)
+    }
+
+    fn skill(&self, baseline: usize) -> f64 {
+        let baseline = self.errors[baseline];
+        if baseline > 0.0 { 1.0 - self.errors[0] / baseline } else { 0.0 }
+    }
 }
 
 impl Contest {
@@ -36,17 +72,17 @@ impl Contest {
     pub(super) fn new(seasons: usize, horizons: usize, pace: usize) -> Self {
         let rows = (horizons * pace) as f64;
         Self {
-            errors: vec![0.0; 2 + seasons],
+            memories: HALF_LIVES.map(|half| Memory::new(2 + seasons, half * rows)),
             count: 0.0,
             checked: 0,
-            keep: 0.5_f64.powf(1.0 / (HALF_LIFE * rows)),
             needed: 0.5 * rows,
             mix: false,
         }
     }
 
     pub(super) fn is_like(&self, fresh: &Self) -> bool {
-        self.errors.len() == fresh.errors.len()
+        let mut pairs = self.memories.iter().zip(&fresh.memories);
+        pairs.all(|(a, b)| a.errors.len() == b.errors.len())
     }
 
     /// Takes the errors of all candidates for one truth; a NaN (nothing was said) leaves it out.
@@ -54,13 +90,16 @@ impl Contest {
         if errors.iter().any(|e| e.is_nan()) {
             return;
         }
-        let Self { keep, .. } = *self;
-        self.errors.iter_mut().zip(errors).for_each(|(sum, e)| *sum = *sum * keep + e);
-        self.count = self.count * keep + 1.0;
+        self.memories.iter_mut().for_each(|memory| memory.learn(errors));
+        self.count = self.count * self.memories[LONG].keep + 1.0;
         self.checked += 1;
         let least = if self.mix { 0.0 } else { COME_BACK };
-        self.mix = self.count > self.needed
-            && self.errors[0] <= (1.0 - least) * self.errors[self.best_naive()];
+        self.mix = self.count > self.needed && self.best_skill() >= least;
+    }
+
+    fn best_skill(&self) -> f64 {
+        let skills = self.memories.iter().map(|memory| memory.skill(memory.best_naive()));
+        skills.fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Whether the mix is published.
@@ -68,31 +107,23 @@ impl Contest {
         self.mix
     }
 
-    /// Index among the errors of the best seasonal naive; the shortest season without evidence.
-    fn best_naive(&self) -> usize {
-        let naive = 2..self.errors.len();
-        let best = naive.min_by(|a, b| self.errors[*a].total_cmp(&self.errors[*b]));
-        best.unwrap_or(1)
-    }
-
     /// The season whose naive forecast is best so far.
     pub(super) fn best_season(&self) -> usize {
-        self.best_naive() - 2
+        self.memories[LONG].best_naive() - 2
     }
 
     /// `1 - error of the mix / error of the baseline` against the last value and the best seasonal
     /// naive; `None` without evidence.
     pub(super) fn skill(&self) -> Option<[f64; 2]> {
-        let over = |baseline: f64| {
-            if baseline > 0.0 { 1.0 - self.errors[0] / baseline } else { 0.0 }
-        };
-        (self.count > 0.0).then(|| [over(self.errors[1]), over(self.errors[self.best_naive()])])
+        let last = || self.memories[LONG].skill(1);
+        (self.count > 0.0).then(|| [last(), self.best_skill()])
     }
 
     /// Discounted mean errors of the mix, the last value, the best seasonal naive.
     pub(super) fn means(&self) -> Option<[f64; 3]> {
-        let at = [0, 1, self.best_naive()];
-        (self.count > 0.0).then(|| at.map(|i| self.errors[i] / self.count))
+        let memory = &self.memories[LONG];
+        let at = [0, 1, memory.best_naive()];
+        (self.count > 0.0).then(|| at.map(|i| memory.errors[i] / self.count))
     }
 
     /// Forecasts checked.

@@ -15,10 +15,10 @@ mod time;
 pub use alert::{AlertKind, AlertReason};
 pub use fact::{Facts, Placement};
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
-pub use notice::{Decided, Feedback, Verdict};
+pub use notice::{Announcement, Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
-    AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,
+    AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass, FeatureRecord, FoundSeasons,
     ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, HorizonGroup, Interval, Outbox, RowScore,
     Severity, Skill, WindowSpan,
 };

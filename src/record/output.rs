@@ -302,6 +302,10 @@ pub struct ForecastPoint {
     pub intervals: Vec<Interval>,
     /// Which model is published at this horizon.
     pub source: ForecastSource,
+    /// Probability that nothing is wanted, where demand is intermittent.
+    pub p_zero: Option<f64>,
+    /// Horizons that are judged together.
+    pub group: HorizonGroup,
 }
 
 /// Live skill: 1 minus the model's mean absolute error over the baseline's; above 0 is better.
@@ -313,6 +317,28 @@ pub struct Skill {
     pub seasonal_naive: f64,
     /// Scored forecasts behind the figures.
     pub windows: u64,
+}
+
+/// What became of the intervals of one level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coverage {
+    /// Nominal, for example 0.8.
+    pub level: f64,
+    /// Share of truths inside.
+    pub covered: f64,
+    /// Mean width in the unit of the channel.
+    pub width: f64,
+}
+
+/// Seasons that were found in the data of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSeasons {
+    /// Series.
+    pub entity: SeriesKey,
+    /// Index of the channel.
+    pub channel: usize,
+    /// Lengths in rows, ascending.
+    pub seasons: Vec<u32>,
 }
 
 /// A forecast of one channel of one series.
@@ -328,11 +354,17 @@ pub struct ForecastRecord {
     pub step: Millis,
     /// One entry per horizon, ascending.
     pub points: Vec<ForecastPoint>,
-    /// Of the ridge, over all horizons; `None` until any forecast could be checked.
+    /// Of the mix, over all horizons; `None` until any forecast could be checked.
     pub skill: Option<Skill>,
-    /// Realised coverage per interval level, in the order of `intervals`; empty until checked.
-    pub coverage: Vec<(f64, f64)>,
-    /// Number of training steps behind the encoder.
+    /// Of the mix against the best seasonal naive, by group of horizons; below 0 the naive forecast
+    /// is published. Empty until checked.
+    pub group_skill: Vec<(HorizonGroup, f64)>,
+    /// Per interval level, in the order of `intervals`; empty until checked.
+    pub coverage: Vec<Coverage>,
+    /// Mean weight of each expert in the mix, by name; they sum to 1, or to 0 while no expert could be
+    /// judged.
+    pub weights: Vec<(&'static str, f64)>,
+    /// Number of training steps behind the network of the latent expert.
     pub model_version: u64,
     /// Offset of the last record behind the forecast.
     pub offset: i64,
