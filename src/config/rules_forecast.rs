@@ -3,10 +3,10 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::settings::ForecastSettings;
 use super::StreamSettings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
+use super::settings::ForecastSettings;
 use super::suggest::nearest;
 use crate::model::Scope;
 use crate::record::{Millis, Step};
@@ -29,7 +29,8 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
         return;
     }
     let forecast = &stream.forecast;
-    let lists = [("targets", targets), ("exogenous", &forecast.exogenous), ("known", &forecast.known)];
+    let lists =
+        [("targets", targets), ("exogenous", &forecast.exogenous), ("known", &forecast.known)];
     lists.into_iter().for_each(|(key, names)| names_are_channels(stream, at, (key, names), faults));
     calendar(stream, at, faults);
     seasons_of_shard(stream, at, faults);

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use super::{Settings, StreamSettings};
 use crate::engine::StreamSpec;
 use crate::forecast::{Calendar, ForecastParams, LatentParams};
-use crate::model::Scope;
 use crate::io::{ChannelParams, InputParams};
+use crate::model::Scope;
 use crate::record::{Millis, Positive, Step};
 use crate::window::RowParams;
 
@@ -80,7 +80,13 @@ impl StreamSettings {
         let targets = channels(&forecast.targets);
         let shared = self.model.scope == Scope::Shard;
         let by_scope = |set: usize, own, shard| match set {
-            0 => if shared { shard } else { own },
+            0 => {
+                if shared {
+                    shard
+                } else {
+                    own
+                }
+            }
             set => set,
         };
         let half_life = forecast.half_life.get() as f64 / step.get() as f64;

@@ -322,7 +322,11 @@ fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) 
     }
     metrics.ingest.count_replayed(labels.stream, partition.replayed);
     metrics.count_facts(labels.stream, &partition.outbox.facts);
-    metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
+    metrics.forecasts.count(labels.stream, &partition.outbox.forecasts);
+    for found in &partition.outbox.facts.seasons_found {
+        let (entity, rows) = (&found.entity, &found.seasons);
+        tracing::info!(stream = labels.stream, %entity, channel = found.channel, ?rows, "seasons found");
+    }
     metrics.models.count(labels.stream, &partition.outbox.models);
 }
 

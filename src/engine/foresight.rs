@@ -71,7 +71,8 @@ impl Foresight {
         let Step::Grid(step) = spec.rows.step else { return false };
         let known = |params: &ForecastParams| params.known.clone();
         let channel = spec.channels.iter().position(|name| **name == *news.channel);
-        let channel = channel.filter(|c| spec.forecast.as_ref().is_some_and(|p| known(p).contains(c)));
+        let channel =
+            channel.filter(|c| spec.forecast.as_ref().is_some_and(|p| known(p).contains(c)));
         let (Some(channel), true) = (channel, news.stream.is_empty() || *news.stream == *spec.name)
         else {
             return false;

@@ -77,7 +77,17 @@ impl Shard {
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
         let Self {
-            spec, series, shared, trainer, space, loss, partition, plan, eyes, foresight, ..
+            spec,
+            series,
+            shared,
+            trainer,
+            space,
+            loss,
+            partition,
+            plan,
+            eyes,
+            foresight,
+            ..
         } = self;
         let series = &mut series[pending.series];
         series.pending = false;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::design::Design;
 use super::elastic;
 use super::features::{CLIP, View};
-use super::latent::{Scratch, Latent, Plan, growth};
+use super::latent::{Latent, Plan, Scratch, growth};
 use super::ridge::{Sums, Weights};
 use super::shared::Shared;
 use super::{ForecastParams, Head};
@@ -266,4 +266,3 @@ fn usual(view: &View<'_>, seasons: f64, out: &mut Vec<f64>) {
         out.push(level + usual + fading * deviation);
     }
 }
-

@@ -60,9 +60,8 @@ impl View<'_> {
             }
         }
         for channel in 0..design.exogenous {
-            let back = |k: usize| {
-                history.exogenous(channel, t.saturating_sub(k).max(history.first()))
-            };
+            let back =
+                |k: usize| history.exogenous(channel, t.saturating_sub(k).max(history.first()));
             out.push(back(0));
             out.push((0..m).map(back).sum::<f64>() / m as f64);
         }
@@ -105,9 +104,8 @@ impl View<'_> {
         let (scale, last) = (history.scale(t), design.seasons.len() - 1);
         for h in &design.horizons {
             let j = t + h;
-            let before = |season: usize, newest: usize| {
-                history.same_phase(design, season, j, newest)
-            };
+            let before =
+                |season: usize, newest: usize| history.same_phase(design, season, j, newest);
             for season in (0..=last).rev() {
                 let at = before(season, t);
                 out.push(at.map_or(0.0, |i| self.standardise(history.y(i))));

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ForecastParams;
 use super::experts;
 use super::latent::Scratch;
 use super::origin::{Origin, Point, PointSet};
@@ -10,7 +11,6 @@ use super::seasons;
 use super::shared::Shared;
 use super::skill::{Contest, group_of};
 use super::target::{Target, season_rows};
-use super::ForecastParams;
 use crate::record::{Coverage, EventTime, Fraction, HorizonGroup, Interval, Skill, raw};
 
 /// Rows after which seasons are looked for; each further search is after twice as many.
@@ -135,9 +135,8 @@ impl Forecaster {
             scaler.take((row.known)(channel, row.time));
         }
         let announced = &self.scalers[params.exogenous.len()..];
-        let known = |channel: usize, time: EventTime| {
-            announced[channel].scale((row.known)(channel, time))
-        };
+        let known =
+            |channel: usize, time: EventTime| announced[channel].scale((row.known)(channel, time));
         let y = params.link.apply(if row.y.is_finite() { row.y } else { f64::NAN });
         self.target.observe(params, (row.time, y, &exogenous), &known, shared, scratch);
         let search = self.search.as_mut().filter(|_| self.target.history.rows() > 0)?;
@@ -236,7 +235,11 @@ impl Forecaster {
     fn coverage(&self, params: &ForecastParams) -> Vec<Coverage> {
         let Some(record) = self.target.bands.record() else { return Vec::new() };
         let levels = params.levels.iter().zip(record);
-        let coverage = |(level, (covered, width)): (&Fraction, _)| Coverage { level: level.get(), covered, width };
+        let coverage = |(level, (covered, width)): (&Fraction, _)| Coverage {
+            level: level.get(),
+            covered,
+            width,
+        };
         levels.map(coverage).collect()
     }
 

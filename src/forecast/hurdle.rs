@@ -48,9 +48,9 @@ struct Fitted {
 
 impl Hurdle {
     pub(super) fn is_like(&self, features: usize) -> bool {
-        self.fitted.as_ref().is_none_or(|f| {
-            f.odds.len() == features && f.amount.len() == features + 1
-        })
+        self.fitted
+            .as_ref()
+            .is_none_or(|f| f.odds.len() == features && f.amount.len() == features + 1)
     }
 
     /// Features of a pair.
@@ -113,13 +113,15 @@ fn pair(view: &View<'_>, own: &[f64], k: usize, out: &mut Vec<f64>) {
     let last = design.seasons.len() - 1;
     let (mut sum, mut n, mut newest) = (0.0, 0.0, Some(t));
     for _ in 0..PHASES {
-        let at = newest.and_then(|t| history.same_phase(design, last, view.t + design.horizons[k], t));
+        let at =
+            newest.and_then(|t| history.same_phase(design, last, view.t + design.horizons[k], t));
         let Some(at) = at else { break };
         (sum, n) = (sum + demand(at), n + 1.0);
         newest = at.checked_sub(1).filter(|i| *i > history.first());
     }
     out.push(if n > 0.0 { sum / n } else { 0.5 });
-    let quiet = (0..design.window.min(t - history.first())).take_while(|back| demand(t - back) == 0.0);
+    let quiet =
+        (0..design.window.min(t - history.first())).take_while(|back| demand(t - back) == 0.0);
     out.push((quiet.count() as f64 / design.pace as f64).ln_1p());
     out.push(design.horizons[k] as f64 / design.reach() as f64);
 }

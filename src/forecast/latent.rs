@@ -67,7 +67,8 @@ impl Plan<'_> {
     pub(super) fn memory(&self, r: usize) -> std::ops::Range<usize> {
         let end = (r + 1).saturating_sub(self.design.reach());
         let oldest = self.history.first() + self.design.first_origin();
-        let begin = oldest.max(self.design.first_origin()).max((r + 1).saturating_sub(self.design.memory));
+        let begin =
+            oldest.max(self.design.first_origin()).max((r + 1).saturating_sub(self.design.memory));
         begin..end.max(begin)
     }
 
@@ -101,7 +102,13 @@ impl LatentHead {
     }
 
     /// One training season of an own network on the memory.
-    pub(super) fn train(&self, plan: &Plan<'_>, r: usize, encoder: &mut Encoder, scratch: &mut Scratch) {
+    pub(super) fn train(
+        &self,
+        plan: &Plan<'_>,
+        r: usize,
+        encoder: &mut Encoder,
+        scratch: &mut Scratch,
+    ) {
         let memory = plan.memory(r);
         let mine: Vec<usize> = self.side(plan, memory, |parity, own| parity == own);
         if mine.is_empty() {
@@ -137,7 +144,13 @@ impl LatentHead {
     }
 
     /// Encodes the memory with a new version, and fits the weights to it.
-    pub(super) fn rebuild(&mut self, plan: &Plan<'_>, r: usize, encoder: &Encoder, scratch: &mut Scratch) {
+    pub(super) fn rebuild(
+        &mut self,
+        plan: &Plan<'_>,
+        r: usize,
+        encoder: &Encoder,
+        scratch: &mut Scratch,
+    ) {
         let memory = plan.memory(r);
         let origins = self.side(plan, memory, |parity, own| parity != own);
         self.stride = origins.len().div_ceil(plan.latent().windows_max).max(1);
@@ -219,7 +232,13 @@ impl LatentHead {
     }
 
     /// Takes an origin whose targets are now known, by the version the sums are of.
-    pub(super) fn learn(&mut self, plan: &Plan<'_>, t: usize, encoder: &Encoder, scratch: &mut Scratch) {
+    pub(super) fn learn(
+        &mut self,
+        plan: &Plan<'_>,
+        t: usize,
+        encoder: &Encoder,
+        scratch: &mut Scratch,
+    ) {
         if self.version != Some(encoder.version) {
             return;
         }

@@ -62,9 +62,7 @@ fn autocorrelation(values: &[f64], lags: usize) -> Vec<f64> {
         pairs.map(|(a, b)| a * b).sum::<f64>() / (values.len() - lag) as f64
     };
     let variance = product(0);
-    (0..=lags)
-        .map(|lag| if variance > 0.0 { product(lag) / variance } else { 0.0 })
-        .collect()
+    (0..=lags).map(|lag| if variance > 0.0 { product(lag) / variance } else { 0.0 }).collect()
 }
 
 /// Lags whose autocorrelation is high, highest in their neighbourhood, and well above what lies before.

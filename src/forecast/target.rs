@@ -337,7 +337,8 @@ impl Target {
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        let (horizons, experts) = (self.design.horizons.len(), self.experts.count(&self.design) + 1);
+        let (horizons, experts) =
+            (self.design.horizons.len(), self.experts.count(&self.design) + 1);
         let origin = size_of::<Origin>()
             + 8 * (horizons * (experts + 3 + self.bands.taus()) + experts)
             + horizons;

@@ -153,7 +153,8 @@ mod tests {
         assert_eq!(window.switches, Switches { score: true, alert: false, learn: false });
         let fault = read(&good.replace("2026-11-20T10:00:00Z", "monday")).unwrap_err();
         assert!(fault.starts_with("f/2@7: `from` is `monday`: "), "{fault}");
-        let known = r#"{"kind":"known","channel":"price","from":"2026-11-20T10:00:00Z","values":[1,2.5]}"#;
+        let known =
+            r#"{"kind":"known","channel":"price","from":"2026-11-20T10:00:00Z","values":[1,2.5]}"#;
         let Ok(Notice::Known(news)) = read(known) else { panic!("{:?}", read(known)) };
         assert_eq!((news.channel.as_str(), news.values), ("price", vec![1.0, 2.5]));
         let fault = read(r#"{"kind":"party"}"#).unwrap_err();

@@ -18,9 +18,9 @@ pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelCha
 pub use notice::{Announcement, Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
-    AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass, FeatureRecord, FoundSeasons,
-    ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, HorizonGroup, Interval, Outbox, RowScore,
-    Severity, Skill, WindowSpan,
+    AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass,
+    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, HeadOutput,
+    HorizonGroup, Interval, Outbox, RowScore, Severity, Skill, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

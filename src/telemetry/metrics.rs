@@ -5,7 +5,8 @@ use prometheus::{Error, Gauge, GaugeVec, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::{
-    DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
+    DeliveryMetrics, ForecastMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics,
+    TrainingMetrics,
 };
 use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
@@ -28,6 +29,8 @@ pub struct Metrics {
     pub ingest: IngestMetrics,
     /// Shards.
     pub shards: ShardMetrics,
+    /// Forecasts.
+    pub forecasts: ForecastMetrics,
     /// Output side.
     pub delivery: DeliveryMetrics,
     /// State.
@@ -60,6 +63,7 @@ impl Metrics {
             )?,
             ingest: IngestMetrics::register(to)?,
             shards: ShardMetrics::register(to)?,
+            forecasts: ForecastMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
             state: StateMetrics::register(to)?,
             models: ModelMetrics::register(to)?,

@@ -5,11 +5,12 @@
 //! never a label. Counters of a stream exist from the start at 0, so that `rate()` sees the first
 //! increase; gauges of a partition vanish when the partition moves away.
 //!
-//! Files: `family` makes families, `ingest`, `shards`, `models`, `training`, `delivery` and `state` hold them
+//! Files: `family` makes families, `ingest`, `shards`, `forecasts`, `models`, `training`, `delivery` and `state` hold them
 //! in the order in which a batch passes, `metrics` joins them, `logging` sets up the log lines.
 
 mod delivery;
 mod family;
+mod forecasts;
 mod ingest;
 mod logging;
 mod metrics;
@@ -19,6 +20,7 @@ mod state;
 mod training;
 
 pub use delivery::DeliveryMetrics;
+pub use forecasts::ForecastMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
 pub use logging::{LogFormat, LogSetupError, init_logging};
 pub use metrics::{Build, Metrics};

@@ -75,9 +75,8 @@ impl Sums {
 
     /// Whether both are of one shape.
     pub(in crate::forecast) fn is_like(&self, other: &Self) -> bool {
-        let shape = |s: &Self| {
-            [s.p, s.g, s.h, s.ff.len(), s.fg.len(), s.fy.len(), s.gg.len(), s.gy.len()]
-        };
+        let shape =
+            |s: &Self| [s.p, s.g, s.h, s.ff.len(), s.fg.len(), s.fy.len(), s.gg.len(), s.gy.len()];
         shape(self) == shape(other)
     }
 
@@ -245,7 +244,15 @@ mod tests {
                     b[i] += w * x[i] * y[k];
                 }
             }
-            let own = |i: usize| if i == 0 { INTERCEPT } else if i < p { 1.0 } else { OWN };
+            let own = |i: usize| {
+                if i == 0 {
+                    INTERCEPT
+                } else if i < p {
+                    1.0
+                } else {
+                    OWN
+                }
+            };
             (0..n).for_each(|i| a[i * n + i] += penalty * own(i));
             Factor::new(a, n).expect("positive definite").solve(&mut b, 1);
             let mut said = vec![0.0; h];
