@@ -49,6 +49,10 @@ impl Foresight {
     /// What is known, under the settings of `fresh`; `None` if its shapes are others.
     pub(super) fn adopt(self, fresh: Self, spec: &StreamSpec) -> Option<Self> {
         let Some(params) = &spec.forecast else { return Some(fresh) };
+        // A state from before there were shared networks.
+        if self.shared.is_empty() {
+            return Some(fresh);
+        }
         (self.shared.len() == fresh.shared.len()).then_some(())?;
         let shared = self.shared.into_iter().zip(fresh.shared).map(|pair| match pair {
             (Some(known), Some(fresh)) => Some(Some(known.adopt(&fresh, params)?)),

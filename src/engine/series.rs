@@ -27,6 +27,8 @@ pub(super) struct Series {
     pub(super) tails: [Tail; 2],
     pub(super) threshold: Threshold,
     pub(super) alert: AlertState,
+    /// One a target; states from before there was a mix have none of this name.
+    #[serde(rename = "outlook", default)]
     pub(super) forecasters: Vec<Forecaster>,
     /// Its own network, in `scope = "series"`.
     pub(super) learner: Option<Box<Learner>>,
@@ -107,6 +109,7 @@ impl Series {
         let Self { tails: [window, newest], .. } = self;
         let [fresh_window, fresh_newest] = &fresh.tails;
         let forecasters: Vec<Forecaster> = match &spec.forecast {
+            Some(_) if self.forecasters.is_empty() => fresh.forecasters,
             Some(params) => {
                 let known = self.forecasters.into_iter();
                 known.map(|known| known.adopt(params)).collect::<Option<_>>()?

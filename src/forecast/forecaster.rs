@@ -34,6 +34,12 @@ pub struct Row<'a> {
     pub known: &'a dyn Fn(usize, EventTime) -> f64,
 }
 
+impl std::fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Row").field("time", &self.time).field("y", &self.y).finish_non_exhaustive()
+    }
+}
+
 /// The forecaster of one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Forecaster {

@@ -105,11 +105,6 @@ impl History {
         self.base
     }
 
-    /// Rows that were observed.
-    pub(super) fn observed(&self) -> u64 {
-        self.observed
-    }
-
     /// Smallest value ever observed.
     pub(super) fn lowest(&self) -> f64 {
         self.lowest

@@ -43,6 +43,33 @@ pub struct ForecastParams {
     pub calendar: Calendar,
 }
 
+impl ForecastParams {
+    /// One target with the defaults of the configuration; `horizons` and `seasons` in rows.
+    pub fn new(horizons: Vec<u32>, seasons: Vec<u32>, calendar: Calendar) -> Self {
+        let positive = |x: f64| Positive::try_from(x).expect("a literal above 0");
+        let level = |x: f64| Fraction::try_from(x).expect("a literal between 0 and 1");
+        let day = calendar.day_rows().unwrap_or(24) as f64;
+        Self {
+            targets: vec![0],
+            exogenous: Vec::new(),
+            known: Vec::new(),
+            horizons,
+            seasons,
+            every: 1,
+            ridge: positive(100.0),
+            head: Head::Ridge,
+            half_life: positive((364.0 * day).max(1.0)),
+            memory: 10_080,
+            levels: vec![level(0.8), level(0.95)],
+            link: Link::Identity,
+            non_negative: NonNegative::Auto,
+            latent: LatentParams { refresh: 1, windows_max: 10_080, ..LatentParams::default() },
+            shared: false,
+            calendar,
+        }
+    }
+}
+
 /// The network whose code is an input of the latent expert: a stacked autoencoder with a linear
 /// layer on top of its code that says the future.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
