@@ -199,6 +199,7 @@ fn finish(
             raised: transition == Transition::Opened,
             firing: series.alert.firing().is_some(),
             warming: shown.warming,
+            values: context.row.values.clone(),
             channels,
         });
     }

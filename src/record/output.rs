@@ -70,6 +70,8 @@ pub struct RowScore {
     pub firing: bool,
     /// The series is still learning what normal is: no alarm can be raised.
     pub warming: bool,
+    /// Observed values, one per channel; NaN for a missing one.
+    pub values: Vec<f64>,
     /// Value and expectation per channel of this row, in channel order; empty while warming.
     pub channels: Vec<Contribution>,
 }

@@ -42,7 +42,7 @@ pub(super) struct Mark {
     pub other: bool,
 }
 
-type Chart<'a, 'b> =
+pub(super) type Chart<'a, 'b> =
     ChartContext<'a, SVGBackend<'b>, Cartesian2d<TimeAxis, plotters::coord::types::RangedCoordf64>>;
 
 /// A channel with its expected band, labels and alerts, as SVG.
@@ -97,13 +97,24 @@ pub(super) fn score(trace: &Trace, marks: &[Mark], size: Size) -> Result<String,
     })
 }
 
-fn fault(error: impl std::fmt::Display) -> ReplayError {
+pub(super) fn fault(error: impl std::fmt::Display) -> ReplayError {
     ReplayError::Plot { why: error.to_string() }
 }
 
-/// Axes, and what `content` puts between them.
+/// Axes of a trace, and what `content` puts between them.
 fn draw(
     trace: &Trace,
+    size: Size,
+    range: Range<f64>,
+    content: impl FnOnce(&mut Chart<'_, '_>) -> Result<(), ReplayError>,
+) -> Result<String, ReplayError> {
+    let (from, to) = ends(trace);
+    frame(TimeAxis::new(from, to, size.ticks), size, range, content)
+}
+
+/// Axes, and what `content` puts between them.
+pub(super) fn frame(
+    axis: TimeAxis,
     size: Size,
     range: Range<f64>,
     content: impl FnOnce(&mut Chart<'_, '_>) -> Result<(), ReplayError>,
@@ -112,8 +123,6 @@ fn draw(
     {
         let backend = SVGBackend::with_string(&mut svg, (size.width, size.height));
         let area: DrawingArea<SVGBackend<'_>, Shift> = backend.into_drawing_area();
-        let (from, to) = ends(trace);
-        let axis = TimeAxis::new(from, to, size.ticks);
         let step = axis.step;
         let mut chart = ChartBuilder::on(&area)
             .margin(4)
