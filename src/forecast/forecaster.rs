@@ -268,3 +268,7 @@ fn weights(names: &[&'static str], by: &[f64]) -> Vec<(&'static str, f64)> {
     }
     weights
 }
+
+#[cfg(test)]
+#[path = "forecaster_tests.rs"]
+mod tests;

@@ -91,12 +91,17 @@ impl Mix {
             };
             let best =
                 (0..experts).filter_map(usable).map(|(_, own)| own).fold(f64::INFINITY, f64::min);
+            let relative = |k: usize| {
+                let (pooled, own) = usable(k)?;
+                let own = OWN_SHARE * floor(own) / floor(best);
+                Some(own + (1.0 - OWN_SHARE) * floor(pooled) / floor(best_pooled))
+            };
+            // Relative to the least of them, so that the best one here never vanishes.
+            let least = (0..experts).filter_map(relative).fold(f64::INFINITY, f64::min);
             let mut total = 0.0;
             for k in 0..experts {
-                let Some((pooled, own)) = usable(k) else { continue };
-                let relative = OWN_SHARE * floor(own) / floor(best)
-                    + (1.0 - OWN_SHARE) * floor(pooled) / floor(best_pooled);
-                let weight = (-ETA * (relative - 1.0)).exp();
+                let Some(relative) = relative(k) else { continue };
+                let weight = (-ETA * (relative - least)).exp();
                 weights[k * horizons + h] = weight;
                 total += weight;
             }

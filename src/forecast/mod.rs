@@ -50,3 +50,6 @@ pub use latent::Scratch;
 pub use origin::{Point, PointSet};
 pub use params::{ForecastParams, Head, LatentParams, Link, NonNegative};
 pub use shared::Shared;
+
+#[cfg(test)]
+mod golden_tests;

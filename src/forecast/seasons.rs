@@ -34,7 +34,10 @@ pub(super) fn find(values: &[f64], longest: usize) -> Vec<u32> {
         around.max_by(|a, b| acf[*a].total_cmp(&acf[*b])).unwrap_or(lag)
     };
     let is_multiple = |lag: usize| near(lag).abs_diff(lag) <= 1;
-    let long = multiples.filter(|lag| is_multiple(*lag)).max_by(|a, b| acf[*a].total_cmp(&acf[*b]));
+    let multiples: Vec<usize> = multiples.filter(|lag| is_multiple(*lag)).collect();
+    let highest = multiples.iter().map(|lag| acf[*lag]).fold(acf[short] + BETTER, f64::max);
+    // Multiples of the longer season are as high as it is.
+    let long = multiples.into_iter().find(|lag| acf[*lag] >= highest - BETTER);
     let mut seasons = vec![short as u32];
     seasons.extend(long.filter(|lag| acf[*lag] > acf[short] + BETTER).map(|lag| lag as u32));
     seasons
@@ -126,6 +129,6 @@ mod tests {
                 y
             })
             .collect();
-        assert_eq!(find(&walk, 600), []);
+        assert!(find(&walk, 600).is_empty());
     }
 }

@@ -203,7 +203,7 @@ fn a_single_fault_stands_on_the_first_line() {
         ("modle = { latent = 2 }",
             "stream[0].modle: unknown key, did you mean `model`?"),
         ("latent = 2",
-            "stream[0].latent: unknown key, did you mean `model.latent`?"),
+            "stream[0].latent: unknown key, did you mean `forecast.latent` or `model.latent`?"),
         ("window_length = 2",
             "stream[0].window_length: unknown key, did you mean `window.length`?"),
         ("[stream.window]\nlength = 8\nstep = '10s'",

@@ -19,7 +19,7 @@ pub(in crate::forecast) struct Sums {
     p: usize,
     g: usize,
     h: usize,
-    /// `F'F`, lower triangle, `(p, p)`.
+    /// `F'F`, its lower triangle row by row, `(p (p + 1) / 2,)`.
     #[serde(with = "raw::f64s")]
     ff: Vec<f64>,
     /// `F'G`, `(p, h * g)`.
@@ -58,7 +58,7 @@ impl Sums {
             p,
             g,
             h,
-            ff: zeros(p * p),
+            ff: zeros(p * (p + 1) / 2),
             fg: zeros(p * h * g),
             fy: zeros(p * h),
             gg: zeros(h * g * g),
@@ -99,10 +99,10 @@ impl Sums {
     /// Takes an origin: shared features `f` `(p,)`, own ones `own` `(h, g)`, targets `y` `(h,)`.
     pub(in crate::forecast) fn learn(&mut self, f: &[f64], own: &[f64], y: &[f64]) {
         self.count += 1;
-        let Self { p, g, h, ff, fg, fy, gg, gy, weight, .. } = self;
+        let Self { g, h, ff, fg, fy, gg, gy, weight, .. } = self;
         for (i, x) in f.iter().enumerate() {
             let x = x * *weight;
-            add(&mut ff[i * *p..=i * *p + i], x, &f[..=i]);
+            add(&mut ff[i * (i + 1) / 2..][..=i], x, &f[..=i]);
             add(&mut fg[i * *h * *g..][..*h * *g], x, own);
             add(&mut fy[i * *h..][..*h], x, y);
         }
@@ -121,8 +121,9 @@ impl Sums {
     pub(in crate::forecast) fn solve(&self, penalty: f64) -> Option<Weights> {
         let Self { p, g, h, .. } = *self;
         let unit = penalty * self.weight;
-        let mut a = self.ff.clone();
+        let mut a = vec![0.0; p * p];
         for i in 0..p {
+            a[i * p..][..=i].copy_from_slice(&self.ff[i * (i + 1) / 2..][..=i]);
             a[i * p + i] += if i == 0 { INTERCEPT * unit } else { unit };
         }
         let factor = Factor::new(a, p)?;
