@@ -18,6 +18,7 @@
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
 //! | 2 | [`sim`] | a plant and shops with faults whose truth is known |
 //! | 4 | [`io`] | bytes in and out: Kafka and its transactions, state topics, codecs |
+//! | 4 | [`notify`] | sinks of alerts: Alertmanager, webhooks |
 //! | 4 | [`pool`] | threads that train beside the scoring |
 //! | 4 | [`web`] | HTTP: metrics, probes, the state of the streams |
 //! | 5 | [`config`] | settings: defaults, file, environment, checks |
@@ -42,6 +43,7 @@ pub mod forecast;
 pub mod grade;
 pub mod io;
 pub mod model;
+pub mod notify;
 pub mod pool;
 pub mod record;
 pub mod replay;

@@ -97,6 +97,11 @@ impl Threshold {
         }
     }
 
+    /// Time from one row to the next, in seconds.
+    pub fn spacing_seconds(&self) -> f64 {
+        self.spacing_ms / 1e3
+    }
+
     /// Pays for an alert that opened.
     pub fn spend(&mut self) {
         self.account = self.account.map(|account| account - 1.0);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use super::args::{ConfigArgs, RunArgs};
 use super::exit::Failure;
 use crate::config::Settings;
-use crate::daemon::{self, DaemonError, Options, Shutdown};
+use crate::daemon::{self, DaemonError, Loader, Options, Shutdown};
 
 /// Consumes, learns and emits until a signal.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -16,7 +17,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("--reset-state {name}: there is no such stream")));
     }
     let reset_state = args.reset_state.iter().cloned().collect();
-    let options = Options { signals: true, reset_state, ..Options::default() };
+    let config = args.config.clone();
+    let load: Loader = Arc::new(move || load(&config).map_err(|failure| failure.to_string()));
+    let options = Options { signals: true, reset_state, load: Some(load), ..Options::default() };
     let report = daemon::run_on_kafka(&settings, options, &Shutdown::new()).map_err(failure)?;
     tracing::info!("stopped: {report}");
     Ok(())

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 
 use super::fault::{Fault, Faults};
-use super::{Settings, client, rules_forecast, rules_stream};
+use super::{Settings, client, rules_alerting, rules_forecast, rules_stream};
 use crate::record::Millis;
 
 /// The only format that this version reads.
@@ -46,6 +46,7 @@ impl Settings {
             let why = "expected address:port such as 127.0.0.1:9108 or [::]:9108";
             faults.push(Fault::rule("http.listen", quoted(&self.http.listen), why));
         }
+        rules_alerting::check(self, &mut faults);
         if self.stream.is_empty() {
             faults.push(Fault::new("stream", "at least one [[stream]] is needed"));
         }

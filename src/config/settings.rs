@@ -8,6 +8,7 @@ use crate::alert::AlertParams;
 use crate::forecast::{Head, LatentParams, Link, NonNegative};
 use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
 use crate::model::ModelParams;
+use crate::notify::AlertingParams;
 use crate::record::{Fraction, Millis, Positive, Step};
 use crate::window::{Aggregate, WindowParams};
 
@@ -29,6 +30,10 @@ pub struct Settings {
     pub training: TrainingSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// Metrics.
+    pub metrics: MetricsSettings,
+    /// Sinks of alerts beside Kafka.
+    pub alerting: AlertingParams,
     /// Values that a `[[stream]]` does not set itself.
     pub stream_defaults: StreamDefaults,
     /// Input streams.
@@ -72,6 +77,15 @@ pub struct TrainingSettings {
 pub struct HttpSettings {
     /// `address:port`; port 0 picks a free one.
     pub listen: String,
+}
+
+/// Metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Most label sets of one family and stream.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub series_max: usize,
 }
 
 /// One input stream, complete.

@@ -9,15 +9,22 @@ use super::batch::{Batch, Note};
 use super::partition::{DeadLetter, Partition};
 use super::restore::Restored;
 use super::stream::Stream;
+use super::tally::{count, settle};
 use super::{Clock, DaemonError, RunReport};
 use crate::io::{
-    Bounds, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter, feedback,
+    Bounds, DecodeError, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter,
+    feedback,
 };
+use crate::notify::Notifier;
 use crate::record::Placement;
 use crate::telemetry::{Metrics, PartitionLabels};
 
 /// Notices kept for partitions that are yet to come.
 const NOTICES_MAX: usize = 10_000;
+
+/// Reasons for which a decoded record is refused.
+const AHEAD: &str = "ahead";
+const SERIES_LIMIT: &str = "series_limit";
 
 /// The streams, their topics, and the partitions that this process owns.
 #[derive(Debug)]
@@ -27,6 +34,7 @@ pub(super) struct Intake {
     by_name: FxHashMap<String, usize>,
     dlq: DeadLetters,
     metrics: Metrics,
+    notifier: Notifier,
     assigned: bool,
     /// Given to us, but their state is not restored yet.
     arriving: Vec<Place>,
@@ -65,6 +73,7 @@ impl Intake {
         streams: Vec<Stream>,
         dlq: DeadLetters,
         metrics: Metrics,
+        notifier: Notifier,
     ) -> Result<Self, DaemonError> {
         let mut intake = Self {
             streams: Vec::new(),
@@ -72,6 +81,7 @@ impl Intake {
             by_name: FxHashMap::default(),
             dlq,
             metrics,
+            notifier,
             assigned: false,
             arriving: Vec::new(),
             leaving: Vec::new(),
@@ -82,6 +92,8 @@ impl Intake {
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
+            let reasons = [&DecodeError::REASONS[..], &[AHEAD, SERIES_LIMIT]].concat();
+            intake.metrics.ingest.add_reasons(&stream.name, &reasons);
             for name in &stream.topics {
                 let topic =
                     Topic { name: name.clone(), stream: index, partitions: BTreeMap::new() };
@@ -180,6 +192,22 @@ impl Intake {
         }
     }
 
+    /// Replaces the settings of the streams; their names and topics are those of before. Call
+    /// after a batch was collected.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError::Reload`] if a state does not fit.
+    pub fn replace(&mut self, streams: Vec<Stream>) -> Result<(), DaemonError> {
+        for Topic { stream, partitions, .. } in &mut self.topics {
+            for (number, partition) in partitions {
+                partition.reshape(*number, &streams[*stream]).map_err(DaemonError::Reload)?;
+            }
+        }
+        self.streams = streams;
+        Ok(())
+    }
+
     /// Drops partitions whole: what was not delivered of them belongs to the next owner.
     pub fn drop_partitions(&mut self, places: &[Place]) {
         for place in places {
@@ -192,6 +220,7 @@ impl Intake {
                 let stream = &self.streams[*stream].name;
                 let labels = PartitionLabels { stream, topic: name, partition: *number };
                 self.metrics.ingest.partition_revoked(labels);
+                self.notifier.left(labels);
                 tracing::info!(%stream, topic, partition = number, "partition revoked");
             }
         }
@@ -203,6 +232,14 @@ impl Intake {
         found
             .and_then(|partitions| partitions.get(&part.partition))
             .is_some_and(|partition| partition.epoch == note.epoch)
+    }
+
+    /// Tells of the alerts of a part that is committed now.
+    pub fn notify(&self, part: &Part, note: &Note) {
+        let stream = &self.streams[note.stream];
+        let (topic, partition) = (part.topic.as_str(), part.partition);
+        let labels = PartitionLabels { stream: &stream.name, topic, partition };
+        self.notifier.committed(labels, &note.alerts, &stream.spec.channels);
     }
 
     fn take_message(&mut self, message: &MessageRef<'_>) {
@@ -267,14 +304,17 @@ impl Intake {
     pub fn collect(&mut self, clock: &Clock, saving: Saving, report: &mut RunReport) -> Batch {
         let now = clock.steady();
         let mut batch = Batch::default();
-        let Self { streams, topics, metrics, leaving, .. } = self;
+        let Self { streams, topics, metrics, notifier, leaving, .. } = self;
         let periodic = saving.most_overdue(topics, now);
         for Topic { name, stream: index, partitions } in topics {
             let stream = &mut streams[*index];
             for (number, partition) in partitions {
-                partition.settle(now);
                 let labels =
                     PartitionLabels { stream: &stream.name, topic: name, partition: *number };
+                settle(metrics, clock, labels, partition);
+                if let Some(open) = partition.take_reopened() {
+                    notifier.restored(labels, &open);
+                }
                 count(metrics, labels, partition);
                 report.add(partition);
                 let place = (name.clone(), *number);
@@ -282,13 +322,17 @@ impl Intake {
                     || partition.is_fresh()
                     || leaving.contains(&place)
                     || periodic == Some(partition.epoch);
-                let (mut part, note) = take_part(place, *index, stream, partition);
+                let (mut part, mut note) = take_part(place, *index, stream, partition);
                 if save && partition.is_unsaved() {
                     let began = clock.steady();
                     part.state.extend(partition.snapshot());
+                    note.saved = true;
                     let took = clock.steady().saturating_sub(began);
                     metrics.state.observe_snapshot(took.as_secs_f64());
                     partition.snapshot_at = now + saving.interval;
+                }
+                if !notifier.is_idle() {
+                    note.alerts.clone_from(&partition.outbox.alerts);
                 }
                 partition.begin_batch();
                 batch.push(part, note);
@@ -316,20 +360,6 @@ impl Saving {
     }
 }
 
-fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) {
-    if partition.records > 0 {
-        metrics.ingest.count_consumed(labels, partition.records, partition.bytes);
-    }
-    metrics.ingest.count_replayed(labels.stream, partition.replayed);
-    metrics.count_facts(labels.stream, &partition.outbox.facts);
-    metrics.forecasts.count(labels.stream, &partition.outbox.forecasts);
-    for found in &partition.outbox.facts.seasons_found {
-        let (entity, rows) = (&found.entity, &found.seasons);
-        tracing::info!(stream = labels.stream, %entity, channel = found.channel, ?rows, "seasons found");
-    }
-    metrics.models.count(labels.stream, &partition.outbox.models);
-}
-
 /// What a settled partition has to say.
 fn take_part(
     (topic, number): Place,
@@ -349,7 +379,7 @@ fn take_part(
     let state = std::mem::take(&mut partition.journal);
     let part = Part { topic, partition: number, next_offset, outputs, state };
     let (epoch, oldest_ms) = (partition.epoch, partition.oldest_ms);
-    (part, Note { epoch, stream: index, dead, oldest_ms })
+    (part, Note { epoch, stream: index, dead, oldest_ms, saved: false, alerts: Vec::new() })
 }
 
 /// Why a decoded record was not taken; late and double records are counted, not refused.
@@ -357,10 +387,10 @@ fn refusal(placement: Placement) -> Option<(&'static str, String)> {
     match placement {
         Placement::Placed | Placement::Replaced | Placement::Duplicate | Placement::Late => None,
         Placement::Ahead => {
-            Some(("ahead", "the event time is further ahead than `ahead_max`".to_owned()))
+            Some((AHEAD, "the event time is further ahead than `ahead_max`".to_owned()))
         }
         Placement::SeriesLimit => {
-            Some(("series_limit", "the partition has `series_max` series already".to_owned()))
+            Some((SERIES_LIMIT, "the partition has `series_max` series already".to_owned()))
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::intake::Intake;
+use crate::engine::ShardStatus;
+use crate::record::EventTime;
 use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
 use crate::web::{NotReady, PartitionStatus, SharedStatus, StreamStatus};
 
@@ -39,16 +41,16 @@ impl Board {
         let mut slots = self.slots();
         slots[self.worker].not_ready = not_ready;
         let not_ready = slots.iter().find_map(|slot| slot.not_ready.clone());
-        metrics.set_ready(not_ready.is_none());
+        metrics.process.set_ready(not_ready.is_none());
         if self.status.read(|status| status.not_ready != not_ready) {
             self.status.update(|status| status.not_ready = not_ready);
         }
     }
 
-    /// Shows what this worker sees now beside what the others have shown.
-    pub fn publish(&self, intake: &Intake, metrics: &Metrics) {
+    /// Shows what this worker sees now beside what the others have shown; `now` is the time of day.
+    pub fn publish(&self, intake: &Intake, metrics: &Metrics, now: EventTime) {
         let mut slots = self.slots();
-        slots[self.worker].streams = streams(intake);
+        slots[self.worker].streams = streams(intake, now);
         let mut all = slots[self.worker].streams.clone();
         for (index, stream) in all.iter_mut().enumerate() {
             let others = slots.iter().enumerate().filter(|(worker, _)| *worker != self.worker);
@@ -64,17 +66,17 @@ impl Board {
 }
 
 /// Looks at every stream and partition.
-fn streams(intake: &Intake) -> Vec<StreamStatus> {
+fn streams(intake: &Intake, now: EventTime) -> Vec<StreamStatus> {
     let picture = |(index, stream): (usize, &super::stream::Stream)| StreamStatus {
         name: stream.name.to_string(),
         topics: stream.topics.clone(),
         channels: stream.spec.channels.iter().map(ToString::to_string).collect(),
-        partitions: partitions(intake, index),
+        partitions: partitions(intake, index, now),
     };
     intake.streams().iter().enumerate().map(picture).collect()
 }
 
-fn partitions(intake: &Intake, stream: usize) -> Vec<PartitionStatus> {
+fn partitions(intake: &Intake, stream: usize, now: EventTime) -> Vec<PartitionStatus> {
     let topics = intake.topics().iter().filter(|topic| topic.stream == stream);
     let of_topic = topics.flat_map(|topic| {
         topic.partitions.values().map(|partition| PartitionStatus {
@@ -82,6 +84,8 @@ fn partitions(intake: &Intake, stream: usize) -> Vec<PartitionStatus> {
             shard: partition.status(),
             next_offset: partition.next_offset,
             lag: partition.lag,
+            lag_seconds: partition.lag_seconds(now.as_millis()),
+            stored_bytes: partition.stored_bytes,
             idle: partition.is_idle(),
         })
     });
@@ -98,15 +102,23 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
                 partition: partition.shard.partition,
             };
             if let Some(lag) = partition.lag {
-                metrics.ingest.set_lag(labels, lag);
+                metrics.ingest.set_lag(labels, lag, partition.lag_seconds);
             }
             if let Some(watermark) = partition.shard.watermark {
                 metrics.ingest.set_watermark(labels, watermark.as_secs_f64(), partition.idle);
             }
         }
-        metrics.shards.set_stream(&stream.name, &sums(stream));
-        let shards = stream.partitions.iter().map(|partition| &partition.shard);
-        let perplexities: Vec<f64> = shards.filter_map(|shard| shard.codebook_perplexity).collect();
+        let sums = sums(stream);
+        metrics.shards.set_stream(&stream.name, &sums);
+        metrics.alerts.set_active(&stream.name, sums.firing);
+        let stored = stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
+        metrics.state.set_bytes(&stream.name, stored);
+        let shards = || stream.partitions.iter().map(|partition| &partition.shard);
+        if let Some(newest) = shards().filter_map(|shard| shard.watermark).max() {
+            metrics.models.set_ages(&stream.name, newest);
+        }
+        let perplexities: Vec<f64> =
+            shards().filter_map(|shard| shard.codebook_perplexity).collect();
         if let Some(perplexity) = mean(&perplexities) {
             metrics.models.set_perplexity(&stream.name, perplexity);
         }
@@ -115,18 +127,26 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
 
 fn sums(stream: &StreamStatus) -> StreamGauges {
     let mut sums = StreamGauges { partitions: stream.partitions.len(), ..StreamGauges::default() };
-    let (mut losses, mut controls) = (Vec::new(), Vec::new());
-    for shard in stream.partitions.iter().map(|partition| &partition.shard) {
+    let shards = || stream.partitions.iter().map(|partition| &partition.shard);
+    for shard in shards() {
         sums.series += shard.series;
         sums.warming += shard.warming;
         sums.open_rows += shard.open_rows;
         sums.firing[0] += shard.firing[0];
         sums.firing[1] += shard.firing[1];
-        losses.extend(shard.reconstruction_loss);
-        controls.extend(shard.linear_control_ratio);
+        sums.stale += shard.stale;
+        sums.quarantined += shard.quarantined;
     }
-    sums.recent_loss = mean(&losses);
-    sums.linear_control_ratio = mean(&controls);
+    let mean_of = |value: fn(&ShardStatus) -> Option<f64>| {
+        mean(&shards().filter_map(value).collect::<Vec<f64>>())
+    };
+    sums.recent_loss = mean_of(|shard| shard.reconstruction_loss);
+    sums.linear_control_ratio = mean_of(|shard| shard.linear_control_ratio);
+    sums.calibration_samples = mean_of(|shard| shard.calibration_samples);
+    sums.warmup_remaining = shards().filter_map(|shard| shard.warmup_remaining).reduce(f64::max);
+    let progress = |shard: &ShardStatus| Some(shard.warmup_progress? * shard.series as f64);
+    sums.warmup_progress =
+        (sums.series > 0).then(|| shards().filter_map(progress).sum::<f64>() / sums.series as f64);
     sums
 }
 

@@ -7,6 +7,7 @@
 //! forecasts (`foresight`). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
 //! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
+//! `status` is a picture of it all.
 //!
 //! # Invariants
 //!
@@ -31,8 +32,11 @@ mod shard;
 mod silence;
 mod snapshot;
 mod spec;
+mod status;
+mod triage;
 mod watch;
 
-pub use shard::{Shard, ShardStatus};
+pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
+pub use status::ShardStatus;

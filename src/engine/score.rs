@@ -12,9 +12,10 @@ use super::outputs::emit_features;
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
+use super::triage::features;
 use super::watch::watch_row;
 use crate::alert::{Observation, Switches, Transition};
-use crate::model::{Learner, Workspace};
+use crate::model::{Learner, Triage, Workspace};
 use crate::record::{
     AlertKind, AlertRecord, Contribution, Evidence, Millis, Outbox, RowScore, Step, WindowSpan,
 };
@@ -57,6 +58,7 @@ pub(super) struct Context<'a> {
     pub(super) span: WindowSpan,
     pub(super) evidence: Evidence,
     pub(super) model_version: u64,
+    pub(super) triage: &'a Triage,
     /// What maintenance allows for the window.
     pub(super) switches: Switches,
 }
@@ -87,6 +89,7 @@ impl Shard {
             plan,
             eyes,
             foresight,
+            triage,
             ..
         } = self;
         let series = &mut series[pending.series];
@@ -97,7 +100,8 @@ impl Shard {
         }
         let is_own = own.is_some();
         if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
-            let mut context = context(spec, series, learner.version(), &pending.row, *partition);
+            let place = (*partition, &*triage);
+            let mut context = context(spec, series, learner.version(), &pending.row, place);
             let row_end = context.span.end.max(context.row.start);
             let switches = plan.switches(&series.key, context.row.start, row_end);
             let model_version = context.model_version;
@@ -131,7 +135,7 @@ pub(super) fn context<'a>(
     series: &Series,
     model_version: u64,
     row: &'a ClosedRow,
-    partition: i32,
+    (partition, triage): (i32, &'a Triage),
 ) -> Context<'a> {
     let start = series.ring.oldest().map_or(row.start, |mark| mark.start);
     let (from_offset, to_offset) =
@@ -146,6 +150,7 @@ pub(super) fn context<'a>(
         },
         evidence: Evidence { partition, from_offset, to_offset },
         model_version,
+        triage,
         switches: Switches::ON,
     }
 }
@@ -177,7 +182,7 @@ fn finish(
         _ => Vec::new(),
     };
     let transition = match &shown {
-        Some(judged) => step_alert(context, series, judged, &channels, out),
+        Some(judged) => step_alert(context, series, (judged, &channels, scored), out),
         None => Transition::None,
     };
     let lesson = Lesson::of(context, series, scored, judged.unwrap_or_default());
@@ -255,8 +260,7 @@ fn tell_window(
 fn step_alert(
     context: &Context<'_>,
     series: &mut Series,
-    judged: &Judged,
-    channels: &[Contribution],
+    (judged, channels, scored): (&Judged, &[Contribution], Option<Scored<'_>>),
     out: &mut Outbox,
 ) -> Transition {
     if judged.warming {
@@ -280,15 +284,18 @@ fn step_alert(
     }
     if transition == Transition::Opened {
         series.threshold.spend();
-        series.cases.open(context.span.end);
+        let features = features(context, judged, channels, scored);
+        series.cases.open(context.span.end, features);
     }
     if let Some(alert) = alert
         && let Some(change) = told(transition, &alert)
     {
-        count(&mut out.facts, AlertKind::Anomaly, change.0, &alert);
+        count(&mut out.facts, AlertKind::Anomaly, change, &alert);
         let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
         let record = alert_record(context, &series.key, judged, channels, change, &alert);
-        out.alerts.push(AlertRecord { cause, ..record });
+        let known = series.cases.features(alert.starts_at);
+        let p_true = known.and_then(|features| context.triage.p_true(features));
+        out.alerts.push(AlertRecord { cause, p_true, ..record });
     }
     transition
 }

@@ -195,6 +195,36 @@ impl Series {
         self.rows += 1;
     }
 
+    /// Alerts that the budget allows for the event time from the last row to one that starts then;
+    /// none while the series is too young for alerts. A gap counts as one period at most.
+    pub(super) fn allowed(&self, spec: &StreamSpec, start: EventTime) -> f64 {
+        let Some(last) = self.last_row.filter(|_| !self.is_warming(spec)) else { return 0.0 };
+        let budget = &spec.alert.budget;
+        let periods = (start - last).get().max(0) as f64 / budget.per.get().max(1) as f64;
+        budget.alerts.get() * periods.min(1.0)
+    }
+
+    /// Share of its warm-up that is over.
+    pub(super) fn warmup_progress(&self, spec: &StreamSpec) -> f64 {
+        if !self.is_warming(spec) {
+            return 1.0;
+        }
+        let of_windows = || self.windows as f64 / (f64::from(spec.model.warmup) + 1.0);
+        self.detector.as_ref().map_or_else(of_windows, |_| self.warming.unwrap_or(0.0)).min(1.0)
+    }
+
+    /// Rows until its warm-up is over, at the pace so far; `None` if it is, or has not begun.
+    pub(super) fn warmup_rows_left(&self, spec: &StreamSpec) -> Option<f64> {
+        let progress = self.warmup_progress(spec);
+        let running = self.is_warming(spec) && progress > 0.0;
+        running.then(|| self.rows as f64 * (1.0 - progress) / progress)
+    }
+
+    /// Time from one row to the next, in seconds.
+    pub(super) fn row_seconds(&self) -> f64 {
+        self.threshold.spacing_seconds()
+    }
+
     /// Whether it is too young for alerts.
     pub(super) fn is_warming(&self, spec: &StreamSpec) -> bool {
         match self.detector {

@@ -30,6 +30,7 @@ mod net;
 mod params;
 mod scaler;
 mod train;
+mod triage;
 
 pub use drift::Drifted;
 pub use error::ModelError;
@@ -43,6 +44,7 @@ pub use params::{
 };
 pub use scaler::Scaler;
 pub use train::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
+pub use triage::Triage;
 
 #[cfg(test)]
 mod family_tests;

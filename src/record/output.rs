@@ -176,6 +176,28 @@ pub struct AlertRecord {
     pub evidence: Evidence,
     /// Whether one sensor or the process seems to be at fault, where that can be told.
     pub cause: Option<FaultClass>,
+    /// Chance that it is true, in (0, 1), learned from verdicts on alerts before it; `None` while
+    /// their base rate predicts as well.
+    pub p_true: Option<f64>,
+}
+
+/// An alert that is open, as far as the state of its series knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenAlert {
+    /// As in its records.
+    pub alert_id: String,
+    /// What it is about.
+    pub kind: AlertKind,
+    /// Worst so far.
+    pub severity: Severity,
+    /// Series.
+    pub entity: SeriesKey,
+    /// End of the window that opened it.
+    pub starts_at: EventTime,
+    /// Of its newest record.
+    pub sequence: u32,
+    /// Number of training steps behind the weights that score its series.
+    pub model_version: u64,
 }
 
 /// Who seems to be at fault.

@@ -1,8 +1,8 @@
 //! What the forecasts say about themselves.
 
-use prometheus::{Error, GaugeVec, IntCounterVec};
+use prometheus::Error;
 
-use super::family::Families;
+use super::family::{Families, GaugeVec, IntCounterVec};
 use super::shards::{mean, set_if_some};
 use crate::record::{Coverage, ForecastRecord, HorizonGroup, Millis};
 
@@ -18,7 +18,7 @@ pub struct ForecastMetrics {
 
 impl ForecastMetrics {
     #[rustfmt::skip]
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         Ok(Self {
             forecasts: to.counter("latentd_forecasts_total",
                 "Forecast points emitted, by horizon and by the model that made them.",

@@ -60,13 +60,15 @@ fn status() -> Status {
         model_version: 17,
         reconstruction_loss: Some(0.25),
         linear_control_ratio: Some(0.5),
-        codebook_perplexity: None,
+        ..ShardStatus::default()
     };
     let partition = PartitionStatus {
         topic: "plant.press".into(),
         shard,
         next_offset: Some(99),
         lag: Some(7),
+        lag_seconds: Some(1.5),
+        stored_bytes: 2_048,
         idle: false,
     };
     let stream = StreamStatus {

@@ -56,6 +56,10 @@ pub struct PartitionStatus {
     pub next_offset: Option<i64>,
     /// Records between the position and the end, if known.
     pub lag: Option<i64>,
+    /// Age of the newest record read, in seconds, if known; 0 once the end is reached.
+    pub lag_seconds: Option<f64>,
+    /// Bytes of the newest snapshot in the state topic.
+    pub stored_bytes: u64,
     /// Silence, not records, moves the watermark.
     pub idle: bool,
 }

@@ -11,7 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("grade", 1),
     ("detect", 2), ("telemetry", 2), ("sim", 2),
     ("engine", 3),
-    ("io", 4), ("web", 4), ("pool", 4),
+    ("io", 4), ("web", 4), ("pool", 4), ("notify", 4),
     ("config", 5),
     ("daemon", 6), ("replay", 6),
     ("demo", 7),

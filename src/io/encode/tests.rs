@@ -77,6 +77,7 @@ fn alert(change: AlertChange) -> AlertRecord {
             },
         ],
         cause: Some(FaultClass::Sensor(1)),
+        p_true: Some(0.875),
         model_version: 42,
         evidence: Evidence { partition: 5, from_offset: 8_812_034, to_offset: 8_812_093 },
     }
@@ -157,7 +158,7 @@ fn an_alert_reads_as_promised() {
             r#""severity":"critical","stream":"press-line","entity":"press-07","#,
             r#""starts_at":"2023-11-14T22:11:20Z","ends_at":null,"duration":"PT2M","#,
             r#""window":{"start":"2023-11-14T22:12:20Z","end":"2023-11-14T22:13:20Z","completeness":0.98},"#,
-            r#""anomaly_score":1.25,"surprise":3.75,"p_value":0.00018,"threshold":3.0,"#,
+            r#""anomaly_score":1.25,"surprise":3.75,"p_value":0.00018,"threshold":3.0,"p_true":0.875,"#,
             r#""direction":"above_expected","explanation":{"top":["#,
             r#"{"sensor":"flow","y":3.1,"yhat":4.6,"yhat_lower":4.2,"yhat_upper":5.0,"share":0.75},"#,
             r#"{"sensor":"oil_temp","y":null,"yhat":58.2,"yhat_lower":null,"yhat_upper":61.4,"share":0.25}],"#,

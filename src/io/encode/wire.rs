@@ -62,6 +62,8 @@ pub(super) struct AlertBody<'a> {
     surprise: f64,
     p_value: f64,
     threshold: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p_true: Option<f64>,
     direction: Option<&'static str>,
     explanation: Explanation<'a>,
     model: Model,
@@ -152,6 +154,7 @@ impl<'a> AlertBody<'a> {
             surprise: record.surprise,
             p_value: record.p_value,
             threshold: record.threshold,
+            p_true: record.p_true,
             direction: record.direction.map(direction_word),
             explanation: Explanation {
                 top: record.top.iter().map(|part| Sensor::new(part, channels)).collect(),

@@ -93,6 +93,11 @@ impl Latentd {
         Self { child, folder, url: String::new() }
     }
 
+    /// Replaces its configuration file.
+    pub fn rewrite(&self, settings: &str) {
+        fs::write(self.folder.path().join("latentd.toml"), settings).expect("a writable folder");
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
@@ -113,6 +118,11 @@ impl Latentd {
     /// Everything it has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).expect("the log")
+    }
+
+    /// `host:port` of its HTTP server.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// Status and body of a path of its HTTP server.
