@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MaintenanceSettings;
 use crate::alert::AlertParams;
-use crate::forecast::NonNegative;
+use crate::forecast::{Head, LatentParams, Link, NonNegative};
 use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
 use crate::model::ModelParams;
 use crate::notify::AlertingParams;
@@ -175,15 +175,32 @@ pub struct ForecastSettings {
     pub targets: Vec<String>,
     /// Horizons: durations, whole multiples of `step`.
     pub horizons: Vec<Millis>,
-    /// Seasons: durations, whole multiples of `step`, ascending.
+    /// Seasons: durations, whole multiples of `step`, ascending; empty to find them in the data.
     pub seasons: Vec<Millis>,
+    /// Names of channels whose past is an input.
+    pub exogenous: Vec<String>,
+    /// Names of channels whose values are announced on the control topic before they come.
+    pub known: Vec<String>,
+    /// Local time of the demand, an IANA name.
+    pub time_zone: String,
+    /// Days off beside weekends: dates such as 2026-12-25.
+    pub holidays: Vec<String>,
     /// Rows between two forecasts of a series.
     #[schemars(range(min = 1))]
     pub every: u32,
-    /// Ridge penalty.
+    /// Penalty of the linear experts.
     pub ridge: Positive,
-    /// Rows after which an old observation counts half.
-    pub memory: Positive,
+    /// How the weights of the skip expert are found.
+    pub head: Head,
+    /// Event time after which an old observation counts half in the linear experts.
+    pub half_life: Millis,
+    /// Rows that a series keeps; 0 for 10,080, or 2,016 where a shard shares the network.
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub memory: usize,
+    /// Scale on which everything is modelled.
+    pub link: Link,
+    /// The network of the latent expert.
+    pub latent: LatentParams,
     /// Coverage levels.
     pub levels: Vec<Fraction>,
     /// When forecasts are kept at or above zero.

@@ -376,5 +376,9 @@ pub(super) fn put_into_effect(shard: &mut Shard, notice: &Notice, outbox: &mut O
             let after = shard.plan().windows().find(|known| known.id == window.id);
             before.as_ref() != after
         }
+        Notice::Known(news) => {
+            shard.settle(outbox);
+            shard.apply_announcement(news)
+        }
     }
 }

@@ -28,7 +28,11 @@ pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &
     let facts = &partition.outbox.facts;
     metrics.count_facts(labels.stream, facts);
     metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
-    metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
+    metrics.forecasts.count(labels.stream, &partition.outbox.forecasts);
+    for found in &partition.outbox.facts.seasons_found {
+        let (entity, channel, rows) = (&found.entity, found.channel, &found.seasons);
+        tracing::info!(stream = labels.stream, %entity, channel, ?rows, "seasons found");
+    }
     metrics.models.count(labels.stream, &partition.outbox.models);
     metrics.models.show_drifts(labels.stream, &partition.outbox.drifts);
 }

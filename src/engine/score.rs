@@ -1,4 +1,4 @@
-//! From a closed row to its results: score, alert, learn, latent features, forecast.
+//! From a closed row to its results: score, alert, learn, latent features.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -8,7 +8,7 @@ use super::explain::{alert_record, is_eligible};
 use super::judge::{Judged, cause, explain, judge};
 use super::learn::{count_and_train, model_record, watch_drift};
 use super::lesson::Lesson;
-use super::outputs::{emit_features, forecast};
+use super::outputs::emit_features;
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
@@ -79,7 +79,18 @@ impl Shard {
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
         let Self {
-            spec, series, shared, trainer, space, loss, partition, plan, eyes, triage, ..
+            spec,
+            series,
+            shared,
+            trainer,
+            space,
+            loss,
+            partition,
+            plan,
+            eyes,
+            foresight,
+            triage,
+            ..
         } = self;
         let series = &mut series[pending.series];
         series.pending = false;
@@ -103,6 +114,7 @@ impl Shard {
             }
             let scored = pending.slot.map(|slot| Scored::new(space, windows, slot));
             let error = finish(&context, series, learner, scored, eyes, out);
+            foresight.row(&context, series, pending.gap, out);
             if pending.slot.is_some() {
                 *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
                 let now = context.span.end;
@@ -184,7 +196,6 @@ fn finish(
     if let Some(scored) = scored {
         tell_window(context, series, learner, scored, &shown, out);
     }
-    forecast(context, series, scored.and_then(|scored| scored.z.to_slice()), out);
     if told {
         // A chart begins before anything is expected.
         let unexplained = series.shown && channels.is_empty();
@@ -197,6 +208,7 @@ fn finish(
             raised: transition == Transition::Opened,
             firing: series.alert.firing().is_some(),
             warming: shown.warming,
+            values: context.row.values.clone(),
             channels,
         });
     }

@@ -27,6 +27,8 @@ pub(super) struct Series {
     pub(super) tails: [Tail; 2],
     pub(super) threshold: Threshold,
     pub(super) alert: AlertState,
+    /// One a target; states from before there was a mix have none of this name.
+    #[serde(rename = "outlook", default)]
     pub(super) forecasters: Vec<Forecaster>,
     /// Its own network, in `scope = "series"`.
     pub(super) learner: Option<Box<Learner>>,
@@ -75,7 +77,9 @@ impl Series {
         let channels = spec.channels.len();
         let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());
         let forecasters = spec.forecast.as_ref().map_or(Vec::new(), |params| {
-            params.targets.iter().map(|_| Forecaster::new(params, spec.model.latent)).collect()
+            let of = |target: &usize| [&*spec.name, &*key, "forecast", &*spec.channels[*target]];
+            let seed = |target| ids::seed(spec.seed, &of(target));
+            params.targets.iter().map(|target| Forecaster::new(params, seed(target))).collect()
         });
         let seed = ids::seed(spec.seed, &[&spec.name, &key, "detector"]);
         let detector = Detector::new(spec, seed);
@@ -108,9 +112,14 @@ impl Series {
     pub(super) fn adopt(self, spec: &StreamSpec, fresh: Self) -> Option<Self> {
         let Self { tails: [window, newest], .. } = self;
         let [fresh_window, fresh_newest] = &fresh.tails;
-        let forecasters = self.forecasters.into_iter().zip(fresh.forecasters);
-        let forecasters: Vec<Forecaster> =
-            forecasters.map(|(known, fresh)| known.adopt(fresh)).collect::<Option<_>>()?;
+        let forecasters: Vec<Forecaster> = match &spec.forecast {
+            Some(_) if self.forecasters.is_empty() => fresh.forecasters,
+            Some(params) => {
+                let known = self.forecasters.into_iter();
+                known.map(|known| known.adopt(params)).collect::<Option<_>>()?
+            }
+            None => Vec::new(),
+        };
         let targets = spec.forecast.as_ref().map_or(0, |params| params.targets.len());
         let awaits = |a: &Awaiting| a.window.len() == spec.shape().cells();
         let sound = self.open.fits(spec.channels.len())
@@ -165,19 +174,13 @@ impl Series {
 
     /// Takes `rows` rows in which nothing was observed, ending before `start`.
     ///
-    /// The window takes at most its own length of them: it is empty then. Forecasters take them
-    /// all, up to a bound that keeps the phase of their seasons.
+    /// The window takes at most its own length of them: it is empty then.
     pub(super) fn push_gap(&mut self, spec: &StreamSpec, rows: u64, start: EventTime) {
         let Step::Grid(step) = spec.rows.step else { return };
         let windows = rows.min(spec.window.length as u64);
         for back in (1..=windows).rev() {
             let row_start = EventTime::from_millis(start.as_millis() - back as i64 * step.get());
             self.ring.push(spec.channels.iter().map(|_| f32::NAN), RowMark::gap(row_start));
-        }
-        let season = spec.forecast.as_ref().and_then(|f| f.seasons.last().copied());
-        let observed = bounded_gap(rows, u64::from(season.unwrap_or(1)));
-        for forecaster in &mut self.forecasters {
-            (0..observed).for_each(|_| forecaster.observe(f64::NAN, None));
         }
         self.rows += rows;
     }
@@ -249,25 +252,6 @@ impl Series {
         }
         if spec.model.scope == Scope::Series {
             learner.accept_new_normal();
-        }
-    }
-}
-
-/// `rows` cut to a few seasons, the same modulo the season.
-fn bounded_gap(rows: u64, season: u64) -> u64 {
-    let most = 3 * season.max(64);
-    if rows <= most { rows } else { most - most % season + rows % season }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_gap_keeps_the_phase_of_the_season() {
-        for rows in [0, 1, 500, 505, 1_000_003] {
-            let bounded = bounded_gap(rows, 168);
-            assert!(bounded <= 4 * 168 && bounded % 168 == rows % 168, "{rows} -> {bounded}");
         }
     }
 }

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::detector::Eyes;
+use super::foresight::Foresight;
 use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
@@ -54,6 +55,7 @@ pub struct Shard {
     pub(super) loss: Option<f64>,
     pub(super) silence: Silence,
     pub(super) plan: Plan,
+    pub(super) foresight: Foresight,
     /// Knows from verdicts which alerts are true.
     pub(super) triage: Triage,
 }
@@ -71,6 +73,7 @@ pub(super) struct Stored {
     #[serde(default)]
     plan: Plan,
     #[serde(default)]
+    foresight: Foresight,
     triage: Triage,
 }
 
@@ -94,6 +97,7 @@ impl Shard {
             watermark: Watermark::new(spec.rows.max_out_of_order),
             shared: (spec.model.scope == Scope::Shard).then_some(learner),
             plan: Plan::new(&spec.maintenance),
+            foresight: Foresight::new(&spec, partition),
             partition,
             index: FxHashMap::default(),
             series: Vec::new(),
@@ -146,6 +150,7 @@ impl Shard {
         (shard.due, shard.loss) = (stored.due, stored.loss);
         shard.silence = stored.silence;
         shard.plan = stored.plan.adopt(shard.plan);
+        shard.foresight = stored.foresight.adopt(shard.foresight, &spec)?;
         shard.triage = stored.triage;
         shard.schedule_looks();
         shard.every_open_row_is_due().then_some(shard)
@@ -214,6 +219,11 @@ impl Shard {
             self.close_due(Trigger::Idle, out);
         }
         self.score_pending(out);
+    }
+
+    /// Event-time watermark.
+    pub(super) fn watermark(&self) -> Option<EventTime> {
+        self.watermark.current()
     }
 
     fn find_or_add(&mut self, key: &str) -> Option<usize> {

@@ -75,6 +75,8 @@ pub struct Facts {
     pub features: u64,
     /// Forecast records emitted.
     pub forecasts: u64,
+    /// Seasons found, for the log.
+    pub seasons_found: Vec<super::FoundSeasons>,
     /// Anomaly score of each scored window, for a histogram (one entry a window).
     pub anomaly_scores: Vec<f32>,
     /// Observed share of each scored window, for a histogram.

@@ -15,12 +15,12 @@ mod time;
 pub use alert::{AlertKind, AlertReason};
 pub use fact::{Facts, Placement, Trigger};
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
-pub use notice::{Decided, Feedback, Verdict};
+pub use notice::{Announcement, Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
-    AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,
-    ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, Interval, OpenAlert, Outbox,
-    RowScore, Severity, Skill, WindowSpan,
+    AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass,
+    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, HeadOutput,
+    HorizonGroup, Interval, OpenAlert, Outbox, RowScore, Severity, Skill, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

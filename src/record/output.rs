@@ -70,6 +70,8 @@ pub struct RowScore {
     pub firing: bool,
     /// The series is still learning what normal is: no alarm can be raised.
     pub warming: bool,
+    /// Observed values, one per channel; NaN for a missing one.
+    pub values: Vec<f64>,
     /// Value and expectation per channel of this row, in channel order. Where nothing is expected yet:
     /// the values of a series that is shown, else empty.
     pub channels: Vec<Contribution>,
@@ -263,10 +265,12 @@ pub struct Interval {
 }
 
 /// Where a point forecast came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ForecastSource {
-    /// Ridge regression on latent features and seasonal lags.
-    LatentRidge,
+    /// The mix of experts.
+    Mix,
+    /// The mix, for intermittent demand: chance of demand times how much.
+    Hurdle,
     /// The value one season ago.
     SeasonalNaive,
     /// The last value.
@@ -277,9 +281,35 @@ impl ForecastSource {
     /// The name in payloads, files and metrics.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::LatentRidge => "latent_ridge",
+            Self::Mix => "mix",
+            Self::Hurdle => "hurdle",
             Self::SeasonalNaive => "seasonal_naive",
             Self::LastValue => "last_value",
+        }
+    }
+}
+
+/// Horizons that are judged together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HorizonGroup {
+    /// Up to a quarter of the shortest season.
+    Near,
+    /// Up to the shortest season.
+    Season,
+    /// Beyond it.
+    Beyond,
+}
+
+impl HorizonGroup {
+    /// All of them, ascending.
+    pub const ALL: [Self; 3] = [Self::Near, Self::Season, Self::Beyond];
+
+    /// The name in payloads, tables and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Season => "season",
+            Self::Beyond => "beyond",
         }
     }
 }
@@ -297,6 +327,10 @@ pub struct ForecastPoint {
     pub intervals: Vec<Interval>,
     /// Which model is published at this horizon.
     pub source: ForecastSource,
+    /// Probability that nothing is wanted, where demand is intermittent.
+    pub p_zero: Option<f64>,
+    /// Horizons that are judged together.
+    pub group: HorizonGroup,
 }
 
 /// Live skill: 1 minus the model's mean absolute error over the baseline's; above 0 is better.
@@ -308,6 +342,28 @@ pub struct Skill {
     pub seasonal_naive: f64,
     /// Scored forecasts behind the figures.
     pub windows: u64,
+}
+
+/// What became of the intervals of one level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coverage {
+    /// Nominal, for example 0.8.
+    pub level: f64,
+    /// Share of truths inside.
+    pub covered: f64,
+    /// Mean width in the unit of the channel.
+    pub width: f64,
+}
+
+/// Seasons that were found in the data of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSeasons {
+    /// Series.
+    pub entity: SeriesKey,
+    /// Index of the channel.
+    pub channel: usize,
+    /// Lengths in rows, ascending.
+    pub seasons: Vec<u32>,
 }
 
 /// A forecast of one channel of one series.
@@ -323,11 +379,17 @@ pub struct ForecastRecord {
     pub step: Millis,
     /// One entry per horizon, ascending.
     pub points: Vec<ForecastPoint>,
-    /// Of the ridge, over all horizons; `None` until any forecast could be checked.
+    /// Of the mix, over all horizons; `None` until any forecast could be checked.
     pub skill: Option<Skill>,
-    /// Realised coverage per interval level, in the order of `intervals`; empty until checked.
-    pub coverage: Vec<(f64, f64)>,
-    /// Number of training steps behind the encoder.
+    /// Of the mix against the best seasonal naive, by group of horizons; below 0 the naive forecast
+    /// is published. Empty until checked.
+    pub group_skill: Vec<(HorizonGroup, f64)>,
+    /// Per interval level, in the order of `intervals`; empty until checked.
+    pub coverage: Vec<Coverage>,
+    /// Mean weight of each expert in the mix, by name; they sum to 1, or to 0 while no expert could be
+    /// judged.
+    pub weights: Vec<(&'static str, f64)>,
+    /// Number of training steps behind the network of the latent expert.
     pub model_version: u64,
     /// Offset of the last record behind the forecast.
     pub offset: i64,

@@ -5,8 +5,8 @@ use prometheus::{Error, Registry};
 use super::delivery::outcome;
 use super::family::Families;
 use super::{
-    AlertMetrics, ConfigMetrics, DeliveryMetrics, IngestMetrics, ModelMetrics, ProcessMetrics,
-    ShardMetrics, StateMetrics, TrainingMetrics,
+    AlertMetrics, ConfigMetrics, DeliveryMetrics, ForecastMetrics, IngestMetrics, ModelMetrics,
+    ProcessMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
 };
 use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
@@ -25,6 +25,8 @@ pub struct Metrics {
     pub ingest: IngestMetrics,
     /// Shards.
     pub shards: ShardMetrics,
+    /// Forecasts.
+    pub forecasts: ForecastMetrics,
     /// Alerts.
     pub alerts: AlertMetrics,
     /// Output side.
@@ -61,6 +63,7 @@ impl Metrics {
             process: ProcessMetrics::register(to)?,
             config: ConfigMetrics::register(to)?,
             ingest: IngestMetrics::register(to)?,
+            forecasts: ForecastMetrics::register(to)?,
             alerts: AlertMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
             state: StateMetrics::register(to)?,

@@ -4,8 +4,8 @@ use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
 
 use super::*;
 use crate::record::{
-    DriftAction, DriftLevel, DriftRecord, EventTime, ForecastPoint, ForecastRecord, ForecastSource,
-    Interval, Marks, Millis, ModelChange, ModelRecord, Skill,
+    Coverage, DriftAction, DriftLevel, DriftRecord, EventTime, ForecastPoint, ForecastRecord,
+    ForecastSource, HorizonGroup, Interval, Marks, Millis, ModelChange, ModelRecord, Skill,
 };
 use crate::telemetry::{Build, PartitionLabels, StreamGauges};
 
@@ -46,7 +46,14 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_features_emitted_total", COUNTER, &["stream"], "Latent feature records"),
     ("latentd_feedback_total", COUNTER, &["stream", "verdict"], "Verdicts of people"),
     ("latentd_forecast_coverage_ratio", GAUGE, &["level", "stream"], "Share of actual values"),
-    ("latentd_forecast_skill_ratio", GAUGE, &["baseline", "stream"], "1 minus the error"),
+    ("latentd_forecast_expert_weight_ratio", GAUGE, &["expert", "stream"], "Weight of an expert"),
+    ("latentd_forecast_interval_width", GAUGE, &["level", "stream"], "Mean width of the interval"),
+    (
+        "latentd_forecast_skill_ratio",
+        GAUGE,
+        &["baseline", "horizon", "stream"],
+        "1 minus the error",
+    ),
     ("latentd_forecasts_total", COUNTER, &["horizon", "source", "stream"], "Forecast points"),
     ("latentd_late_records_total", COUNTER, &["outcome", "stream"], "Records behind"),
     ("latentd_latent_alignment_error_ratio", GAUGE, &["stream"], "Distance of the codes"),
@@ -104,6 +111,8 @@ fn forecast() -> ForecastRecord {
         yhat: 2.0,
         intervals: vec![interval],
         source: ForecastSource::SeasonalNaive,
+        p_zero: None,
+        group: HorizonGroup::Near,
     };
     ForecastRecord {
         entity: "shop-1".into(),
@@ -112,7 +121,9 @@ fn forecast() -> ForecastRecord {
         step: Millis::new(1_800_000),
         points: vec![point],
         skill: Some(Skill { last_value: 0.25, seasonal_naive: -0.5, windows: 9 }),
-        coverage: vec![(0.8, 0.75)],
+        group_skill: vec![(HorizonGroup::Near, 0.5)],
+        coverage: vec![Coverage { level: 0.8, covered: 0.75, width: 2.5 }],
+        weights: vec![("latent_ridge", 0.5)],
         model_version: 1,
         offset: 7,
     }
@@ -194,7 +205,7 @@ fn filled(registry: &Registry) -> Metrics {
     metrics.alerts.count_budget(PARTITION, &facts, 40.0);
     metrics.alerts.set_active("press", [2, 1]);
     metrics.alerts.sink("pager").ok.inc_by(3);
-    metrics.shards.count_forecasts("press", &[forecast()]);
+    metrics.forecasts.count("press", &[forecast()]);
     metrics.models.count("press", &[examination()]);
     metrics.models.set_perplexity("press", 12.5);
     metrics.models.set_ages("press", EventTime::from_millis(60_000));
@@ -305,7 +316,10 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_codebook_perplexity{stream="press"} 12.5"#,
         r#"latentd_anomaly_score_bucket{stream="press",le="1"} 2"#,
         r#"latentd_forecasts_total{horizon="1h",source="seasonal_naive",stream="press"} 1"#,
-        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",stream="press"} -0.5"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="all",stream="press"} -0.5"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="near",stream="press"} 0.5"#,
+        r#"latentd_forecast_interval_width{level="0.8",stream="press"} 2.5"#,
+        r#"latentd_forecast_expert_weight_ratio{expert="latent_ridge",stream="press"} 0.5"#,
         r#"latentd_forecast_coverage_ratio{level="0.8",stream="press"} 0.75"#,
         r#"latentd_entities{state="live",stream="press"} 3"#,
         r#"latentd_partitions_assigned{stream="press"} 1"#,

@@ -6,7 +6,7 @@
 //! increase; gauges of a partition vanish when the partition moves away. A family has at most
 //! `metrics.series_max` label sets a stream; what is beyond counts as `_overflow`.
 //!
-//! Files: `family` makes families, `process`, `config`, `ingest`, `shards`, `alerts`, `models`, `training`,
+//! Files: `family` makes families, `process`, `config`, `ingest`, `shards`, `alerts`, `forecasts`, `models`, `training`,
 //! `delivery` and `state` hold them in the order in which a batch passes, `metrics` joins them,
 //! `logging` sets up the log lines.
 
@@ -14,6 +14,7 @@ mod alerts;
 mod config;
 mod delivery;
 mod family;
+mod forecasts;
 mod ingest;
 mod logging;
 mod metrics;
@@ -26,6 +27,7 @@ mod training;
 pub use alerts::{AlertMetrics, SinkMetrics};
 pub use config::ConfigMetrics;
 pub use delivery::DeliveryMetrics;
+pub use forecasts::ForecastMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
 pub use logging::{LogFormat, LogSetupError, init_logging};
 pub use metrics::Metrics;

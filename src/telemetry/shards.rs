@@ -1,9 +1,9 @@
-//! What the shards did: windows, scores, training, alerts, features, forecasts.
+//! What the shards did: windows, scores, training, alerts, features.
 
 use prometheus::Error;
 
 use super::family::{Families, GaugeVec, HistogramVec, IntCounterVec};
-use crate::record::{DriftLevel, Facts, ForecastRecord, Millis};
+use crate::record::{DriftLevel, Facts};
 
 /// Around 1, where alarms begin.
 const SCORE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
@@ -82,9 +82,6 @@ pub struct ShardMetrics {
     stale: GaugeVec,
     open_rows: GaugeVec,
     pub(super) features: IntCounterVec,
-    forecasts: IntCounterVec,
-    skill: GaugeVec,
-    coverage: GaugeVec,
 }
 
 impl ShardMetrics {
@@ -146,15 +143,6 @@ impl ShardMetrics {
             open_rows: to.gauge("latentd_open_rows", "Rows not closed yet.", stream)?,
             features: to.counter("latentd_features_emitted_total",
                 "Latent feature records emitted.", stream)?,
-            forecasts: to.counter("latentd_forecasts_total",
-                "Forecast points emitted, by horizon and by the model that made them.",
-                &["stream", "horizon", "source"])?,
-            skill: to.gauge("latentd_forecast_skill_ratio",
-                "1 minus the error of the forecasts over that of the baseline, mean over the \
-                 series that last reported.", &["stream", "baseline"])?,
-            coverage: to.gauge("latentd_forecast_coverage_ratio",
-                "Share of actual values inside the interval of a level, mean over the series \
-                 that last reported.", &["stream", "level"])?,
         })
     }
 
@@ -189,31 +177,6 @@ impl ShardMetrics {
         self.score_seconds.with_label_values(&[stream]).observe(seconds);
     }
 
-    /// Counts forecast points and shows what the records say about their own quality.
-    pub fn count_forecasts(&self, stream: &str, records: &[ForecastRecord]) {
-        for record in records {
-            for point in &record.points {
-                let horizon = horizon_label(point.horizon, record.step);
-                let labels = [stream, horizon.as_str(), point.source.word()];
-                self.forecasts.with_label_values(&labels).inc();
-            }
-        }
-        let skills = || records.iter().filter_map(|record| record.skill);
-        let baselines = [
-            ("last_value", mean(skills().map(|skill| skill.last_value))),
-            ("seasonal_naive", mean(skills().map(|skill| skill.seasonal_naive))),
-        ];
-        for (baseline, value) in baselines {
-            set_if_some(&self.skill, &[stream, baseline], value);
-        }
-        let levels = records.iter().find(|record| !record.coverage.is_empty());
-        for (i, (level, _)) in levels.iter().flat_map(|r| r.coverage.iter()).enumerate() {
-            let realised =
-                records.iter().filter_map(|r| r.coverage.get(i)).map(|(_, share)| *share);
-            set_if_some(&self.coverage, &[stream, &level.to_string()], mean(realised));
-        }
-    }
-
     /// Shows the state of a stream; without a partition there is nothing to show.
     pub fn set_stream(&self, stream: &str, now: &StreamGauges) {
         let set = |family: &GaugeVec, value: f64| family.with_label_values(&[stream]).set(value);
@@ -246,13 +209,4 @@ pub(super) fn set_if_some(family: &GaugeVec, labels: &[&str], value: Option<f64>
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0u64), |(sum, n), value| (sum + value, n + 1));
     (n > 0).then(|| sum / n as f64)
-}
-
-/// `1h` on a grid, `3 records` where each record is a row.
-fn horizon_label(rows: u32, step: Millis) -> String {
-    if step.get() > 0 {
-        Millis::new(step.get().saturating_mul(i64::from(rows))).to_string()
-    } else {
-        format!("{rows} records")
-    }
 }

@@ -12,9 +12,9 @@ use super::*;
 use crate::engine::{SeriesStatus, ShardStatus, Warming};
 use crate::io::{Encoder, Origin, OutMessage, TopicNames};
 use crate::record::{
-    AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, EventTime, Evidence,
-    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, Interval, Millis, OpenAlert,
-    Outbox, RowScore, Severity, Skill, WindowSpan,
+    AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, Coverage, EventTime, Evidence,
+    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, HorizonGroup, Interval, Millis,
+    OpenAlert, Outbox, RowScore, Severity, Skill, WindowSpan,
 };
 use crate::telemetry::Metrics;
 
@@ -182,6 +182,7 @@ pub fn outbox() -> Outbox {
         raised: second == 250,
         firing: (250..285).contains(&second),
         warming: false,
+        values: Vec::new(),
         channels: parts(second),
     };
     let alert = |change, end: i64, sequence| AlertRecord {
@@ -224,7 +225,9 @@ pub fn outbox() -> Outbox {
         target_at: at(300 + i64::from(horizon)),
         yhat: 1.5,
         intervals: vec![Interval { level: 0.8, lower: 1.0, upper: 2.0 }],
-        source: ForecastSource::LatentRidge,
+        source: ForecastSource::Mix,
+        p_zero: None,
+        group: HorizonGroup::Near,
     };
     let forecast = ForecastRecord {
         entity: entity.clone(),
@@ -233,7 +236,9 @@ pub fn outbox() -> Outbox {
         step: Millis::new(1_000),
         points: (1..=12).map(point).collect(),
         skill: Some(Skill { last_value: 0.4, seasonal_naive: 0.2, windows: 9 }),
-        coverage: vec![(0.8, 0.79)],
+        group_skill: Vec::new(),
+        coverage: vec![Coverage { level: 0.8, covered: 0.79, width: 1.0 }],
+        weights: Vec::new(),
         model_version: 17,
         offset: 299,
     };

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::record::{
-    AlertChange, AlertKind, AlertReason, Contribution, Direction, DriftAction, DriftLevel,
-    DriftRecord, EventTime, Evidence, FaultClass, ForecastPoint, ForecastSource, HeadOutput,
-    Interval, Marks, Millis, ModelChange, Severity, Skill, WindowSpan,
+    AlertChange, AlertKind, AlertReason, Contribution, Coverage, Direction, DriftAction,
+    DriftLevel, DriftRecord, EventTime, Evidence, FaultClass, ForecastPoint, ForecastSource,
+    HeadOutput, HorizonGroup, Interval, Marks, Millis, ModelChange, Severity, Skill, WindowSpan,
 };
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
@@ -109,18 +109,21 @@ fn forecast() -> ForecastRecord {
             Interval { level: 0.95, lower: 6.0, upper: 24.0 },
         ],
         source,
+        p_zero: (horizon == 36).then_some(0.25),
+        group: HorizonGroup::Near,
     };
     ForecastRecord {
         entity: "store-12/sku-884".into(),
         channel: 1,
         issued_at: at(NOON),
         step: Millis::new(HOUR),
-        points: vec![
-            point(1, ForecastSource::LatentRidge),
-            point(36, ForecastSource::SeasonalNaive),
-        ],
+        points: vec![point(1, ForecastSource::Mix), point(36, ForecastSource::SeasonalNaive)],
         skill: Some(Skill { last_value: 0.21, seasonal_naive: -0.08, windows: 336 }),
-        coverage: vec![(0.8, 0.79), (0.95, 0.94)],
+        group_skill: vec![(HorizonGroup::Near, 0.31), (HorizonGroup::Beyond, -0.25)],
+        coverage: [(0.8, 0.79), (0.95, 0.94)]
+            .map(|(level, covered)| Coverage { level, covered, width: 3.0 })
+            .to_vec(),
+        weights: vec![("skip_ridge", 0.75), ("latent_ridge", 0.25)],
         model_version: 17,
         offset: 99,
     }
@@ -272,11 +275,12 @@ fn a_forecast_reads_as_promised() {
             r#""issued_at":"2023-11-14T22:13:20Z","points":["#,
             r#"{"horizon":"PT1H","at":"2023-11-14T22:13:20Z","yhat":14.2,"intervals":"#,
             intervals,
-            r#","source":"latent_ridge"},{"horizon":"PT36H","at":"2023-11-16T09:13:20Z","yhat":14.2,"intervals":"#,
+            r#","source":"mix"},{"horizon":"PT36H","at":"2023-11-16T09:13:20Z","yhat":14.2,"intervals":"#,
             intervals,
-            r#","source":"seasonal_naive"}],"#,
+            r#","source":"seasonal_naive","p_zero":0.25}],"#,
             r#""skill":{"last_value":0.21,"seasonal_naive":-0.08,"windows":336},"#,
-            r#""coverage":{"0.8":0.79,"0.95":0.94},"model_version":"17"}"#,
+            r#""group_skill":{"near":0.31,"beyond":-0.25},"coverage":{"0.8":0.79,"0.95":0.94},"#,
+            r#""weights":{"skip_ridge":0.75,"latent_ridge":0.25},"model_version":"17"}"#,
         ]
         .concat()
     );

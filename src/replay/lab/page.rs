@@ -11,6 +11,7 @@ use super::super::{ReplayArgs, ReplayError, ReplaySummary};
 use super::Outcome;
 use super::change::Change;
 use super::collect::{Note, Series};
+use super::forecasts;
 use super::plot::{self, Mark, SCORE_MAX};
 use super::table::Table;
 use super::trace::Trace;
@@ -55,6 +56,7 @@ pub(super) fn write(
         body += &html(table, table.title.starts_with("Alerts"));
     }
     body += &html(&alerts(outcome), true);
+    body += &forecast_plots(outcome)?;
     body += &plots(outcome, change)?;
     let names: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
     let page = format!(
@@ -168,11 +170,29 @@ fn plots(outcome: &Outcome, change: Option<&Change<'_>>) -> Result<String, Repla
     Ok(text)
 }
 
-fn legend(other: bool) -> String {
-    let entry = |(colour, what): (&str, &str)| {
+/// The newest forecasts of some series.
+fn forecast_plots(outcome: &Outcome) -> Result<String, ReplayError> {
+    let mut text = String::new();
+    for (channel, entity, picture) in outcome.lab.ledger.pictures() {
+        if text.is_empty() {
+            text += "<h2>Forecasts against the truth</h2>\n";
+            text += &entries(&forecasts::LEGEND);
+        }
+        let caption = format!("{channel} of {entity}");
+        text += &figure(&caption, |tall, _| forecasts::picture(picture, tall))?;
+    }
+    Ok(text)
+}
+
+fn entries(entries: &[(&str, &str)]) -> String {
+    let entry = |(colour, what): &(&str, &str)| {
         format!("<li><i style=\"background: var(--{colour})\"></i>{what}</li>")
     };
-    let entries = [
+    format!("<ul class=\"legend\">{}</ul>\n", entries.iter().map(entry).collect::<String>())
+}
+
+fn legend(other: bool) -> String {
+    let all = [
         ("series", "observed"),
         ("band", "expected (about 99 % of calm rows)"),
         ("label", "labelled as anomalous"),
@@ -181,8 +201,7 @@ fn legend(other: bool) -> String {
         ("other", "the same of the other configuration, at the head"),
     ];
     let shown = if other { 6 } else { 5 };
-    let entries: String = entries.into_iter().take(shown).map(entry).collect();
-    format!("<ul class=\"legend\">{entries}</ul>\n")
+    entries(&all[..shown])
 }
 
 fn section(

@@ -17,6 +17,7 @@ fn rows(entity: &str, range: std::ops::Range<i64>) -> Vec<RowScore> {
         raised: false,
         firing: false,
         warming: false,
+        values: Vec::new(),
         channels: Vec::new(),
     };
     range.map(row).collect()
