@@ -44,7 +44,7 @@ fn generate() -> Value {
     for (name, text) in RECORDS {
         lift(name, text, &mut schemas);
     }
-    let links = ["ExaminationRecord", "DriftRecord"].map(|name| link(name));
+    let links = ["ExaminationRecord", "DriftRecord"].map(link);
     schemas.insert("ModelEvent".to_owned(), json!({ "anyOf": links }));
     json!({
         "openapi": "3.1.0",

@@ -32,7 +32,7 @@ pub(super) fn map(latents: &[&Latent], entity: Option<&str>) -> Markup {
             code { "features.every" } "." } };
         }
     };
-    let newest = codes.iter().rposition(|latent| own(latent));
+    let newest = codes.iter().rposition(own);
     let dots: Vec<Dot> = dots
         .into_iter()
         .zip(&codes)

@@ -188,7 +188,7 @@ fn past(kept: &Kept, channels: &[String], target: &str) -> Vec<(EventTime, f64)>
 fn in_words(name: &str, points: &[Point]) -> String {
     let observed = || points.iter().map(|p| p.y).filter(|y| y.is_finite());
     let (low, high) = (observed().reduce(f64::min), observed().reduce(f64::max));
-    let (Some(low), Some(high), Some(last)) = (low, high, observed().last()) else {
+    let (Some(low), Some(high), Some(last)) = (low, high, observed().next_back()) else {
         return format!("{name}: nothing observed");
     };
     let expected = points.iter().filter(|p| p.lower.is_finite() && p.y.is_finite());
