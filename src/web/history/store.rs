@@ -32,7 +32,7 @@ pub struct News<'a> {
     pub models: Vec<Arc<str>>,
 }
 
-/// A [`Store`] shared between pipelines and handlers.
+/// What happened of late, shared between pipelines and handlers. Clones are one.
 #[derive(Debug, Clone)]
 pub struct History(Arc<Mutex<Store>>);
 
