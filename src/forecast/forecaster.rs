@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ForecastParams;
 use super::experts;
-use super::latent::Scratch;
+use super::head::Scratch;
 use super::origin::{Origin, Point, PointSet};
 use super::seasons;
 use super::shared::Shared;

@@ -16,6 +16,9 @@ const ORIGINS: usize = 7;
 /// Most rows of a picture.
 const ROWS_MAX: usize = 2_000;
 
+/// Target, series, and figures by group of horizons and of all.
+pub(super) type Graded<'a> = (&'a Arc<str>, &'a SeriesKey, [Option<ForecastFigures>; 4]);
+
 /// Listens to the forecasts of a replay.
 #[derive(Default)]
 pub(in super::super) struct Ledger {
@@ -162,7 +165,7 @@ impl Ledger {
     }
 
     /// The figures of each target and series, by group and of all horizons.
-    pub fn figures(&self) -> Vec<(&Arc<str>, &SeriesKey, [Option<ForecastFigures>; 4])> {
+    pub fn figures(&self) -> Vec<Graded<'_>> {
         let books = self.books.iter();
         books.map(|((name, entity), book)| (name, entity, book.figures())).collect()
     }
