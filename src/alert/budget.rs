@@ -10,10 +10,10 @@ const SPACING_MEMORY: f64 = 500.0;
 /// Share of rows that may be over the threshold, whatever the budget says: what is more common than
 /// one row in a thousand is not unusual.
 const P_MAX: f64 = 0.001;
-/// Alerts fade from the crowd over so many times the rows that one alert is allowed for.
-const CROWD_MEMORY: f64 = 6.0;
-/// How much an alert lifts the threshold while it is remembered.
-const CROWD_LIFT: f64 = 0.2;
+/// The lift of an alert fades over so many times the rows that one alert is allowed for.
+const LIFT_MEMORY: f64 = 6.0;
+/// How fast an alert is forgiven that turns out clearer than it opened.
+const FORGIVEN: i32 = 4;
 /// How much an alert on credit lifts it further, until it is paid.
 const DEBT_LIFT: f64 = 0.1;
 /// How far one row over the ceiling lifts it; rows below lower it so that a share `p` is over it.
@@ -33,11 +33,18 @@ const SPEND_ROWS: f64 = 4_000.0;
 ///
 /// Evidence comes from a past that may no longer hold, so the promise is also enforced. An account
 /// earns `p` a row, holds at most `alerts` (and begins with them), and pays 1 for each alert. With
-/// `d` alerts of debt and `c` alerts in memory (each fades within `6 / p` rows) the threshold is the
-/// base times `1 + 0.2 c`, but at most a ceiling, plus `0.1 d`. The ceiling is the evidence over the
-/// base that a share `p` of the rows is over, neighbouring ones counted once: a calm series is
-/// lifted no further than it needs, and gets what it was promised. It follows as in stochastic
-/// approximation of a quantile (Robbins and Monro, 1951) and is 0.5 or more.
+/// `d` alerts of debt the threshold is the base times `1 + 0.1 d`.
+///
+/// Where evidence is known to be loose, an alert lifts the threshold, too, by what the caller says
+/// (a lift of 0.2 is 20 %), and the lift fades within `6 / p` rows. That is meant for alerts at the
+/// edge, which are those that calm rows open: with each row at `r` times the evidence of the
+/// threshold at which it opened, the lift is at most `r⁻⁴` of what it was. A fault that is clear
+/// does not make the series deaf to the next one.
+///
+/// With [`Threshold::learn`] the lift ends at a ceiling: the evidence over the base that a share `p`
+/// of the rows is over, neighbouring ones counted once. A calm series is lifted no further than it
+/// needs, and gets what it was promised. It follows as in stochastic approximation of a quantile
+/// (Robbins and Monro, 1951) and is 0.5 or more.
 ///
 /// Over any span of `n` rows a series opens at most `p n + alerts + 1 + (r - 0.5) / 0.1` alerts,
 /// where `r` is the largest evidence of the span over the base of rows: more than the budget only
@@ -45,8 +52,12 @@ const SPEND_ROWS: f64 = 4_000.0;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Threshold {
     account: Option<f64>,
+    /// Sum of the lifts of past alerts.
     #[serde(default)]
-    crowd: f64,
+    lifted: f64,
+    /// What the newest alert lifts, and the highest evidence it has shown.
+    #[serde(default)]
+    newest: (f64, f64),
     #[serde(default)]
     ceiling: Option<f64>,
     #[serde(default)]
@@ -66,7 +77,8 @@ impl Threshold {
         };
         Self {
             account: None,
-            crowd: 0.0,
+            lifted: 0.0,
+            newest: (0.0, 0.0),
             ceiling: None,
             since_over: 0,
             spacing_ms,
@@ -86,7 +98,9 @@ impl Threshold {
     pub fn observe(&mut self, budget: &Budget, time: EventTime) {
         let (most, earned) = (budget.alerts.get(), self.allowed(budget));
         self.account = Some((self.account.unwrap_or(most) + earned).min(most));
-        self.crowd *= 1.0 - (earned / CROWD_MEMORY).min(1.0);
+        let kept = 1.0 - (earned / LIFT_MEMORY).min(1.0);
+        self.lifted *= kept;
+        self.newest.0 *= kept;
         if self.grid {
             return;
         }
@@ -102,10 +116,21 @@ impl Threshold {
         self.spacing_ms / 1e3
     }
 
-    /// Pays for an alert that opened.
-    pub fn spend(&mut self) {
+    /// Pays for an alert that opened at a threshold of `level`; it lifts the threshold by `lift`.
+    pub fn spend(&mut self, level: f64, lift: f64) {
         self.account = self.account.map(|account| account - 1.0);
-        self.crowd += 1.0;
+        self.lifted += lift;
+        self.newest = (lift, level);
+    }
+
+    /// Takes note of the evidence of a row while the alert paid for last goes on.
+    pub fn confirm(&mut self, evidence: f64) {
+        let (lift, highest) = self.newest;
+        if highest < evidence {
+            let left = lift * (highest / evidence).powi(FORGIVEN);
+            self.lifted = (self.lifted - (lift - left)).max(0.0);
+            self.newest = (left, evidence);
+        }
     }
 
     /// Takes note of the evidence of a judged row, after it met [`Threshold::level`].
@@ -121,7 +146,7 @@ impl Threshold {
 
     /// Evidence (like `-log10 p`) from which a row is an alarm.
     pub fn level(&self, budget: &Budget) -> f64 {
-        let lift = (1.0 + CROWD_LIFT * self.crowd).min(self.ceiling.unwrap_or(f64::INFINITY));
+        let lift = (1.0 + self.lifted).min(self.ceiling.unwrap_or(f64::INFINITY));
         let debt = (-self.account.unwrap_or(0.0)).max(0.0);
         self.base(budget) * (lift + DEBT_LIFT * debt)
     }

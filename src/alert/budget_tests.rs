@@ -16,8 +16,7 @@ fn the_level_follows_from_budget_and_step() {
     // Nothing spent yet: 2 alerts within 4,000 rows.
     assert!((grid.level(&week) - 3.3010).abs() < 1e-3);
     grid.observe(&week, EventTime::from_millis(0));
-    (0..2).for_each(|_| grid.spend());
-    grid.crowd = 0.0;
+    (0..2).for_each(|_| grid.spend(3.3, 0.0));
     // 2 a week of minutes: p = 2 / 10,080.
     assert!((grid.level(&week) - 3.7024).abs() < 1e-3);
     assert!((grid.level(&budget(1e9, 604_800_000)) - 3.0).abs() < 1e-3, "capped");
@@ -30,9 +29,28 @@ fn without_a_grid_the_spacing_is_found() {
     for i in 0..100 {
         event.observe(&rare, EventTime::from_millis(1_000_000 + i * 1_000));
     }
-    event.spend();
-    event.crowd = 0.0;
+    event.spend(3.0, 0.0);
     assert!((event.level(&rare) - 4.0).abs() < 0.01);
+}
+
+/// Alerts within the budget must not hide the next fault, if they are clear; those at the edge may.
+#[test]
+fn only_alerts_at_the_edge_lift_the_threshold_for_long() {
+    let week = budget(3.0, 604_800_000);
+    let lifted = |peak: f64| {
+        let mut threshold = Threshold::new(Step::Grid(Millis::new(60_000)));
+        for row in 0..10 * 3_360 {
+            threshold.observe(&week, EventTime::from_millis(60_000 * row));
+            if row % 3_360 == 0 {
+                let level = threshold.level(&week);
+                threshold.spend(level, 0.5);
+                threshold.confirm(peak * level);
+            }
+        }
+        threshold.level(&week) / threshold.base(&week)
+    };
+    assert!(lifted(3.0) < 1.05, "{}", lifted(3.0));
+    assert!(lifted(1.0) > 2.0, "{}", lifted(1.0));
 }
 
 /// Calm evidence whose scale is wrong by a factor, both ways: what was promised comes.
@@ -46,8 +64,9 @@ fn a_calm_series_gets_what_it_was_promised() {
         for i in 0..rows {
             let evidence = -factor * rng.gen_range(1e-12..1.0_f64).log10();
             threshold.observe(&budget, EventTime::from_millis(1_000 * i));
-            if evidence >= threshold.level(&budget) {
-                threshold.spend();
+            let level = threshold.level(&budget);
+            if evidence >= level {
+                threshold.spend(level, 0.2);
                 opened += 1.0;
             }
             threshold.learn(&budget, evidence);
@@ -64,6 +83,7 @@ proptest! {
         evidence in proptest::collection::vec(0.0_f64..12.0, 1..40),
         alerts in 1.0_f64..5.0,
         repeat in 1_usize..400,
+        lift in 0.0_f64..0.5,
     ) {
         let budget = budget(alerts, 10_000_000);
         let mut threshold = Threshold::new(Step::Grid(Millis::new(1_000)));
@@ -73,8 +93,10 @@ proptest! {
             threshold.observe(&budget, EventTime::from_millis(0));
             rows += 1.0;
             r = r.max(value / -(p.log10()));
-            if *value >= threshold.level(&budget) {
-                threshold.spend();
+            let level = threshold.level(&budget);
+            if *value >= level {
+                threshold.spend(level, lift);
+                threshold.confirm(*value);
                 opened += 1.0;
             }
             threshold.learn(&budget, *value);

@@ -104,6 +104,10 @@ pub(super) struct ExplainArgs {
 
     #[command(flatten)]
     pub config: ConfigArgs,
+
+    /// Draw observed against expected of the top sensors into a file.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command line: arguments in, an exit code out.
 
 mod args;
+mod drawing;
 mod exit;
 mod explain;
 mod feedback;

@@ -43,7 +43,7 @@ mod suggest;
 
 pub use changes::Changes;
 pub use fault::{ConfigError, Fault, Faults};
-pub use layers::Layers;
+pub use layers::{Layers, TextFormat};
 pub use maintenance::MaintenanceSettings;
 pub use schema::json_schema;
 pub use settings::{

@@ -1,5 +1,7 @@
 //! The whole configuration as types. Every key is documented in `config/default.toml`.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +79,26 @@ pub struct TrainingSettings {
 pub struct HttpSettings {
     /// `address:port`; port 0 picks a free one.
     pub listen: String,
+    /// A file that holds the token of requests that change something, and nothing else.
+    pub token_file: Option<PathBuf>,
+    /// Certificate chain, PEM.
+    pub tls_cert_file: Option<PathBuf>,
+    /// Private key of the certificate, PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// Most connections at a time.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub connections_max: usize,
+    /// Longest time for a request and its answer.
+    pub request_timeout: Millis,
+    /// Largest body of a request.
+    #[schemars(range(min = 1_024, max = 16_777_216))]
+    pub body_bytes_max: usize,
+    /// Rows that are kept of a series for its charts.
+    #[schemars(range(min = 16, max = 65_536))]
+    pub history_rows: usize,
+    /// Most memory for the rows of all series.
+    #[schemars(range(min = 0, max = 17_179_869_184_u64))]
+    pub history_bytes_max: usize,
 }
 
 /// Metrics.

@@ -4,6 +4,7 @@ use super::RestoreError;
 use crate::engine::SnapshotError;
 use crate::io::{InputError, IoError};
 use crate::notify::NotifyError;
+use crate::web::{AccessError, TlsError};
 
 /// Why the daemon did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,12 @@ pub enum DaemonError {
         /// Why.
         source: std::io::Error,
     },
+    /// The token of the HTTP server cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Its certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refused a thread.
     #[error("could not start a thread")]
     Thread(#[source] std::io::Error),

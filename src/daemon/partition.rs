@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::restore::Restored;
 use super::stream::Stream;
-use crate::engine::{Shard, ShardStatus, SnapshotError};
+use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, Notice, OutMessage};
-use crate::record::{Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef};
+use crate::record::{
+    Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
+};
 
 /// A dead letter on its way, with the `reason` label of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +58,27 @@ pub(super) struct Partition {
     reopened: Option<Vec<OpenAlert>>,
     /// Notices heard so far.
     heard: u64,
+    pace: Pace,
+}
+
+/// How fast records are read.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Records since the partition was assigned.
+    total: u64,
+    /// What it was at the last look, and when that was.
+    seen: Option<(u64, Duration)>,
+    per_sec: f64,
+}
+
+impl Pace {
+    fn look(&mut self, now: Duration) {
+        let (total, at) = self.seen.replace((self.total, now)).unwrap_or((self.total, now));
+        let passed = now.saturating_sub(at).as_secs_f64();
+        if passed > 0.0 {
+            self.per_sec = (self.total - total) as f64 / passed;
+        }
+    }
 }
 
 /// Whether what the shard says is news.
@@ -115,6 +138,7 @@ impl Partition {
             silence: Silence::begin(now),
             reopened,
             heard: 0,
+            pace: Pace::default(),
         };
         partition.catch_up(start);
         partition
@@ -135,6 +159,7 @@ impl Partition {
         self.catch_up(message.offset);
         self.next_offset = Some(message.offset + 1);
         self.unsaved = true;
+        self.pace.total += 1;
         if self.is_silent() {
             self.replayed += 1;
             return false;
@@ -292,6 +317,26 @@ impl Partition {
 
     pub fn status(&self) -> ShardStatus {
         self.shard.status()
+    }
+
+    /// Its first `most` series.
+    pub fn listed(&self, most: usize) -> Arc<[SeriesStatus]> {
+        self.shard.series_statuses(most).into()
+    }
+
+    /// Which rows are told, see [`Shard::show_rows`].
+    pub fn show_rows(&mut self, new: bool, wanted: &mut dyn FnMut(&SeriesKey) -> bool) {
+        self.shard.show_rows(new, wanted);
+    }
+
+    /// Measures the pace since the last look.
+    pub fn look(&mut self, now: Duration) {
+        self.pace.look(now);
+    }
+
+    /// Records per second at the last look.
+    pub fn records_per_sec(&self) -> f64 {
+        self.pace.per_sec
     }
 
     /// Forgets the batch after its outputs were taken.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::intake::{Intake, Saving};
+use super::collect::Saving;
+use super::intake::Intake;
 use super::publish::Board;
 use super::reload::Reload;
 use super::restore::{self, Policy, RestoreError, Restored};
@@ -95,6 +96,7 @@ impl<L: Log> Pipeline<L> {
         if upkeep {
             let lag = self.log.lag();
             self.intake.close_idle(&lag, read);
+            self.intake.look(read);
             self.hear()?;
         }
         let batch = self.collect(false);

@@ -6,7 +6,10 @@ use super::intake::Intake;
 use crate::engine::ShardStatus;
 use crate::record::EventTime;
 use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
-use crate::web::{NotReady, PartitionStatus, SharedStatus, StreamStatus};
+use crate::web::{History, Load, NotReady, PartitionStatus, SharedStatus, StreamStatus};
+
+/// Series that are listed, over all partitions of a worker.
+const SERIES_LISTED_MAX: usize = 20_000;
 
 /// What each worker knows, joined to one picture.
 #[derive(Debug, Clone)]
@@ -14,6 +17,7 @@ pub(super) struct Board {
     worker: usize,
     slots: Arc<Mutex<Vec<Slot>>>,
     status: SharedStatus,
+    history: History,
 }
 
 /// One worker's part of the picture.
@@ -25,10 +29,15 @@ struct Slot {
 
 impl Board {
     /// One board for each worker, all drawing the same picture.
-    pub fn for_workers(workers: usize, status: &SharedStatus) -> Vec<Self> {
+    pub fn for_workers(workers: usize, status: &SharedStatus, history: &History) -> Vec<Self> {
         let empty = Slot { not_ready: Some(NotReady::default()), streams: Vec::new() };
         let slots = Arc::new(Mutex::new(vec![empty; workers]));
-        let board = |worker| Self { worker, slots: Arc::clone(&slots), status: status.clone() };
+        let board = |worker| Self {
+            worker,
+            slots: Arc::clone(&slots),
+            status: status.clone(),
+            history: history.clone(),
+        };
         (0..workers).map(board).collect()
     }
 
@@ -61,7 +70,20 @@ impl Board {
                 .sort_by(|a, b| (&a.topic, a.shard.partition).cmp(&(&b.topic, b.shard.partition)));
         }
         gauges(metrics, &all);
+        all.iter().enumerate().for_each(|(index, stream)| self.remember(index, stream, now));
         self.status.update(|status| status.streams = all);
+    }
+}
+
+impl Board {
+    /// Lets the history know of open alerts and of the load.
+    fn remember(&self, index: usize, stream: &StreamStatus, now: EventTime) {
+        let series = stream.partitions.iter().flat_map(|partition| partition.listed.iter());
+        let open = series.flat_map(|series| series.open.iter().cloned());
+        let lag: Option<i64> = stream.partitions.iter().map(|partition| partition.lag).sum();
+        let rate = stream.partitions.iter().map(|partition| partition.records_per_sec).sum();
+        let load = Load { at: now, lag: lag.map_or(f64::NAN, |lag| lag as f64), rate };
+        self.history.align(index, &open.collect::<Vec<_>>(), load);
     }
 }
 
@@ -77,6 +99,8 @@ fn streams(intake: &Intake, now: EventTime) -> Vec<StreamStatus> {
 }
 
 fn partitions(intake: &Intake, stream: usize, now: EventTime) -> Vec<PartitionStatus> {
+    let owned: usize = intake.topics().iter().map(|topic| topic.partitions.len()).sum();
+    let most = SERIES_LISTED_MAX / owned.max(1);
     let topics = intake.topics().iter().filter(|topic| topic.stream == stream);
     let of_topic = topics.flat_map(|topic| {
         topic.partitions.values().map(|partition| PartitionStatus {
@@ -87,6 +111,8 @@ fn partitions(intake: &Intake, stream: usize, now: EventTime) -> Vec<PartitionSt
             lag_seconds: partition.lag_seconds(now.as_millis()),
             stored_bytes: partition.stored_bytes,
             idle: partition.is_idle(),
+            records_per_sec: partition.records_per_sec(),
+            listed: partition.listed(most),
         })
     });
     of_topic.collect()

@@ -11,8 +11,6 @@ use std::thread;
 use std::time::Duration;
 
 use prometheus::Registry;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use super::intake::{DeadLetters, Intake};
 use super::limits;
@@ -20,21 +18,18 @@ use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
 use super::reload::{Loader, Reload};
 use super::restore::Policy;
-use super::shutdown::{Signals, watch_signals};
 use super::stream::streams_of;
-use super::supervise::{Heartbeat, Supervisor, notify_ready, notify_reload};
+use super::supervise::{Heartbeat, Supervisor};
 use super::webhooks::Webhooks;
-use super::{Clock, DaemonError, RunReport, Shutdown};
+use super::{Clock, DaemonError, RunReport, Shutdown, http};
 use crate::config::Settings;
 use crate::io::{KafkaLog, Log, version_text};
 use crate::model::Trainer;
 use crate::notify::{Clocks, Notifier};
 use crate::pool::TrainingPool;
 use crate::telemetry::{AlertMetrics, Build, Metrics};
-use crate::web::{self, App, NotReady, SharedStatus, Status};
+use crate::web::{Actions, App, History, HistoryParams, NotReady, SharedStatus, Status};
 
-/// HTTP answers a few scrapers; the work is done elsewhere.
-const HTTP_THREADS: usize = 2;
 /// How long open HTTP answers may take at the end.
 const HTTP_STOP_MAX: Duration = Duration::from_millis(500);
 /// How long a sink may take for its last words.
@@ -55,6 +50,8 @@ pub struct Options {
     pub reset_state: BTreeSet<String>,
     /// Told the HTTP address once it answers.
     pub listening: Option<mpsc::Sender<SocketAddr>>,
+    /// What HTTP requests may set in motion.
+    pub actions: Actions,
 }
 
 impl fmt::Debug for Options {
@@ -75,6 +72,7 @@ impl Default for Options {
             retry_first: Duration::from_millis(100),
             reset_state: BTreeSet::new(),
             listening: None,
+            actions: Actions::default(),
         }
     }
 }
@@ -86,9 +84,11 @@ impl Default for Options {
 /// [`DaemonError::Connect`] if the client refuses its settings, then as [`run`].
 pub fn run_on_kafka(
     settings: &Settings,
-    options: Options,
+    mut options: Options,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
+    let write = || http::writer(&settings.kafka, &settings.topics);
+    options.actions.write.get_or_insert_with(write);
     let topics = settings.input_topics();
     let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
     let logs: Result<Vec<_>, _> = (0..settings.kafka.workers).map(open).collect();
@@ -131,8 +131,10 @@ fn run_with<L: Log + Send + 'static>(
     let threads = settings.training.threads;
     let pool = TrainingPool::new(threads, metrics.training.clone()).map_err(DaemonError::Thread)?;
     let trainer: Arc<dyn Trainer> = Arc::new(pool);
+    let terms = http::Terms::of(settings)?;
+    let history = history(settings);
     let notifier = notifier(settings, &metrics, &options.clock)?;
-    let boards = Board::for_workers(logs.len(), &status);
+    let boards = Board::for_workers(logs.len(), &status, &history);
     let mut pipelines = Vec::with_capacity(logs.len());
     let (load, clock) = (options.load.clone(), options.clock.clone());
     let reload = Reload::new(settings, load, clock, metrics.clone());
@@ -142,12 +144,15 @@ fn run_with<L: Log + Send + 'static>(
             reload: &reload,
             metrics: &metrics,
             notifier: &notifier,
+            history: &history,
             shutdown,
         };
         pipelines.push(pipeline(settings, &options, log, board, shared)?);
     }
-    let app = App { status: status.clone(), registry };
-    let http = start_http(&settings.http.listen, app, &options, &reload, shutdown)?;
+    let (access, limits) = (terms.access.clone(), terms.limits);
+    let actions = http::actions(&options, &reload);
+    let app = App { status: status.clone(), history, registry, actions, access, limits };
+    let http = http::start(terms, app, &options, &reload, shutdown)?;
     let webhooks = webhooks(settings, &metrics.alerts, &options.clock, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
     let supervisor =
@@ -158,6 +163,13 @@ fn run_with<L: Log + Send + 'static>(
     webhooks.wait(SINK_STOP_MAX);
     http.shutdown_timeout(HTTP_STOP_MAX);
     result
+}
+
+/// What is kept for the charts.
+fn history(settings: &Settings) -> History {
+    let (rows, bytes_max) = (settings.http.history_rows, settings.http.history_bytes_max);
+    let channels = settings.stream.iter().map(|stream| stream.channel.len()).collect();
+    History::new(HistoryParams { rows, bytes_max }, channels)
 }
 
 /// Says what was built and what it may use.
@@ -191,6 +203,7 @@ struct Shared<'a> {
     reload: &'a Reload,
     metrics: &'a Metrics,
     notifier: &'a Notifier,
+    history: &'a History,
     shutdown: &'a Shutdown,
 }
 
@@ -199,7 +212,7 @@ fn pipeline<L: Log>(
     options: &Options,
     log: L,
     board: Board,
-    Shared { trainer, reload, metrics, notifier, shutdown }: Shared<'_>,
+    Shared { trainer, reload, metrics, notifier, history, shutdown }: Shared<'_>,
 ) -> Result<Pipeline<L>, DaemonError> {
     let streams = streams_of(settings, trainer)?;
     let dlq = DeadLetters {
@@ -208,7 +221,7 @@ fn pipeline<L: Log>(
     };
     Ok(Pipeline {
         log,
-        intake: Intake::new(streams, dlq, metrics.clone(), notifier.clone())?,
+        intake: Intake::new(streams, dlq, metrics.clone(), (notifier.clone(), history.clone()))?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
@@ -233,59 +246,6 @@ fn pipeline<L: Log>(
         ready: false,
         upkeep_at: Duration::ZERO,
     })
-}
-
-/// Binds the address before anything is read: an address in use is told at once.
-fn start_http(
-    address: &str,
-    app: App,
-    options: &Options,
-    reload: &Reload,
-    shutdown: &Shutdown,
-) -> Result<Runtime, DaemonError> {
-    let refused = |source| DaemonError::Listen { address: address.to_owned(), source };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(HTTP_THREADS)
-        .thread_name("http")
-        .enable_all()
-        .build()
-        .map_err(DaemonError::Thread)?;
-    let listener = runtime.block_on(TcpListener::bind(address)).map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    tracing::info!("http listening on {bound}");
-    if let Some(listening) = &options.listening {
-        // A caller that no longer wants to know is no fault.
-        let _ = listening.send(bound);
-    }
-    let stop = shutdown.clone();
-    runtime.spawn(async move {
-        if let Err(error) = web::serve(listener, app, stop.clone().requested()).await {
-            tracing::error!("http: {error}");
-            stop.request();
-        }
-    });
-    if options.signals {
-        catch_signals(&runtime, reload, shutdown)?;
-    }
-    Ok(runtime)
-}
-
-/// Signals are caught before the service manager is told that the process is up.
-fn catch_signals(
-    runtime: &Runtime,
-    reload: &Reload,
-    shutdown: &Shutdown,
-) -> Result<(), DaemonError> {
-    let _context = runtime.enter();
-    let signals = Signals::catch().map_err(DaemonError::Signals)?;
-    let (reload, stop) = (reload.clone(), shutdown.clone());
-    runtime.spawn(watch_signals(signals, stop, move || {
-        notify_reload();
-        // What is wrong is logged and counted: a signal has no answer.
-        let _ = reload.reload();
-        notify_ready();
-    }));
-    Ok(())
 }
 
 fn run_pipelines<L: Log + Send + 'static>(

@@ -182,24 +182,24 @@ impl Shard {
 
     /// The alerts that are open, by series and kind. Call after `settle`.
     pub fn open_alerts(&self) -> Vec<OpenAlert> {
-        let all = self.series.iter().enumerate().flat_map(|(index, series)| {
-            let open = AlertKind::ALL.into_iter().zip(series.states());
-            open.filter_map(move |(kind, state)| Some((index, kind, state.firing()?)))
-        });
-        all.map(|(index, kind, firing)| {
-            let entity = self.series[index].key.clone();
-            let starts_at = firing.starts_at;
-            OpenAlert {
-                alert_id: ids::kind_alert_id(&self.spec.name, &entity, starts_at, kind),
-                kind,
-                severity: firing.severity,
-                entity,
-                starts_at,
-                sequence: firing.sequence,
-                model_version: self.version_of(index),
-            }
-        })
-        .collect()
+        (0..self.series.len()).flat_map(|index| self.open_alerts_of(index)).collect()
+    }
+
+    /// The open alerts of one series, by kind.
+    pub(super) fn open_alerts_of(&self, index: usize) -> Vec<OpenAlert> {
+        let series = &self.series[index];
+        let open = AlertKind::ALL.into_iter().zip(series.states());
+        let open = open.filter_map(|(kind, state)| Some((kind, state.firing()?)));
+        let told = |(kind, firing): (AlertKind, &Firing)| OpenAlert {
+            alert_id: ids::kind_alert_id(&self.spec.name, &series.key, firing.starts_at, kind),
+            kind,
+            severity: firing.severity,
+            entity: series.key.clone(),
+            starts_at: firing.starts_at,
+            sequence: firing.sequence,
+            model_version: self.version_of(index),
+        };
+        open.map(told).collect()
     }
 
     /// Series and kind of an open alert.

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::alerts::{Scene, count, told};
-use super::detector::Eyes;
+use super::detector::{Detector, Eyes};
 use super::explain::{alert_record, is_eligible};
 use super::judge::{Judged, cause, explain, judge};
 use super::learn::{count_and_train, model_record, watch_drift};
@@ -176,7 +176,8 @@ fn finish(
     let judged = judge(context, series, scored, eyes);
     let shown = judged.map(|judged| if context.switches.score { judged } else { judged.hidden() });
     let was_firing = series.alert.firing().is_some();
-    let explained = |j: &Judged| j.anomaly_score >= 1.0 || was_firing || out.keep_rows;
+    let told = out.keep_rows || series.shown;
+    let explained = |j: &Judged| j.anomaly_score >= 1.0 || was_firing || told;
     let channels = match &shown {
         Some(judged) if explained(judged) => explain(context, series, scored, judged),
         _ => Vec::new(),
@@ -195,7 +196,10 @@ fn finish(
     if let Some(scored) = scored {
         tell_window(context, series, learner, scored, &shown, out);
     }
-    if out.keep_rows {
+    if told {
+        // A chart begins before anything is expected.
+        let unexplained = series.shown && channels.is_empty();
+        let channels = if unexplained { observed(context.row) } else { channels };
         out.rows.push(RowScore {
             entity: series.key.clone(),
             time: context.row.start,
@@ -209,6 +213,20 @@ fn finish(
         });
     }
     shown.errors[0].powi(2)
+}
+
+/// The values of a row of which nothing is expected.
+fn observed(row: &ClosedRow) -> Vec<Contribution> {
+    let (nothing, share) = (f64::NAN, 0.0);
+    let part = |(channel, y): (usize, &f64)| Contribution {
+        channel,
+        y: *y,
+        yhat: nothing,
+        lower: nothing,
+        upper: nothing,
+        share,
+    };
+    row.values.iter().enumerate().map(part).collect()
 }
 
 /// Takes in what a row has to teach, or holds it back while its series is at fault.
@@ -277,16 +295,11 @@ fn step_alert(
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
-    let alert_params = &context.spec.alert;
-    if alert_params.spend_budget {
-        let evidence = judged.anomaly_score * judged.threshold;
-        series.threshold.learn(&alert_params.budget, evidence);
-    }
     if transition == Transition::Opened {
-        series.threshold.spend();
         let features = features(context, judged, channels, scored);
         series.cases.open(context.span.end, features);
     }
+    keep_budget(context, series, judged, transition);
     if let Some(alert) = alert
         && let Some(change) = told(transition, &alert)
     {
@@ -298,6 +311,27 @@ fn step_alert(
         out.alerts.push(AlertRecord { cause, p_true, ..record });
     }
     transition
+}
+
+/// Lets the threshold learn from a judged row, and pay for an alert that has opened.
+fn keep_budget(
+    context: &Context<'_>,
+    series: &mut Series,
+    judged: &Judged,
+    transition: Transition,
+) {
+    let params = &context.spec.alert;
+    let evidence = judged.anomaly_score * judged.threshold;
+    if params.spend_budget {
+        series.threshold.learn(&params.budget, evidence);
+    }
+    if transition == Transition::Opened {
+        let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
+        series.threshold.spend(judged.threshold, lift);
+    }
+    if series.alert.episode().is_some() {
+        series.threshold.confirm(evidence);
+    }
 }
 
 /// Whether the series is calm, and maintenance lets it learn.

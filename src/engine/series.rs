@@ -41,11 +41,14 @@ pub(super) struct Series {
     /// A closed row waits for its result; the next row must wait for it.
     #[serde(skip)]
     pub(super) pending: bool,
+    /// Its rows are told.
+    #[serde(skip)]
+    pub(super) shown: bool,
     /// Rows since the series began, gaps included.
     pub(super) rows: u64,
     /// Scored windows since the series began or was restarted.
     pub(super) windows: u64,
-    last_row: Option<EventTime>,
+    pub(super) last_row: Option<EventTime>,
     /// The newest window that may be learned from, if that needs the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) awaiting: Option<Awaiting>,
@@ -94,6 +97,7 @@ impl Series {
             warming: detector.as_ref().map(|_| 0.0),
             detector,
             pending: false,
+            shown: false,
             rows: 0,
             windows: 0,
             last_row: None,
@@ -146,6 +150,7 @@ impl Series {
                 (_, fresh) => fresh,
             },
             pending: false,
+            shown: false,
             rows: self.rows,
             windows: self.windows,
             last_row: self.last_row,

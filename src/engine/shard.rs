@@ -45,6 +45,9 @@ pub struct Shard {
     pub(super) space: Workspace,
     #[serde(skip)]
     pub(super) eyes: Eyes,
+    /// Rows of series that are new from now on are told.
+    #[serde(skip)]
+    pub(super) show_new: bool,
     #[serde(skip)]
     pub(super) pending: Vec<Pending>,
     #[serde(skip)]
@@ -100,6 +103,7 @@ impl Shard {
             series: Vec::new(),
             due: BTreeMap::new(),
             eyes: Eyes::new(&spec),
+            show_new: false,
             trainer: Arc::new(InPlace),
             space,
             pending: Vec::new(),
@@ -231,7 +235,8 @@ impl Shard {
         }
         let own = self.shared.is_none().then(|| Box::new(new_learner(&self.spec, key)));
         let key: SeriesKey = Arc::from(key);
-        self.series.push(Series::new(&self.spec, Arc::clone(&key), own));
+        let series = Series::new(&self.spec, Arc::clone(&key), own);
+        self.series.push(Series { shown: self.show_new, ..series });
         self.index.insert(key, self.series.len() - 1);
         Some(self.series.len() - 1)
     }

@@ -2,8 +2,9 @@
 
 use super::series::Series;
 use super::shard::Shard;
+use super::spec::StreamSpec;
 use crate::model::Learner;
-use crate::record::{EventTime, Severity};
+use crate::record::{EventTime, OpenAlert, SeriesKey, Severity, Step};
 
 /// A picture of a shard for the API and gauges.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,7 +41,48 @@ pub struct ShardStatus {
     pub codebook_perplexity: Option<f64>,
 }
 
+/// A picture of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesStatus {
+    /// Its name.
+    pub entity: SeriesKey,
+    /// Rows since it began, gaps included.
+    pub rows: u64,
+    /// Start of its newest row.
+    pub last_row: Option<EventTime>,
+    /// How far it is from its first alert, while it learns what normal is.
+    pub warming: Option<Warming>,
+    /// Alerts that are open now.
+    pub open: Vec<OpenAlert>,
+}
+
+/// How far a series is from its first alert.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Warming {
+    /// Share of the warm-up that is over, 0 to 1.
+    pub done: f64,
+    /// Rows up to the first that may raise an alert, if each can be used.
+    pub rows_left: u64,
+    /// Event time after the last of them; `None` without a grid.
+    pub until: Option<EventTime>,
+}
+
 impl Shard {
+    /// Pictures of the first `most` series.
+    pub fn series_statuses(&self, most: usize) -> Vec<SeriesStatus> {
+        let series = self.series.iter().enumerate().take(most);
+        series.map(|(index, s)| s.status(&self.spec, self.open_alerts_of(index))).collect()
+    }
+
+    /// Sets for each series whether its rows are told in [`crate::record::Outbox::rows`], and for
+    /// series that are yet to come. Changes no other result.
+    pub fn show_rows(&mut self, new: bool, wanted: &mut dyn FnMut(&SeriesKey) -> bool) {
+        self.show_new = new;
+        for series in &mut self.series {
+            series.shown = wanted(&series.key);
+        }
+    }
+
     /// A picture for the API and gauges.
     pub fn status(&self) -> ShardStatus {
         let firing = |severity| {
@@ -79,6 +121,40 @@ impl Shard {
     /// Alerts that one period of the budget allows all series together.
     pub fn alerts_per_period(&self) -> f64 {
         self.spec.alert.budget.alerts.get() * self.series.len() as f64
+    }
+}
+
+impl Series {
+    fn status(&self, spec: &StreamSpec, open: Vec<OpenAlert>) -> SeriesStatus {
+        SeriesStatus {
+            entity: self.key.clone(),
+            rows: self.rows,
+            last_row: self.last_row,
+            warming: self.is_warming(spec).then(|| self.warm_up(spec)),
+            open,
+        }
+    }
+
+    fn warm_up(&self, spec: &StreamSpec) -> Warming {
+        let rows_left = match &self.detector {
+            Some(detector) => detector.warm_up_left(),
+            None => {
+                let needed = u64::from(spec.model.warmup) + 1;
+                let windows = needed.saturating_sub(self.windows);
+                let length = spec.window.length as u64;
+                let first = length.saturating_sub(self.rows + 1);
+                first + windows * spec.window.stride as u64
+            }
+        };
+        let ahead = i64::try_from(rows_left).unwrap_or(i64::MAX);
+        let until = match (spec.rows.step, self.last_row) {
+            (Step::Grid(step), Some(last)) => {
+                let ahead = step.get().saturating_mul(ahead.saturating_add(1));
+                Some(EventTime::from_millis(last.as_millis().saturating_add(ahead)))
+            }
+            _ => None,
+        };
+        Warming { done: self.warmup_progress(spec), rows_left, until }
     }
 }
 

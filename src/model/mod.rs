@@ -32,6 +32,7 @@ mod scaler;
 mod train;
 mod triage;
 
+pub use control::principal_axes;
 pub use drift::Drifted;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};

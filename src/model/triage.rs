@@ -107,7 +107,8 @@ impl Triage {
             let (m, s) = (column.mean().unwrap_or(0.0), column.std(0.0));
             let s = if s > 1e-9 { s } else { 1.0 };
             column.mapv_inplace(|v| (v - m) / s);
-            (mean.push(m), spread.push(s));
+            mean.push(m);
+            spread.push(s);
         }
         let y: Array1<bool> = self.examples.iter().map(|example| example.real).collect();
         let fitted = LogisticRegression::default()
@@ -142,7 +143,7 @@ mod tests {
     /// Features of example `i`: the first tells, the second does not.
     fn example(i: u64) -> (Vec<f64>, bool) {
         let noise = |salt: u64| ((i * 7_919 + salt * 104_729) % 1_009) as f64 / 1_009.0 - 0.5;
-        let real = i % 3 != 0;
+        let real = !i.is_multiple_of(3);
         (vec![if real { 1.0 } else { -1.0 } + noise(1), noise(2)], real)
     }
 

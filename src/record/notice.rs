@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{EventTime, SeriesKey};
 
 /// What an operator says about an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A fault: nothing of it is learned, and it never becomes normal by lasting.

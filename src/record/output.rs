@@ -21,9 +21,9 @@ pub struct Outbox {
     pub models: Vec<ModelRecord>,
     /// Drifts of their streams.
     pub drifts: Vec<DriftRecord>,
-    /// One entry per scored or warming row; filled only when `keep_rows` is set.
+    /// One entry per scored or warming row, of series that are shown; of all with `keep_rows`.
     pub rows: Vec<RowScore>,
-    /// Whether `rows` is wanted (`replay`, live charts).
+    /// Whether `rows` is wanted of every series (`replay`).
     pub keep_rows: bool,
     /// Counts for telemetry.
     pub facts: Facts,
@@ -72,7 +72,8 @@ pub struct RowScore {
     pub warming: bool,
     /// Observed values, one per channel; NaN for a missing one.
     pub values: Vec<f64>,
-    /// Value and expectation per channel of this row, in channel order; empty while warming.
+    /// Value and expectation per channel of this row, in channel order. Where nothing is expected yet:
+    /// the values of a series that is shown, else empty.
     pub channels: Vec<Contribution>,
 }
 

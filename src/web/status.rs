@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::engine::ShardStatus;
+use crate::engine::{SeriesStatus, ShardStatus};
 
 /// Why the daemon is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,6 +62,10 @@ pub struct PartitionStatus {
     pub stored_bytes: u64,
     /// Silence, not records, moves the watermark.
     pub idle: bool,
+    /// Records read per second of late.
+    pub records_per_sec: f64,
+    /// Its series; of very many only the first.
+    pub listed: Arc<[SeriesStatus]>,
 }
 
 /// One stream and the partitions that this process owns.

@@ -21,3 +21,4 @@ mod settings;
 mod snapshot_laws;
 mod support;
 mod verdicts;
+mod web;

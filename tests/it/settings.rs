@@ -49,7 +49,7 @@ fn a_stream_needs_a_name_topics_and_channels_only() {
 }
 
 #[test]
-fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default() {
+fn the_defaults_name_every_key_but_those_of_one_stream_and_files_without_a_default() {
     let defaults = std::fs::read_to_string(in_repository("config/default.toml")).unwrap();
     let defaults: Value = toml::from_str(&defaults).unwrap();
     let properties = |pointer: &str| json_schema().pointer(pointer).unwrap()["properties"].clone();
@@ -62,6 +62,10 @@ fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default
     assert_eq!(
         compare("/$defs/KafkaParams", &defaults["kafka"]),
         ["instance", "sasl_password_file"]
+    );
+    assert_eq!(
+        compare("/$defs/HttpSettings", &defaults["http"]),
+        ["tls_cert_file", "tls_key_file", "token_file"]
     );
     let stream = &defaults["stream_defaults"];
     assert_eq!(compare("/$defs/StreamDefaults", stream), Vec::<String>::new());
@@ -639,5 +643,25 @@ fn faults_of_alerts_and_maintenance_say_what_is_needed() {
         load(&range).expect_err("faulty").to_string(),
         "settings are not usable: stream[0].channel[1].data_range = [9.0]: expected the smallest \
          and the largest possible value, such as [-20, 140]"
+    );
+}
+
+#[test]
+fn rules_of_the_http_server_name_the_key() {
+    let fault = |http: &str| {
+        let text = format!("http = {{ {http} }}\n{SMALLEST}");
+        Settings::from_text(&text, &BTreeMap::new()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        fault("tls_cert_file = '/a'"),
+        "settings are not usable: http.tls_key_file: is missing: a certificate and its key are used together"
+    );
+    assert_eq!(
+        fault("request_timeout = '1ms'"),
+        "settings are not usable: http.request_timeout = 1ms: expected a duration from 100ms to 10m"
+    );
+    assert_eq!(
+        fault("connections_max = 0"),
+        "settings are not usable: http.connections_max: expected a whole number from 1 to 65536, got 0"
     );
 }

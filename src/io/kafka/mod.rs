@@ -25,7 +25,7 @@ pub use feed::{Feed, FeedRecord};
 pub use log::KafkaLog;
 pub use reader::PartitionReader;
 pub use settings::OWNED_PROPERTIES;
-pub use single::write_one;
+pub use single::{SingleWriter, write_one};
 
 use rdkafka::ClientConfig;
 

@@ -1,12 +1,11 @@
 //! Figures and pictures of forecasts.
 
-use plotters::prelude::*;
+use plotters::style::Color;
 
 use super::super::ReplayError;
-use super::axis::TimeAxis;
 use super::ledger::{Graded, Ledger, Picture};
-use super::plot::{Size, fault, frame};
 use super::table::{NONE, Table};
+use crate::chart::{BAND, LABEL, SERIES, Size, frame};
 use crate::grade::ForecastFigures;
 use crate::record::HorizonGroup;
 
@@ -89,10 +88,6 @@ fn cells(name: &str, group: &str, figures: &ForecastFigures) -> Vec<String> {
     ]
 }
 
-const TRUTH: RGBColor = RGBColor(1, 1, 3);
-const BAND: RGBColor = RGBColor(1, 1, 4);
-const POINT: RGBColor = RGBColor(1, 1, 5);
-
 /// The newest forecasts, one after the other, with their intervals and what came true, as SVG.
 pub(super) fn picture(picture: &Picture, size: Size) -> Result<String, ReplayError> {
     let at = |time: crate::record::EventTime| time.as_millis() as f64;
@@ -108,25 +103,21 @@ pub(super) fn picture(picture: &Picture, size: Size) -> Result<String, ReplayErr
     let (low, high) =
         ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
     let pad = ((high - low) * 0.05).max(1e-9);
-    let axis = TimeAxis::new(from, to.max(from + 1.0), size.ticks);
-    frame(axis, size, low - pad..high + pad, |chart| {
+    let time = |ms: f64| crate::record::EventTime::from_millis(ms as i64);
+    frame(size, (time(from), time(to)), low - pad..high + pad, |canvas| {
         for forecast in &picture.said {
             for level in [1, 0] {
-                let edge = |side: usize| {
-                    forecast.iter().map(move |(time, _, bounds)| (at(*time), bounds[level][side]))
-                };
-                let outline: Vec<(f64, f64)> =
-                    edge(1).chain(edge(0).rev()).filter(|(_, y)| y.is_finite()).collect();
+                let band: Vec<_> =
+                    forecast.iter().map(|(time, _, bounds)| (at(*time), bounds[level])).collect();
+                let band = band.iter().filter(|(_, ends)| ends.iter().all(|end| end.is_finite()));
                 let shade = BAND.mix(if level == 1 { 0.25 } else { 0.45 });
-                chart.draw_series([Polygon::new(outline, shade.filled())]).map_err(fault)?;
+                canvas.area(&band.copied().collect::<Vec<_>>(), shade.filled())?;
             }
-            let line: Vec<(f64, f64)> = forecast.iter().map(|p| (at(p.0), p.1)).collect();
-            chart.draw_series([PathElement::new(line, POINT.stroke_width(2))]).map_err(fault)?;
+            canvas.line(forecast.iter().map(|p| (at(p.0), p.1)), LABEL.stroke_width(2))?;
         }
-        let line: Vec<(f64, f64)> = truth().map(|(time, y)| (at(*time), *y)).collect();
-        chart.draw_series([PathElement::new(line, TRUTH.stroke_width(1))]).map_err(fault)?;
-        Ok(())
+        canvas.line(truth().map(|(time, y)| (at(*time), *y)), SERIES.stroke_width(1))
     })
+    .map_err(ReplayError::Plot)
 }
 
 /// What the colours mean.

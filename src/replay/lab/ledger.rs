@@ -86,17 +86,24 @@ impl Ledger {
         self.step_ms = step.get();
     }
 
-    /// What the engine has said.
+    /// What the engine has said: each row is followed by the forecasts that were made at it.
     pub fn take(&mut self, outbox: &Outbox) {
+        let mut forecasts = outbox.forecasts.iter().peekable();
         for row in &outbox.rows {
             for at in 0..self.targets.len() {
                 let (channel, name) = self.targets[at].clone();
                 let value = row.values.get(channel).copied().unwrap_or(f64::NAN);
                 self.row((name, &row.entity), row.time, value);
             }
-        }
-        for record in &outbox.forecasts {
-            self.forecast(record);
+            let here = self.grid(row.time);
+            let made_here = |record: &&ForecastRecord| {
+                record.entity == row.entity && self.grid(record.issued_at) == here + 1
+            };
+            let mut made = Vec::new();
+            while let Some(record) = forecasts.next_if(|record| made_here(record)) {
+                made.push(record);
+            }
+            made.into_iter().for_each(|record| self.forecast(record));
         }
     }
 

@@ -2,11 +2,10 @@
 //! configuration.
 //!
 //! Start with [`Lab`], which listens to a replay. `trace` keeps a series in bounded memory,
-//! `ledger` keeps forecasts until they come true, `forecasts` tells what became of
-//! them, `table` brings figures into cells, `change` compares two replays, `plot` draws (on the axes of `axis`), `page` puts
+//! `ledger` keeps forecasts until they come true, `forecasts` tells what became of them, `table`
+//! brings figures into cells, `change` compares two replays, `plot` draws, `page` puts
 //! everything into one HTML file. `nab` runs the Numenta Anomaly Benchmark.
 
-mod axis;
 mod change;
 mod collect;
 mod forecasts;

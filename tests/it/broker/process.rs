@@ -134,6 +134,24 @@ impl Latentd {
         (answer.status().as_u16(), body)
     }
 
+    /// Where its HTTP server is: `http://address:port`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Status and body of the answer to a request with a body.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+        let agent: ureq::Agent = config.build().into();
+        let mut request = agent.post(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request.send(body).expect("an answer");
+        let body = answer.body_mut().read_to_string().expect("a body");
+        (answer.status().as_u16(), body)
+    }
+
     /// Sum over all label values of a metric that have all of `labels` (`name="value"`).
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let (status, text) = self.get("/metrics");
