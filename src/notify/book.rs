@@ -125,8 +125,8 @@ impl Book {
         }
     }
 
-    /// Takes the alerts that are open in the restored state of a partition, in the place of all
-    /// that was known of it. Returns how many found no room.
+    /// Takes the alerts that are open in the restored state of a partition, in the place of those
+    /// that were. Returns how many found no room.
     pub fn restore(&mut self, of: PartitionLabels<'_>, open: &[OpenAlert]) -> u64 {
         self.forget(of);
         let mut refused = 0;
@@ -140,11 +140,10 @@ impl Book {
         refused
     }
 
-    /// Forgets a partition that is another process's now: it is the one to speak.
+    /// Forgets what is open in a partition that is another process's now: it is the one to speak.
+    /// Ends that were not taken are still told: the next owner knows nothing of them.
     pub fn forget(&mut self, of: PartitionLabels<'_>) {
-        let place = place(of);
-        self.open.remove(&place);
-        self.ended.remove(&place);
+        self.open.remove(&place(of));
     }
 
     /// Changes that were not taken yet.

@@ -142,6 +142,17 @@ fn what_is_suppressed_or_moved_away_is_not_told() {
 }
 
 #[test]
+fn an_end_is_told_though_its_partition_moves_away() {
+    let mut book = book(10);
+    take(&mut book, AlertChange::Opened, Severity::Warning, 0);
+    take(&mut book, AlertChange::Closed, Severity::Warning, 5);
+    book.forget(PRESS);
+    assert_eq!(said(&book, 6, false)[0]["endsAt"], "2026-01-01T00:00:05Z");
+    accept(&mut book, 6);
+    assert_eq!(book.news(), 0);
+}
+
+#[test]
 fn a_restored_partition_is_told_under_the_same_labels() {
     let mut before = book(10);
     take(&mut before, AlertChange::Opened, Severity::Critical, 0);

@@ -170,3 +170,32 @@ fn whoever_owns_a_partition_speaks_for_it() {
     assert_eq!((active(&alertmanager).len(), statuses("firing")), (0, 2));
     second.terminate();
 }
+
+#[test]
+fn a_sink_that_never_answers_delays_nothing() {
+    let (broker, name) = (shared(), "sink-mute");
+    broker.create_topic("in.sink-mute", 1);
+    create_outputs(broker, name);
+    // The system takes connections for it; nobody reads them.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let sink = |kind: &str| {
+        let address = mute.local_addr().expect("bound");
+        format!(
+            "[[alerting.sink]]\nname = \"{kind}\"\nkind = \"{kind}\"\nurl = \"http://{address}\"\n\
+             timeout = \"5m\"\n"
+        )
+    };
+    let sinks = sink("alertmanager") + &sink("webhook");
+    let settings = settings(broker, name, &format!("{}\n{sinks}", ranged_stream("in.sink-mute")));
+    let daemon = Latentd::start(&settings);
+    let values = flow(0, &[50.0, 130.0, 130.0, 50.0, 50.0, 50.0, 50.0]);
+    broker.produce("in.sink-mute", 0, values.iter().map(|v| ("press-07", v.as_bytes())));
+    let alerts = broker.read_until("alerts.sink-mute", LIMIT, |seen| {
+        seen.iter().any(|record| record.text().contains(r#""change":"closed""#))
+    });
+    assert_eq!(alerts.len(), 2);
+    daemon.wait_metric("latentd_alert_delivery_pending", &[r#"sink="alertmanager""#], 1.0);
+    assert_eq!(daemon.metric("latentd_alert_delivery_total", &[r#"outcome="ok""#]), 0.0);
+    let (status, _, log) = daemon.terminate();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
