@@ -151,7 +151,7 @@ impl LatentHead {
     ) {
         let memory = plan.memory(r);
         let origins = self.side(plan, memory, |parity, own| parity != own);
-        self.stride = origins.len().div_ceil(plan.latent().windows_max).max(1);
+        self.stride = origins.len().div_ceil(plan.latent().windows_max.max(1)).max(1);
         let origins: Vec<usize> = origins.into_iter().rev().step_by(self.stride).collect();
         self.encode(plan, &origins, encoder, scratch);
         self.measure(&scratch.codes);

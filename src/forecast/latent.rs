@@ -84,7 +84,7 @@ impl Latent {
         shared: Option<&Shared>,
         scratch: &mut Scratch,
     ) {
-        let every = u64::from(plan.latent().refresh);
+        let every = u64::from(plan.latent().refresh.max(1));
         let swap = self.refreshes.is_multiple_of(every);
         for (i, head) in self.heads.iter_mut().enumerate() {
             let Some(net) = self.nets.get_mut(i) else {
