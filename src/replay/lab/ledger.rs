@@ -16,6 +16,9 @@ const ORIGINS: usize = 7;
 /// Most rows of a picture.
 const ROWS_MAX: usize = 2_000;
 
+/// Time, point and bounds by level.
+pub(super) type Said = (EventTime, f64, [[f64; 2]; 2]);
+
 /// Target, series, and figures by group of horizons and of all.
 pub(super) type Graded<'a> = (&'a Arc<str>, &'a SeriesKey, [Option<ForecastFigures>; 4]);
 
@@ -62,7 +65,7 @@ pub(super) struct Picture {
     /// Time and value.
     pub truth: VecDeque<(EventTime, f64)>,
     /// Time, point and bounds by level, forecast by forecast.
-    pub said: VecDeque<Vec<(EventTime, f64, [[f64; 2]; 2])>>,
+    pub said: VecDeque<Vec<Said>>,
     /// Row of the newest forecast that is drawn.
     drawn: Option<i64>,
 }
