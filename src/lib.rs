@@ -11,11 +11,11 @@
 //! | 1 | [`window`] | event-time order: watermark, rows, windows |
 //! | 1 | [`model`] | scaler, network, Adam, reservoir |
 //! | 1 | [`alert`] | threshold under a budget, life of an alert |
-//! | 1 | [`forecast`] | ridge heads, intervals, live skill |
 //! | 1 | [`grade`] | what labels say about scores: detection figures, the rule of NAB |
 //! | 1 | [`chart`] | pictures of series, forecasts and latent maps as SVG |
 //! | 2 | [`detect`] | how unusual a row is in its own past, and why |
 //! | 3 | [`engine`] | the shard: all state of one input partition |
+//! | 2 | [`forecast`] | a mix of experts, intervals, live skill |
 //! | 2 | [`telemetry`] | metric families with bounded labels, log lines |
 //! | 2 | [`sim`] | a plant and shops with faults whose truth is known |
 //! | 4 | [`io`] | bytes in and out: Kafka and its transactions, state topics, codecs |

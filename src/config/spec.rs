@@ -79,15 +79,10 @@ impl StreamSettings {
         let channels = |names: &[String]| names.iter().filter_map(index).collect::<Vec<_>>();
         let targets = channels(&forecast.targets);
         let shared = self.model.scope == Scope::Shard;
-        let by_scope = |set: usize, own, shard| match set {
-            0 => {
-                if shared {
-                    shard
-                } else {
-                    own
-                }
-            }
-            set => set,
+        let latent = LatentParams {
+            refresh: by_scope(shared, forecast.latent.refresh as usize, 1, 7) as u32,
+            windows_max: by_scope(shared, forecast.latent.windows_max, 10_080, 672),
+            ..forecast.latent.clone()
         };
         let half_life = forecast.half_life.get() as f64 / step.get() as f64;
         (!targets.is_empty()).then(|| ForecastParams {
@@ -100,15 +95,11 @@ impl StreamSettings {
             ridge: forecast.ridge,
             head: forecast.head,
             half_life: Positive::try_from(half_life).unwrap_or(forecast.ridge),
-            memory: by_scope(forecast.memory, 10_080, 2_016),
+            memory: by_scope(shared, forecast.memory, 10_080, 2_016),
             levels: forecast.levels.clone(),
             link: forecast.link,
             non_negative: forecast.non_negative,
-            latent: LatentParams {
-                refresh: by_scope(forecast.latent.refresh as usize, 1, 7) as u32,
-                windows_max: by_scope(forecast.latent.windows_max, 10_080, 672),
-                ..forecast.latent.clone()
-            },
+            latent,
             shared,
             calendar: self.calendar(step),
         })
@@ -119,6 +110,15 @@ impl StreamSettings {
         let forecast = &self.forecast;
         let zone = TimeZone::get(&forecast.time_zone).unwrap_or(TimeZone::UTC);
         Calendar::new(zone, forecast.holidays.iter().filter_map(|date| date.parse().ok()), step)
+    }
+}
+
+/// What was set, or the default of the scope.
+fn by_scope(shared: bool, set: usize, own: usize, shard: usize) -> usize {
+    match set {
+        0 if shared => shard,
+        0 => own,
+        set => set,
     }
 }
 

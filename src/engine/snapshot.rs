@@ -132,7 +132,13 @@ impl StreamSpec {
         put("model.latent", self.model.latent.to_string());
         put("model.activation", format!("{:?}", self.model.activation));
         self.model.shaping(|key, value| put(&format!("model.{key}"), value));
-        let Some(forecast) = &self.forecast else { return keys };
+        self.forecast_keys(&mut put);
+        keys
+    }
+
+    fn forecast_keys(&self, put: &mut dyn FnMut(&str, String)) {
+        let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
+        let Some(forecast) = &self.forecast else { return };
         let name =
             |target: &usize| self.channels.get(*target).map_or("?".into(), |n| n.to_string());
         put("forecast.targets", list(&mut forecast.targets.iter().map(name)));
@@ -150,7 +156,6 @@ impl StreamSpec {
         put("forecast.latent.cross_fitted", latent.cross_fitted.to_string());
         put("forecast.latent.w_rec", (latent.w_rec > 0.0).to_string());
         put("forecast.levels", list(&mut forecast.levels.iter().map(|l| l.get().to_string())));
-        keys
     }
 }
 

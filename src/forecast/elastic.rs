@@ -10,7 +10,7 @@ use ndarray::{Array1, Array2};
 
 use super::experts::OBSERVED_MIN;
 use super::features::View;
-use super::latent::Plan;
+use super::head::Plan;
 use super::ridge::Weights;
 
 /// Most origins.
@@ -50,6 +50,7 @@ pub(super) fn fit(
         return None;
     }
     let mut weights = (vec![0.0; p * horizons], vec![0.0; horizons * g]);
+    let penalty = plan.params.ridge.get() / n as f64;
     for k in 0..horizons {
         // The intercept is the solver's.
         let cell = |(i, j): (usize, usize)| match j {
@@ -58,18 +59,23 @@ pub(super) fn fit(
         };
         let x = Array2::from_shape_fn((n, p - 1 + g), cell);
         let y = Array1::from_shape_fn(n, |i| targets[i * horizons + k]);
-        let model = ElasticNet::params()
-            .penalty(plan.params.ridge.get() / n as f64)
-            .l1_ratio(L1_RATIO)
-            .max_iterations(ITERATIONS)
-            .tolerance(TOLERANCE)
-            .fit(&Dataset::new(x, y))
-            .ok()?;
-        let found = model.hyperplane();
-        weights.0[k] = model.intercept();
+        let (intercept, found) = solve(x, y, penalty)?;
+        weights.0[k] = intercept;
         (1..p).for_each(|j| weights.0[j * horizons + k] = found[j - 1]);
         (0..g).for_each(|j| weights.1[k * g + j] = found[p - 1 + j]);
     }
     let finite = weights.0.iter().chain(&weights.1).all(|w| w.is_finite());
     finite.then(|| Weights::from_parts(weights.0, weights.1, g))
+}
+
+/// Intercept and weights of one regression.
+fn solve(x: Array2<f64>, y: Array1<f64>, penalty: f64) -> Option<(f64, Array1<f64>)> {
+    let model = ElasticNet::params()
+        .penalty(penalty)
+        .l1_ratio(L1_RATIO)
+        .max_iterations(ITERATIONS)
+        .tolerance(TOLERANCE)
+        .fit(&Dataset::new(x, y))
+        .ok()?;
+    Some((model.intercept(), model.hyperplane().clone()))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ForecastParams;
 use super::experts;
-use super::latent::Scratch;
+use super::head::Scratch;
 use super::origin::{Origin, Point, PointSet};
 use super::seasons;
 use super::shared::Shared;
@@ -16,7 +16,9 @@ use crate::record::{Coverage, EventTime, Fraction, HorizonGroup, Interval, Skill
 /// Rows after which seasons are looked for; each further search is after twice as many.
 const SEARCH_FIRST: usize = 128;
 /// Rows after which nothing new is found.
-const SEARCH_LAST: usize = 2_048;
+const SEARCH_LAST: usize = 8_192;
+/// Longest season that is looked for.
+const SEASON_MAX: usize = 2_048;
 /// Rows whose mean and deviation scale a channel beside the target.
 const SCALER_MEMORY: f64 = 10_000.0;
 const CLIP: f64 = 6.0;
@@ -164,10 +166,11 @@ impl Forecaster {
     fn search(&mut self, params: &ForecastParams, scratch: &mut Scratch) -> Option<Vec<u32>> {
         let history = &self.target.history;
         let rows = history.rows() - history.first();
-        let found = seasons::find(history.values(history.first(), rows), SEARCH_LAST);
+        let values = history.values(history.first(), rows);
+        let found = seasons::find(values, SEASON_MAX, params.calendar.day_rows());
         let (before, search) = (season_rows(&self.target.design), self.search.as_ref()?);
-        // A longer look may add a season; it takes none away.
-        if found.len() <= before.len() && !before.is_empty() || found.is_empty() {
+        // A longer look sees better; but what needs many rows to be seen again is not taken away.
+        if found.len() < before.len() || found == before {
             return None;
         }
         self.target = Target::new(params, &found, self.seed);

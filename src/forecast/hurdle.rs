@@ -10,7 +10,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use super::features::View;
-use super::latent::Plan;
+use super::head::Plan;
 use super::ridge::Factor;
 
 /// Demand is intermittent from this share of zeros on.

@@ -5,7 +5,7 @@
 //! `skill`), the row enters the `history`, the newest origin whose future is known teaches the `experts`,
 //! and the row becomes an origin itself. Once a season the weights are fitted anew (`ridge`, or
 //! `elastic`), and a new version of the network of the `latent` expert (`encoder`, `shared`) is taken
-//! over with the weights that fit it. [`Forecaster::forecast`] is what comes next.
+//! over with the weights that fit it (`head`). [`Forecaster::forecast`] is what comes next.
 //!
 //! # Symbols
 //!
@@ -31,6 +31,7 @@ mod encoder;
 mod experts;
 mod features;
 mod forecaster;
+mod head;
 mod history;
 mod hurdle;
 mod interval;
@@ -46,7 +47,7 @@ mod target;
 
 pub use calendar::Calendar;
 pub use forecaster::{Forecaster, Row};
-pub use latent::Scratch;
+pub use head::Scratch;
 pub use origin::{Point, PointSet};
 pub use params::{ForecastParams, Head, LatentParams, Link, NonNegative};
 pub use shared::Shared;

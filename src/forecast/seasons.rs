@@ -12,15 +12,60 @@ const BETTER: f64 = 0.03;
 const NEAR_BEST: f64 = 0.85;
 /// Shorter seasons are not told from noise.
 const SHORTEST: usize = 4;
+/// Least autocorrelation at a day.
+const DAY_MIN: f64 = 0.1;
+/// A season so near a day, as a share of it, is a day.
+const NEAR_DAY: f64 = 0.05;
 
 /// Season lengths in rows, ascending: none, one, or a season and a multiple of it. `values` are
-/// without gaps; a trend does no harm.
-pub(super) fn find(values: &[f64], longest: usize) -> Vec<u32> {
+/// without gaps; a trend does no harm. `day` is the number of rows of a day, if there is one: what is
+/// found near a day is a day, and then its week is a season, too, once it was seen often enough.
+pub(super) fn find(values: &[f64], longest: usize, day: Option<usize>) -> Vec<u32> {
+    // A level that wanders hides seasons; its steps do not. Noise hides them in steps.
+    let steps: Vec<f64> = values.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let both = [detrended(values), detrended(&steps)];
+    if let Some(day) = day.filter(|day| both.iter().any(|values| has_day(values, *day))) {
+        return civil(vec![day], values.len(), longest, Some(day));
+    }
+    let found = both.iter().map(|values| search(values, longest)).find(|found| !found.is_empty());
+    civil(found.unwrap_or_default(), values.len(), longest, day)
+}
+
+/// Whether the autocorrelation has a peak at a day that chance does not make: a day is expected, so less
+/// is asked than of other seasons.
+fn has_day(values: &[f64], day: usize) -> bool {
+    let beside = (day / 6).max(1);
+    if day < SHORTEST || values.len() < SEEN_MIN * day + beside {
+        return false;
+    }
+    let acf = autocorrelation(values, day + beside);
+    let is_top = acf[day - beside..].iter().all(|x| *x <= acf[day]);
+    let lowest = acf[..day].iter().copied().fold(f64::INFINITY, f64::min);
+    let chance = 4.0 / (values.len() as f64).sqrt();
+    is_top && acf[day] >= chance.max(DAY_MIN) && acf[day] >= lowest + RISE_MIN
+}
+
+fn is_near(found: &[usize], day: usize) -> bool {
+    let off = found.first().map_or(usize::MAX, |short| short.abs_diff(day));
+    off as f64 <= NEAR_DAY * day as f64
+}
+
+/// Days and weeks in the place of what is near a day.
+fn civil(found: Vec<usize>, rows: usize, longest: usize, day: Option<usize>) -> Vec<u32> {
+    let seasons = match day.filter(|day| is_near(&found, *day)) {
+        Some(day) if 7 * day <= (rows / SEEN_MIN).min(longest) => vec![day, 7 * day],
+        Some(day) => vec![day],
+        None => found,
+    };
+    seasons.into_iter().map(|season| season as u32).collect()
+}
+
+fn search(values: &[f64], longest: usize) -> Vec<usize> {
     let lags = (values.len() / SEEN_MIN).min(longest);
     if lags < SHORTEST {
         return Vec::new();
     }
-    let acf = autocorrelation(&detrended(values), lags);
+    let acf = autocorrelation(values, lags);
     let peaks = peaks(&acf);
     let best = peaks.iter().map(|lag| acf[*lag]).fold(0.0, f64::max);
     let Some(short) = peaks.iter().copied().find(|lag| acf[*lag] >= NEAR_BEST * best) else {
@@ -38,8 +83,8 @@ pub(super) fn find(values: &[f64], longest: usize) -> Vec<u32> {
     let highest = multiples.iter().map(|lag| acf[*lag]).fold(acf[short] + BETTER, f64::max);
     // Multiples of the longer season are as high as it is.
     let long = multiples.into_iter().find(|lag| acf[*lag] >= highest - BETTER);
-    let mut seasons = vec![short as u32];
-    seasons.extend(long.filter(|lag| acf[*lag] > acf[short] + BETTER).map(|lag| lag as u32));
+    let mut seasons = vec![short];
+    seasons.extend(long.filter(|lag| acf[*lag] > acf[short] + BETTER));
     seasons
 }
 
@@ -115,7 +160,25 @@ mod tests {
             ("weekdays",          series(200, |t| (t % 7.0).powi(2), 5.0),  vec![7]),
         ];
         for (what, values, wanted) in cases {
-            assert_eq!(find(&values, 700), wanted, "{what}");
+            assert_eq!(find(&values, 700, None), wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_near_a_day_is_a_day_and_has_a_week() {
+        let wave = |period: f64| move |t: f64| 10.0 * (t * TAU / period).sin();
+        let cases = [
+            ("a day", series(400, wave(24.3), 5.0), vec![24]),
+            ("three weeks of it", series(600, wave(24.0), 5.0), vec![24, 168]),
+            ("half a day is in a day", series(600, wave(12.0), 5.0), vec![24, 168]),
+            (
+                "in a level that wanders",
+                series(600, |t| wave(24.0)(t) + 0.001 * t * t, 2.0),
+                vec![24, 168],
+            ),
+        ];
+        for (what, values, wanted) in cases {
+            assert_eq!(find(&values, 700, Some(24)), wanted, "{what}");
         }
     }
 
@@ -129,6 +192,6 @@ mod tests {
                 y
             })
             .collect();
-        assert!(find(&walk, 600).is_empty());
+        assert!(find(&walk, 600, None).is_empty());
     }
 }

@@ -124,7 +124,7 @@ impl Shared {
             });
             self.steps += 1;
             // The first version comes after a season, however long the later ones last.
-            let seasons = if self.current.version == 0 { 1 } else { params.latent.refresh };
+            let seasons = if self.current.version == 0 { 1 } else { params.latent.refresh.max(1) };
             if self.steps >= steps * i64::from(seasons) {
                 self.steps = 0;
                 let newest = self.trainee.clone();

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::design::Design;
 use super::experts::Experts;
+use super::head::{Plan, Scratch};
 use super::history::History;
 use super::hurdle::Hurdle;
 use super::interval::Bands;
-use super::latent::{Plan, Scratch};
 use super::mix::Mix;
 use super::origin::Origin;
 use super::shared::Shared;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const LAYERS: &[(&str, u8)] = &[
     ("record", 0),
-    ("window", 1), ("model", 1), ("alert", 1), ("forecast", 1),
+    ("window", 1), ("model", 1), ("alert", 1),
     ("grade", 1), ("chart", 1),
-    ("detect", 2), ("telemetry", 2), ("sim", 2),
+    ("detect", 2), ("forecast", 2), ("telemetry", 2), ("sim", 2),
     ("engine", 3),
     ("io", 4), ("web", 4), ("pool", 4), ("notify", 4),
     ("config", 5),

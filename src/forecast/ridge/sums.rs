@@ -179,7 +179,7 @@ impl Sums {
 impl Weights {
     /// Weights that were found elsewhere: `shared` `(p, h)`, `own` `(h, g)`.
     pub(in crate::forecast) fn from_parts(shared: Vec<f64>, own: Vec<f64>, g: usize) -> Self {
-        let h = if g == 0 { 0 } else { own.len() / g };
+        let h = own.len().checked_div(g).unwrap_or(0);
         Self { shared, own, g, h }
     }
 

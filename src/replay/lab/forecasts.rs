@@ -3,7 +3,7 @@
 use plotters::style::Color;
 
 use super::super::ReplayError;
-use super::ledger::{Ledger, Picture};
+use super::ledger::{Graded, Ledger, Picture};
 use super::table::{NONE, Table};
 use crate::chart::{BAND, LABEL, SERIES, Size, frame};
 use crate::grade::ForecastFigures;
@@ -20,20 +20,7 @@ const HEADER: [&str; 13] = [
 /// few. `None` if nothing was forecast.
 pub(super) fn table(ledger: &Ledger) -> Option<Table> {
     let figures = ledger.figures();
-    let mut names: Vec<_> = figures.iter().map(|(name, ..)| *name).collect();
-    names.dedup();
-    let groups: Vec<&str> =
-        HorizonGroup::ALL.map(HorizonGroup::word).into_iter().chain(["all"]).collect();
-    let mut rows = Vec::new();
-    for name in names {
-        for (i, group) in groups.iter().enumerate() {
-            let of = figures.iter().filter(|(known, ..)| *known == name);
-            let of: Vec<ForecastFigures> = of.filter_map(|(_, _, by)| by[i]).collect();
-            if let Some(mean) = ForecastFigures::mean(&of) {
-                rows.push(cells(name, group, &mean));
-            }
-        }
-    }
+    let mut rows = means(&figures);
     let series: std::collections::BTreeSet<_> = figures.iter().map(|(_, key, _)| *key).collect();
     if (2..=NAMED_MAX).contains(&series.len()) {
         for (name, entity, by) in &figures {
@@ -59,6 +46,23 @@ pub(super) fn table(ledger: &Ledger) -> Option<Table> {
         rows,
         total: false,
     })
+}
+
+/// Of each target and group of horizons.
+fn means(figures: &[Graded<'_>]) -> Vec<Vec<String>> {
+    let mut names: Vec<_> = figures.iter().map(|(name, ..)| *name).collect();
+    names.dedup();
+    let groups = HorizonGroup::ALL.map(HorizonGroup::word).into_iter().chain(["all"]);
+    let groups: Vec<&str> = groups.collect();
+    let mut rows = Vec::new();
+    for name in names {
+        for (i, group) in groups.iter().enumerate() {
+            let of = figures.iter().filter(|(known, ..)| *known == name);
+            let of: Vec<ForecastFigures> = of.filter_map(|(_, _, by)| by[i]).collect();
+            rows.extend(ForecastFigures::mean(&of).map(|mean| cells(name, group, &mean)));
+        }
+    }
+    rows
 }
 
 fn cells(name: &str, group: &str, figures: &ForecastFigures) -> Vec<String> {

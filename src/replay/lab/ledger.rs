@@ -16,6 +16,12 @@ const ORIGINS: usize = 7;
 /// Most rows of a picture.
 const ROWS_MAX: usize = 2_000;
 
+/// Time, point and bounds by level.
+pub(super) type Said = (EventTime, f64, [[f64; 2]; 2]);
+
+/// Target, series, and figures by group of horizons and of all.
+pub(super) type Graded<'a> = (&'a Arc<str>, &'a SeriesKey, [Option<ForecastFigures>; 4]);
+
 /// Listens to the forecasts of a replay.
 #[derive(Default)]
 pub(in super::super) struct Ledger {
@@ -59,7 +65,7 @@ pub(super) struct Picture {
     /// Time and value.
     pub truth: VecDeque<(EventTime, f64)>,
     /// Time, point and bounds by level, forecast by forecast.
-    pub said: VecDeque<Vec<(EventTime, f64, [[f64; 2]; 2])>>,
+    pub said: VecDeque<Vec<Said>>,
     /// Row of the newest forecast that is drawn.
     drawn: Option<i64>,
 }
@@ -83,17 +89,24 @@ impl Ledger {
         self.step_ms = step.get();
     }
 
-    /// What the engine has said.
+    /// What the engine has said: each row is followed by the forecasts that were made at it.
     pub fn take(&mut self, outbox: &Outbox) {
+        let mut forecasts = outbox.forecasts.iter().peekable();
         for row in &outbox.rows {
             for at in 0..self.targets.len() {
                 let (channel, name) = self.targets[at].clone();
                 let value = row.values.get(channel).copied().unwrap_or(f64::NAN);
                 self.row((name, &row.entity), row.time, value);
             }
-        }
-        for record in &outbox.forecasts {
-            self.forecast(record);
+            let here = self.grid(row.time);
+            let made_here = |record: &&ForecastRecord| {
+                record.entity == row.entity && self.grid(record.issued_at) == here + 1
+            };
+            let mut made = Vec::new();
+            while let Some(record) = forecasts.next_if(|record| made_here(record)) {
+                made.push(record);
+            }
+            made.into_iter().for_each(|record| self.forecast(record));
         }
     }
 
@@ -162,7 +175,7 @@ impl Ledger {
     }
 
     /// The figures of each target and series, by group and of all horizons.
-    pub fn figures(&self) -> Vec<(&Arc<str>, &SeriesKey, [Option<ForecastFigures>; 4])> {
+    pub fn figures(&self) -> Vec<Graded<'_>> {
         let books = self.books.iter();
         books.map(|((name, entity), book)| (name, entity, book.figures())).collect()
     }
