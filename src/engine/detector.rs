@@ -120,12 +120,6 @@ impl Detector {
         }
     }
 
-    /// Whether the errors of the stream's network are looked at, too: what leaves the range of its
-    /// past at once is clearer there than in statistics of many rows.
-    pub(super) fn is_joined_by_network(&self) -> bool {
-        matches!(self, Self::Multivariate(_))
-    }
-
     /// What an alert at the edge lifts the threshold by. Evidence of many statistics has a tail that is
     /// heavier than it says, the more of them were fitted to one channel; measured by false alerts on
     /// the public sets (NAB, SKAB). The errors of a network alone keep their promise: no lift.

@@ -7,10 +7,6 @@ use super::series::Series;
 use super::spec::StreamSpec;
 use crate::record::{Contribution, FaultClass};
 
-/// What the evidence of the network counts beside that of a detector: single rows that it finds
-/// unusual are many, and only what is far outside of its past should alarm at once.
-const NETWORK_SHARE: f64 = 0.75;
-
 /// How unusual a row is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Judged {
@@ -29,16 +25,6 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// This, or what the network says if that is clearer even by [`NETWORK_SHARE`].
-    fn or(self, network: Self) -> Self {
-        let anomaly_score = NETWORK_SHARE * network.anomaly_score;
-        if network.warming || anomaly_score <= self.anomaly_score {
-            return self;
-        }
-        let p_value = network.p_value.powf(NETWORK_SHARE);
-        Self { surprise: self.surprise, anomaly_score, p_value, seen: None, ..network }
-    }
-
     /// What is shown of a row that is not to be scored.
     pub(super) fn hidden(self) -> Self {
         Self { warming: true, surprise: 0.0, p_value: 1.0, anomaly_score: 0.0, ..self }
@@ -58,9 +44,8 @@ pub(super) fn judge(
         return Some(judge_window(context.spec, series, errors?, threshold));
     };
     let seen = detector.judge(eyes, context.row.start, &context.row.values);
-    let looks_at_network = detector.is_joined_by_network();
     series.warming = seen.warming;
-    let judged = Judged {
+    Some(Judged {
         warming: seen.warming.is_some(),
         errors: errors.unwrap_or_default(),
         surprise: seen.surprise,
@@ -69,11 +54,7 @@ pub(super) fn judge(
         threshold,
         anomaly_score: seen.evidence / threshold,
         seen: Some(seen),
-    };
-    match errors.filter(|_| looks_at_network && !judged.warming) {
-        Some(errors) => Some(judged.or(judge_window(context.spec, series, errors, threshold))),
-        None => Some(judged),
-    }
+    })
 }
 
 fn judge_window(spec: &StreamSpec, series: &Series, errors: [f64; 2], threshold: f64) -> Judged {

@@ -3,7 +3,6 @@
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
-use super::detector::Detector;
 use super::judge::Judged;
 use super::score::{Context, Scored};
 use super::series::{Awaiting, Series};
@@ -67,8 +66,7 @@ impl Lesson {
         }
         // Errors of an untrained network say nothing about the trained one.
         let settled = 2 * series.windows > u64::from(spec.model.warmup);
-        let judged = |d: &Detector| d.is_joined_by_network();
-        if settled && series.detector.as_ref().is_none_or(judged) {
+        if settled && series.detector.is_none() {
             series.tails.iter_mut().zip(self.errors).for_each(|(tail, e)| tail.learn(e));
         }
         let newest = &self.window[self.window.len() - self.xhat.len()..];

@@ -17,6 +17,8 @@ const NOT_INPUTS: [&str; 2] = ["label", "meta_"];
 pub(super) struct Inferred {
     pub time: String,
     pub format: TimestampFormat,
+    /// The time is a row number: whole numbers from 0 or 1 on, one more each row.
+    pub numbered: bool,
     pub entity: Option<String>,
     pub step: Step,
     /// How far rows come behind the newest time before them.
@@ -67,6 +69,7 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
     Ok(Inferred {
         time: header[time].clone(),
         format,
+        numbered: sample.numbered,
         entity: args.entity.clone(),
         step,
         disorder: Millis::new(sample.disorder),
@@ -102,6 +105,9 @@ struct Sample {
     time: usize,
     entity: Option<usize>,
     format: Option<TimestampFormat>,
+    numbered: bool,
+    first: Option<i64>,
+    rows: i64,
     columns: Vec<Column>,
     newest: i64,
     disorder: i64,
@@ -117,6 +123,9 @@ impl Sample {
             time,
             entity,
             format: None,
+            numbered: true,
+            first: None,
+            rows: 0,
             columns: columns.map(|at| Column { at, word: None, seen: false }).collect(),
             newest: i64::MIN,
             disorder: 0,
@@ -136,6 +145,12 @@ impl Sample {
         let time = timestamp::parse(text, format)
             .ok_or_else(|| row.fault(self.time, timestamp::expected(format)))?
             .as_millis();
+        let of_first = time - 1_000 * self.rows;
+        let first = *self.first.get_or_insert(time);
+        self.numbered &= format == TimestampFormat::EpochS
+            && first == of_first
+            && (first == 0 || first == 1_000);
+        self.rows += 1;
         self.disorder = self.disorder.max(self.newest.saturating_sub(time));
         self.newest = self.newest.max(time);
         let entity = self.entity.map_or("", |column| row.cell(column));
@@ -196,8 +211,20 @@ mod tests {
         assert_eq!(found.disorder, Millis::new(30 * 60_000));
         assert_eq!(found.channels, ["site", "a", "b"]);
         assert_eq!(found.passed_over, ["line 2 of `note` is `x`", "`empty` is empty"]);
+        assert!(!found.numbered);
         let args = ReplayArgs { entity: Some("site".into()), ..ReplayArgs::default() };
         assert_eq!(inferred(text, &args).unwrap().channels, ["a", "b"]);
+    }
+
+    #[test]
+    fn row_numbers_are_told_from_times() {
+        let numbered = |text: &str| inferred(text, &ReplayArgs::default()).unwrap().numbered;
+        assert!(numbered("t,x\n0,1\n1,2\n2,3\n") && numbered("t,x\n1,1\n2,2\n3,3\n"));
+        for other in
+            ["t,x\n0,1\n60,2\n120,3\n", "t,x\n1700000000,1\n1700000001,2\n", "t,x\n0,1\n2,2\n"]
+        {
+            assert!(!numbered(other), "{other}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ const SEASON_ROWS_MAX: i64 = 20_160;
 const HORIZONS: std::ops::RangeInclusive<u32> = 1..=24;
 /// First hidden layer of a deep network that is made of a linear one.
 const DEEP_FIRST: usize = 32;
+/// Without times a row stands for a minute where something is promised for a span of time.
+const ROW_STANDS_FOR: i64 = 60_000;
 const DAY: i64 = 24 * 3_600_000;
 
 /// Settings with one stream.
@@ -83,6 +85,13 @@ pub(super) fn inferred(
     let mut settings = Layers::new().table(json!({ "stream": [stream] })).settings()?;
     if let Some(detector) = detector {
         settings = with_detector(settings, detector.clone());
+    }
+    if let (true, Step::Grid(step)) = (found.numbered, found.step) {
+        let rows = |span: Millis| Millis::new(span.get() / ROW_STANDS_FOR * step.get());
+        for alert in settings.stream.iter_mut().map(|stream| &mut stream.alert) {
+            alert.budget.per = rows(alert.budget.per);
+            alert.flap_limit.per = rows(alert.flap_limit.per);
+        }
     }
     overlay(settings, args)
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tuning;
 use super::evidence::{BLOCK, Blocks, join};
+use super::range::Range;
 use super::scale::Scale;
 use super::track::{Learned, Track};
 
@@ -22,6 +23,9 @@ pub(super) struct Memory {
     /// One a statistic: tracks of the sensors, then of the errors.
     pub(super) calibration: Vec<Blocks>,
     joined: Blocks,
+    /// What calm rows have shown; `None` in a state from before there was one.
+    #[serde(default)]
+    range: Option<Range>,
     /// Factor of the weight of the errors.
     trust: f64,
     held: f64,
@@ -43,6 +47,8 @@ pub(super) struct Seen {
     now: f64,
     /// `-log10` of the chance that a block of 32 calm rows gets here.
     pub(super) surprise: f64,
+    /// `-log10` of the chance that a calm row is so far out of range.
+    outside: f64,
 }
 
 impl Memory {
@@ -67,6 +73,7 @@ impl Memory {
             errors: of_errors,
             calibration: vec![Blocks::new(1.0); statistics],
             joined: Blocks::new(5.0),
+            range: Some(Range::new(channels)),
             trust: 1.0,
             held: f64::MIN,
             last: Seen::default(),
@@ -82,6 +89,7 @@ impl Memory {
         self.sensors.fits(channels)
             && self.errors.fits(channels)
             && (self.raw.len(), self.error_tracks.len()) == (tuning.raw.len(), tuning.errors.len())
+            && self.range.as_ref().is_none_or(|range| range.fits(channels))
             && self.calibration.len() == tuning.raw.len() + tuning.errors.len()
             && self.raw.iter().chain(&self.error_tracks).all(|track| track.fits(channels))
     }
@@ -114,6 +122,7 @@ impl Memory {
         let mut scores = Vec::new();
         for (i, row) in all {
             self.see(row);
+            self.learn_range();
             let error = i.checked_sub(first).map(|k| &errors[k * channels..][..channels]);
             self.see_error(error);
             self.score(None, error.is_some() && i >= first + SETTLE);
@@ -161,12 +170,20 @@ impl Memory {
         self.score(bin, errors);
         self.join(tuning);
         let some = self.last.seen.contains(&true);
+        let outside = self.range.as_ref().map_or(0.0, |range| range.evidence(&self.last.values));
+        self.last.outside = outside;
         self.last.surprise = if some { self.joined.surprise(self.held) } else { 0.0 };
     }
 
-    /// Evidence of the newest row.
+    /// Evidence of the newest row: of the statistics, or of the range if that is clearer.
     pub(super) fn evidence(&self) -> f64 {
-        self.last.surprise + f64::from(BLOCK).log10()
+        (self.last.surprise + f64::from(BLOCK).log10()).max(self.last.outside)
+    }
+
+    fn learn_range(&mut self) {
+        if let Some(range) = &mut self.range {
+            range.learn(&self.last.values);
+        }
     }
 
     /// Surprise if the statistics had been `scores`.
@@ -204,6 +221,9 @@ impl Memory {
         let Self { raw, error_tracks, sensors, errors, last, .. } = self;
         if !last.seen.contains(&true) {
             return;
+        }
+        if let Some(range) = &mut self.range {
+            range.learn(&last.values);
         }
         let row = Learned { seen: &last.seen, weight, bin };
         raw.iter_mut().for_each(|t| t.learn(sensors, row, tuning));

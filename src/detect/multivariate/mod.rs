@@ -9,7 +9,7 @@
 //! what is usual in each phase of it. `evidence` calibrates each statistic by its largest value in
 //! blocks of 32 rows and joins them: the sensors count twice as much as the errors, unless the network
 //! explains most of what the sensors do on the rows it learned; then its errors count up to all
-//! (`memory`). `explain` names the sensors.
+//! (`memory`). `range` sees at once what leaves all that calm rows have shown. `explain` names the sensors.
 //!
 //! All that is known is held twice (`memory`): the one that decides about alerts stands still while
 //! an alert fires, so that a long fault stays evident; the other learns every row, ranks rows
@@ -40,6 +40,7 @@ mod memory;
 mod period;
 mod predictor;
 mod profile;
+mod range;
 mod running;
 mod scale;
 mod track;

@@ -230,9 +230,12 @@ impl Predictor {
         }
     }
 
-    /// Another period: what is known of its phases is worth nothing.
+    /// Another period: what is known of its phases is worth nothing. The network must not be thrown
+    /// by inputs that it has never seen move.
     pub(super) fn forget_phase(&mut self) {
-        self.profile = Profile::new(self.fast.len(), 0.2);
+        let p = self.channels();
+        self.profile = Profile::new(p, 0.2);
+        self.network.silence(4 * p..5 * p + PHASE);
     }
 
     /// Owes `steps` more training steps; fewer of wide rows, whose steps are dear.

@@ -95,6 +95,16 @@ impl Mlp {
         self.layers.iter().map(|layer| layer.weights.len() + layer.biases.len()).sum()
     }
 
+    /// Makes the network blind to `inputs`: what was zero and is no longer changes nothing until it is
+    /// learned.
+    pub fn silence(&mut self, inputs: std::ops::Range<usize>) {
+        let deep = self.deep();
+        let seeing = self.layers.iter_mut().enumerate().filter(|(i, _)| *i == 0 || *i == deep);
+        for (_, layer) in seeing {
+            layer.weights.slice_mut(s![inputs.clone(), ..]).fill(0.0);
+        }
+    }
+
     /// Runs the first `rows` rows of [`MlpSpace::input_mut`]; the results are in
     /// [`MlpSpace::output`] and [`MlpSpace::hidden`].
     pub fn forward(&self, space: &mut MlpSpace, rows: usize) {
