@@ -131,8 +131,8 @@ fn a_restored_forecaster_goes_on_as_if_it_had_never_stopped() {
             let saved = rmp_serde::to_vec_named(&whole).expect("it can be written");
             let restored: Forecaster = rmp_serde::from_slice(&saved).expect("and read");
             let mut restored = restored.adopt(&params).expect("its own shape");
-            for t in cut..700 {
-                let row = Row { time: time(t), y: values[t], exogenous: &[], known: NOTHING };
+            for (t, y) in values.iter().enumerate().skip(cut) {
+                let row = Row { time: time(t), y: *y, exogenous: &[], known: NOTHING };
                 whole.observe(&params, &row, None, &mut scratch);
                 restored.observe(&params, &row, None, &mut other);
                 let [a, b] = [&whole, &restored].map(|f| format!("{:?}", f.forecast(&params)));
