@@ -74,6 +74,7 @@ pub(super) struct Stored {
     plan: Plan,
     #[serde(default)]
     foresight: Foresight,
+    #[serde(default)]
     triage: Triage,
 }
 
