@@ -111,6 +111,11 @@ impl Threshold {
         }
     }
 
+    /// Time from one row to the next, in seconds.
+    pub fn spacing_seconds(&self) -> f64 {
+        self.spacing_ms / 1e3
+    }
+
     /// Pays for an alert that opened at a threshold of `level`; it lifts the threshold by `lift`.
     pub fn spend(&mut self, level: f64, lift: f64) {
         self.account = self.account.map(|account| account - 1.0);

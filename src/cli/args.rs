@@ -65,15 +65,25 @@ pub(super) enum Command {
     Feedback(FeedbackArgs),
     /// Run files through the same engine, without a broker: a backtest.
     Replay(Box<ReplayArgs>),
+    /// Write man pages and shell completions below a folder; packages are made with it.
+    #[command(hide = true)]
+    Manual(ManualArgs),
     /// Simulate a plant and shops and watch latentd work on them; needs no set-up.
     Demo(DemoArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ConfigArgs {
     /// Settings over the built-in defaults: .toml, .yaml or .json. LATENTD__… variables win.
     #[arg(long, short, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManualArgs {
+    /// Folder, made if need be.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +104,10 @@ pub(super) struct ExplainArgs {
 
     #[command(flatten)]
     pub config: ConfigArgs,
+
+    /// Draw observed against expected of the top sensors into a file.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! What went wrong, in words and as an exit code.
 
 use std::error::Error;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
 /// `EX_USAGE` of sysexits.
@@ -31,8 +31,14 @@ impl Failure {
 
     /// Prints the cause chain and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("latentd: {}", chain(&*self.error));
+        eprintln!("latentd: {self}");
         ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(&*self.error))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::args::ExplainArgs;
+use super::drawing;
 use super::exit::Failure;
 use super::run::load;
 use crate::daemon::{Explained, Reproduced, explain};
@@ -19,6 +20,12 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     match &explained.again {
         Ok(again) => tell_again(again, &explained.channels),
         Err(why) => say(&format!("cannot be reproduced: {why}")),
+    }
+    if let Some(path) = &args.svg {
+        let drawn = drawing::svg(&explained).map_err(Failure::failed)?;
+        let failed = |error| Failure::failed(format!("{}: {error}", path.display()));
+        std::fs::write(path, drawn).map_err(failed)?;
+        say(&format!("drawn: {}", path.display()));
     }
     match &explained.again {
         Ok(again) if !again.same => {

@@ -1,9 +1,11 @@
 //! The command line: arguments in, an exit code out.
 
 mod args;
+mod drawing;
 mod exit;
 mod explain;
 mod feedback;
+mod manual;
 mod replay;
 mod run;
 mod state;
@@ -45,6 +47,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::State(args) => state::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Feedback(args) => feedback::run(&args),
+        Command::Manual(args) => manual::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(args).map_err(Failure::failed),
     }

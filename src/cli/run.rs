@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use super::args::{ConfigArgs, RunArgs};
 use super::exit::Failure;
 use crate::config::Settings;
-use crate::daemon::{self, DaemonError, Options, Shutdown};
+use crate::daemon::{self, DaemonError, Loader, Options, Shutdown};
+use crate::web::Actions;
 
 /// Consumes, learns and emits until a signal.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -16,7 +18,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("--reset-state {name}: there is no such stream")));
     }
     let reset_state = args.reset_state.iter().cloned().collect();
-    let options = Options { signals: true, reset_state, ..Options::default() };
+    let config = args.config.clone();
+    let load: Loader = Arc::new(move || load(&config).map_err(|failure| failure.to_string()));
+    let validate = Some(daemon::validate(environment()));
+    let actions = Actions { validate, ..Actions::default() };
+    let load = Some(load);
+    let options = Options { signals: true, reset_state, load, actions, ..Options::default() };
     let report = daemon::run_on_kafka(&settings, options, &Shutdown::new()).map_err(failure)?;
     tracing::info!("stopped: {report}");
     Ok(())
@@ -48,9 +55,11 @@ pub(super) fn environment() -> BTreeMap<String, String> {
 /// Settings that only their use shows to be wrong are a fault of the configuration, too.
 fn failure(error: DaemonError) -> Failure {
     match error {
-        DaemonError::Input { .. } | DaemonError::TopicTwice { .. } | DaemonError::Connect(_) => {
-            Failure::config(error)
-        }
+        DaemonError::Input { .. }
+        | DaemonError::TopicTwice { .. }
+        | DaemonError::Connect(_)
+        | DaemonError::Access(_)
+        | DaemonError::Tls(_) => Failure::config(error),
         _ => Failure::failed(error),
     }
 }

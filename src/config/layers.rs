@@ -24,6 +24,17 @@ pub(super) fn default_layer() -> Value {
     layer
 }
 
+/// Format of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// TOML.
+    Toml,
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
 /// Settings in the making: each call lays one more layer over those before it.
 ///
 /// ```
@@ -78,7 +89,21 @@ impl Layers {
     ///
     /// [`ConfigError::Syntax`] if it is not TOML.
     pub fn toml(self, text: &str, origin: &str) -> Result<Self, ConfigError> {
-        Ok(self.written(parse(text, FileFormat::Toml, origin)?))
+        self.text(text, TextFormat::Toml, origin)
+    }
+
+    /// Text in one of the formats; `origin` names it in faults of syntax.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Syntax`] if it is not in that format.
+    pub fn text(self, text: &str, format: TextFormat, origin: &str) -> Result<Self, ConfigError> {
+        let format = match format {
+            TextFormat::Toml => FileFormat::Toml,
+            TextFormat::Yaml => FileFormat::Yaml,
+            TextFormat::Json => FileFormat::Json,
+        };
+        Ok(self.written(parse(text, format, origin)?))
     }
 
     /// Values that the program itself decides, for example the address of an embedded broker.

@@ -13,7 +13,8 @@
 //! | `shape`, `suggest` | unknown keys and wrong kinds, all at once, with "did you mean" |
 //! | `settings` | the types |
 //! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
-//! | `rules`, `rules_stream`, `rules_forecast` | the rules between keys |
+//! | `rules`, `rules_stream`, `rules_forecast`, `rules_alerting` | the rules between keys |
+//! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
 //!
 //! # Invariants
@@ -22,6 +23,7 @@
 //! - Nothing here reads the process environment or a file that was not named.
 //! - No fault text shows a value of `[kafka.rdkafka]`.
 
+mod changes;
 mod client;
 mod environment;
 mod fault;
@@ -29,6 +31,7 @@ mod layers;
 mod maintenance;
 mod merge;
 mod rules;
+mod rules_alerting;
 mod rules_forecast;
 mod rules_model;
 mod rules_stream;
@@ -38,11 +41,12 @@ mod shape;
 mod spec;
 mod suggest;
 
+pub use changes::Changes;
 pub use fault::{ConfigError, Fault, Faults};
-pub use layers::Layers;
+pub use layers::{Layers, TextFormat};
 pub use maintenance::MaintenanceSettings;
 pub use schema::json_schema;
 pub use settings::{
-    FeatureSettings, ForecastSettings, HttpSettings, MissingOffset, Settings, StateSettings,
-    StreamDefaults, StreamSettings,
+    FeatureSettings, ForecastSettings, HttpSettings, MetricsSettings, MissingOffset, Settings,
+    StateSettings, StreamDefaults, StreamSettings,
 };

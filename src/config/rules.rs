@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 
 use super::fault::{Fault, Faults};
-use super::{Settings, client, rules_forecast, rules_stream};
+use super::{Settings, client, rules_alerting, rules_forecast, rules_stream};
 use crate::record::Millis;
 
 /// The only format that this version reads.
@@ -42,10 +42,8 @@ impl Settings {
             let why = "must be longer than nothing";
             faults.push(Fault::rule("state.snapshot_interval", self.state.snapshot_interval, why));
         }
-        if self.http.listen.parse::<SocketAddr>().is_err() {
-            let why = "expected address:port such as 127.0.0.1:9108 or [::]:9108";
-            faults.push(Fault::rule("http.listen", quoted(&self.http.listen), why));
-        }
+        self.check_http(&mut faults);
+        rules_alerting::check(self, &mut faults);
         if self.stream.is_empty() {
             faults.push(Fault::new("stream", "at least one [[stream]] is needed"));
         }
@@ -96,6 +94,24 @@ impl Settings {
             faults.push(Fault::rule("kafka.message_bytes_max", kafka.message_bytes_max, why));
         }
         client::check(&kafka.rdkafka, kafka.sasl_password_file.is_some(), faults);
+    }
+
+    fn check_http(&self, faults: &mut Vec<Fault>) {
+        let http = &self.http;
+        if http.listen.parse::<SocketAddr>().is_err() {
+            let why = "expected address:port such as 127.0.0.1:9108 or [::]:9108";
+            faults.push(Fault::rule("http.listen", quoted(&http.listen), why));
+        }
+        let pair = [("tls_cert_file", &http.tls_cert_file), ("tls_key_file", &http.tls_key_file)];
+        if let [(_, Some(_)), (missing, None)] | [(missing, None), (_, Some(_))] = pair {
+            let why = "is missing: a certificate and its key are used together";
+            faults.push(Fault::new(format!("http.{missing}"), why));
+        }
+        let timeout = http.request_timeout;
+        if timeout < Millis::new(100) || Millis::new(600_000) < timeout {
+            let why = "expected a duration from 100ms to 10m";
+            faults.push(Fault::rule("http.request_timeout", timeout, why));
+        }
     }
 
     fn check_names(&self, faults: &mut Vec<Fault>) {

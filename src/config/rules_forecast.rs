@@ -1,16 +1,24 @@
 //! Rules of `[stream.forecast]`.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use super::StreamSettings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
+use super::settings::ForecastSettings;
 use super::suggest::nearest;
+use crate::model::Scope;
 use crate::record::{Millis, Step};
 
 const HORIZONS_MAX: usize = 1024;
-const HORIZON_ROWS_MAX: i64 = 100_000;
-const SEASONS_MAX: usize = 8;
-const SEASON_ROWS_MAX: i64 = 1_000_000;
+const HORIZON_ROWS_MAX: i64 = 10_080;
+/// Forecasts that wait for their truth: horizons times the farthest of them.
+const WAITING_MAX: i64 = 400_000;
+const SEASONS_MAX: usize = 4;
+const SEASON_ROWS_MAX: i64 = 20_160;
 const LEVELS_MAX: usize = 16;
+const HOLIDAYS_MAX: usize = 4_096;
 
 /// Checks the forecasts of one stream; `at` is its path, for example `stream[0]`.
 pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
@@ -20,7 +28,12 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     if targets.is_empty() {
         return;
     }
-    targets_are_channels(stream, at, faults);
+    let forecast = &stream.forecast;
+    let lists =
+        [("targets", targets), ("exogenous", &forecast.exogenous), ("known", &forecast.known)];
+    lists.into_iter().for_each(|(key, names)| names_are_channels(stream, at, (key, names), faults));
+    calendar(stream, at, faults);
+    seasons_of_shard(stream, at, faults);
     if stream.forecast.horizons.is_empty() {
         let why = "at least one is needed to forecast, for example [\"1h\"]";
         faults.push(Fault::new(format!("{at}.horizons"), why));
@@ -31,6 +44,7 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
             let forecast = &stream.forecast;
             spans("horizons", &forecast.horizons, HORIZONS_MAX, HORIZON_ROWS_MAX).check(faults);
             spans("seasons", &forecast.seasons, SEASONS_MAX, SEASON_ROWS_MAX).check(faults);
+            waiting(forecast, step, at, faults);
         }
         Step::Event => {
             let why = "forecasts need rows at fixed distances: set `step` to a duration";
@@ -39,18 +53,72 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     }
 }
 
-fn targets_are_channels(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+fn names_are_channels(
+    stream: &StreamSettings,
+    at: &str,
+    (key, names): (&str, &[String]),
+    faults: &mut Vec<Fault>,
+) {
     let channels: Vec<_> = stream.channel.iter().map(|c| c.name.as_str()).collect();
-    let path = |i| format!("{at}.targets[{i}]");
-    let targets = &stream.forecast.targets;
-    for (i, target) in targets.iter().enumerate() {
+    let path = |i| format!("{at}.{key}[{i}]");
+    for (i, target) in names.iter().enumerate() {
         if !channels.contains(&target.as_str()) {
             let meant = nearest(target, &channels).map(|m| format!(", did you mean `{m}`?"));
             let why = format!("is not a channel of this stream{}", meant.unwrap_or_default());
             faults.push(Fault::rule(path(i), quoted(target), why));
         }
     }
-    unique(targets.iter().enumerate().map(|(i, t)| (path(i), t.as_str())), faults);
+    unique(names.iter().enumerate().map(|(i, t)| (path(i), t.as_str())), faults);
+}
+
+fn calendar(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let forecast = &stream.forecast;
+    if TimeZone::get(&forecast.time_zone).is_err() {
+        let why = "is no time zone: expected an IANA name such as Europe/Berlin";
+        faults.push(Fault::rule(format!("{at}.time_zone"), quoted(&forecast.time_zone), why));
+    }
+    if HOLIDAYS_MAX < forecast.holidays.len() {
+        let why = format!("expected at most {HOLIDAYS_MAX}, got {}", forecast.holidays.len());
+        faults.push(Fault::new(format!("{at}.holidays"), why));
+    }
+    for (i, holiday) in forecast.holidays.iter().enumerate() {
+        if holiday.parse::<Date>().is_err() {
+            let why = "expected a date such as 2026-12-25";
+            faults.push(Fault::rule(format!("{at}.holidays[{i}]"), quoted(holiday), why));
+        }
+    }
+    if forecast.half_life < Millis::new(1) {
+        let why = "must be longer than nothing";
+        faults.push(Fault::rule(format!("{at}.half_life"), forecast.half_life, why));
+    }
+}
+
+/// A shared network needs inputs of one shape.
+fn seasons_of_shard(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let shared = stream.model.scope == Scope::Shard;
+    if shared && stream.forecast.latent.enabled && stream.forecast.seasons.is_empty() {
+        let why = "is needed with model.scope = \"shard\", for example [\"1d\", \"1w\"]: series that \
+                   share a network share its seasons";
+        faults.push(Fault::new(format!("{at}.seasons"), why));
+    }
+    if shared && stream.forecast.latent.cross_fitted {
+        let why = "does not go with model.scope = \"shard\": blocks are those of a series";
+        faults.push(Fault::new(format!("{at}.latent.cross_fitted"), why));
+    }
+}
+
+/// What is kept of each forecast until all of it has come true.
+fn waiting(forecast: &ForecastSettings, step: Millis, at: &str, faults: &mut Vec<Fault>) {
+    let rows = forecast.horizons.last().map_or(0, |h| h.get() / step.get());
+    let waiting = rows.saturating_mul(forecast.horizons.len() as i64);
+    if WAITING_MAX < waiting {
+        let count = forecast.horizons.len();
+        let why = format!(
+            "{count} horizons up to {rows} rows make {waiting} forecasts that wait for their truth, \
+             at most {WAITING_MAX} are possible"
+        );
+        faults.push(Fault::new(format!("{at}.horizons"), why));
+    }
 }
 
 fn levels(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {

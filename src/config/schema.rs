@@ -64,7 +64,7 @@ fn forget_required(schema: &mut Value) {
     for (name, table) in defs.iter_mut() {
         match name.as_str() {
             "StreamSettings" => table["required"] = json!(STREAM_OWN),
-            "ChannelParams" | "MaintenanceSettings" => {}
+            "ChannelParams" | "MaintenanceSettings" | "SinkParams" => {}
             _ => drop(table.as_object_mut().map(forget)),
         }
     }

@@ -1,13 +1,16 @@
 //! The whole configuration as types. Every key is documented in `config/default.toml`.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::MaintenanceSettings;
 use crate::alert::AlertParams;
-use crate::forecast::NonNegative;
+use crate::forecast::{Head, LatentParams, Link, NonNegative};
 use crate::io::{ChannelParams, EntitySource, KafkaParams, TimestampSource, TopicNames};
 use crate::model::ModelParams;
+use crate::notify::AlertingParams;
 use crate::record::{Fraction, Millis, Positive, Step};
 use crate::window::{Aggregate, WindowParams};
 
@@ -29,6 +32,10 @@ pub struct Settings {
     pub training: TrainingSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// Metrics.
+    pub metrics: MetricsSettings,
+    /// Sinks of alerts beside Kafka.
+    pub alerting: AlertingParams,
     /// Values that a `[[stream]]` does not set itself.
     pub stream_defaults: StreamDefaults,
     /// Input streams.
@@ -72,6 +79,35 @@ pub struct TrainingSettings {
 pub struct HttpSettings {
     /// `address:port`; port 0 picks a free one.
     pub listen: String,
+    /// A file that holds the token of requests that change something, and nothing else.
+    pub token_file: Option<PathBuf>,
+    /// Certificate chain, PEM.
+    pub tls_cert_file: Option<PathBuf>,
+    /// Private key of the certificate, PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// Most connections at a time.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub connections_max: usize,
+    /// Longest time for a request and its answer.
+    pub request_timeout: Millis,
+    /// Largest body of a request.
+    #[schemars(range(min = 1_024, max = 16_777_216))]
+    pub body_bytes_max: usize,
+    /// Rows that are kept of a series for its charts.
+    #[schemars(range(min = 16, max = 65_536))]
+    pub history_rows: usize,
+    /// Most memory for the rows of all series.
+    #[schemars(range(min = 0, max = 17_179_869_184_u64))]
+    pub history_bytes_max: usize,
+}
+
+/// Metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Most label sets of one family and stream.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub series_max: usize,
 }
 
 /// One input stream, complete.
@@ -139,15 +175,32 @@ pub struct ForecastSettings {
     pub targets: Vec<String>,
     /// Horizons: durations, whole multiples of `step`.
     pub horizons: Vec<Millis>,
-    /// Seasons: durations, whole multiples of `step`, ascending.
+    /// Seasons: durations, whole multiples of `step`, ascending; empty to find them in the data.
     pub seasons: Vec<Millis>,
+    /// Names of channels whose past is an input.
+    pub exogenous: Vec<String>,
+    /// Names of channels whose values are announced on the control topic before they come.
+    pub known: Vec<String>,
+    /// Local time of the demand, an IANA name.
+    pub time_zone: String,
+    /// Days off beside weekends: dates such as 2026-12-25.
+    pub holidays: Vec<String>,
     /// Rows between two forecasts of a series.
     #[schemars(range(min = 1))]
     pub every: u32,
-    /// Ridge penalty.
+    /// Penalty of the linear experts.
     pub ridge: Positive,
-    /// Rows after which an old observation counts half.
-    pub memory: Positive,
+    /// How the weights of the skip expert are found.
+    pub head: Head,
+    /// Event time after which an old observation counts half in the linear experts.
+    pub half_life: Millis,
+    /// Rows that a series keeps; 0 for 10,080, or 2,016 where a shard shares the network.
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub memory: usize,
+    /// Scale on which everything is modelled.
+    pub link: Link,
+    /// The network of the latent expert.
+    pub latent: LatentParams,
     /// Coverage levels.
     pub levels: Vec<Fraction>,
     /// When forecasts are kept at or above zero.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::{Settings, StreamSettings};
 use crate::engine::StreamSpec;
-use crate::forecast::ForecastParams;
+use crate::forecast::{Calendar, ForecastParams, LatentParams};
 use crate::io::{ChannelParams, InputParams};
-use crate::record::{Millis, Step};
+use crate::model::Scope;
+use crate::record::{Millis, Positive, Step};
 use crate::window::RowParams;
 
 impl Settings {
@@ -73,17 +76,49 @@ impl StreamSettings {
         let Step::Grid(step) = self.step else { return None };
         let forecast = &self.forecast;
         let index = |target: &String| self.channel.iter().position(|c| c.name == *target);
-        let targets: Vec<_> = forecast.targets.iter().filter_map(index).collect();
+        let channels = |names: &[String]| names.iter().filter_map(index).collect::<Vec<_>>();
+        let targets = channels(&forecast.targets);
+        let shared = self.model.scope == Scope::Shard;
+        let latent = LatentParams {
+            refresh: by_scope(shared, forecast.latent.refresh as usize, 1, 7) as u32,
+            windows_max: by_scope(shared, forecast.latent.windows_max, 10_080, 672),
+            ..forecast.latent.clone()
+        };
+        let half_life = forecast.half_life.get() as f64 / step.get() as f64;
         (!targets.is_empty()).then(|| ForecastParams {
             targets,
+            exogenous: channels(&forecast.exogenous),
+            known: channels(&forecast.known),
             horizons: rows(&forecast.horizons, step),
             seasons: rows(&forecast.seasons, step),
             every: forecast.every,
             ridge: forecast.ridge,
-            memory: forecast.memory,
+            head: forecast.head,
+            half_life: Positive::try_from(half_life).unwrap_or(forecast.ridge),
+            memory: by_scope(shared, forecast.memory, 10_080, 2_016),
             levels: forecast.levels.clone(),
+            link: forecast.link,
             non_negative: forecast.non_negative,
+            latent,
+            shared,
+            calendar: self.calendar(step),
         })
+    }
+
+    /// What cannot be read is left out: checked settings have no such thing.
+    fn calendar(&self, step: Millis) -> Calendar {
+        let forecast = &self.forecast;
+        let zone = TimeZone::get(&forecast.time_zone).unwrap_or(TimeZone::UTC);
+        Calendar::new(zone, forecast.holidays.iter().filter_map(|date| date.parse().ok()), step)
+    }
+}
+
+/// What was set, or the default of the scope.
+fn by_scope(shared: bool, set: usize, own: usize, shard: usize) -> usize {
+    match set {
+        0 if shared => shard,
+        0 => own,
+        set => set,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::io::Part;
+use crate::record::AlertRecord;
 
 /// What one batch has to deliver.
 #[derive(Debug, Default)]
@@ -23,6 +24,10 @@ pub(super) struct Note {
     pub dead: Vec<&'static str>,
     /// Smallest Kafka time, in milliseconds.
     pub oldest_ms: Option<i64>,
+    /// The part holds a snapshot.
+    pub saved: bool,
+    /// Changes of alerts, told once they are committed.
+    pub alerts: Vec<AlertRecord>,
 }
 
 impl Batch {

@@ -1,7 +1,10 @@
 //! What ends the daemon.
 
 use super::RestoreError;
+use crate::engine::SnapshotError;
 use crate::io::{InputError, IoError};
+use crate::notify::NotifyError;
+use crate::web::{AccessError, TlsError};
 
 /// Why the daemon did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +38,21 @@ pub enum DaemonError {
         /// Why.
         source: std::io::Error,
     },
+    /// The token of the HTTP server cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Its certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refused a thread.
     #[error("could not start a thread")]
     Thread(#[source] std::io::Error),
+    /// A sink of alerts cannot be used.
+    #[error(transparent)]
+    Sink(NotifyError),
+    /// The system does not let us catch signals.
+    #[error("signals")]
+    Signals(#[source] std::io::Error),
     /// Two metrics of one name.
     #[error("metrics")]
     Metrics(#[from] prometheus::Error),
@@ -47,6 +62,9 @@ pub enum DaemonError {
     /// A partition cannot go on from its state.
     #[error(transparent)]
     Restore(RestoreError),
+    /// The state does not fit settings that were said to keep it: a bug.
+    #[error("new settings")]
+    Reload(#[source] SnapshotError),
     /// The broker will never take an output, or the group never take us back.
     #[error("delivery stopped")]
     Refused(#[source] IoError),

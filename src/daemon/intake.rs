@@ -1,37 +1,45 @@
-//! From messages to the outputs of a batch: which shard a message belongs to, what becomes of it.
+//! From messages to partitions: which shard a message belongs to, what becomes of it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::batch::{Batch, Note};
+use super::DaemonError;
+use super::batch::Note;
 use super::partition::{DeadLetter, Partition};
 use super::restore::Restored;
 use super::stream::Stream;
-use super::{Clock, DaemonError, RunReport};
 use crate::io::{
-    Bounds, LogEvent, MessageRef, Notice, Origin, Part, Place, control, dead_letter, feedback,
+    Bounds, DecodeError, LogEvent, MessageRef, Notice, Part, Place, control, dead_letter, feedback,
 };
+use crate::notify::Notifier;
 use crate::record::Placement;
 use crate::telemetry::{Metrics, PartitionLabels};
+use crate::web::History;
 
 /// Notices kept for partitions that are yet to come.
 const NOTICES_MAX: usize = 10_000;
 
+/// Reasons for which a decoded record is refused.
+const AHEAD: &str = "ahead";
+const SERIES_LIMIT: &str = "series_limit";
+
 /// The streams, their topics, and the partitions that this process owns.
 #[derive(Debug)]
 pub(super) struct Intake {
-    streams: Vec<Stream>,
-    topics: Vec<Topic>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) topics: Vec<Topic>,
     by_name: FxHashMap<String, usize>,
     dlq: DeadLetters,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
+    pub(super) notifier: Notifier,
+    pub(super) history: History,
     assigned: bool,
     /// Given to us, but their state is not restored yet.
     arriving: Vec<Place>,
     /// Wanted back, after one more batch.
-    leaving: Vec<Place>,
+    pub(super) leaving: Vec<Place>,
     /// Their position is not part of the log any more.
     gone: Vec<(Place, Bounds)>,
     epochs: u64,
@@ -65,6 +73,7 @@ impl Intake {
         streams: Vec<Stream>,
         dlq: DeadLetters,
         metrics: Metrics,
+        (notifier, history): (Notifier, History),
     ) -> Result<Self, DaemonError> {
         let mut intake = Self {
             streams: Vec::new(),
@@ -72,6 +81,8 @@ impl Intake {
             by_name: FxHashMap::default(),
             dlq,
             metrics,
+            notifier,
+            history,
             assigned: false,
             arriving: Vec::new(),
             leaving: Vec::new(),
@@ -82,6 +93,8 @@ impl Intake {
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
+            let reasons = [&DecodeError::REASONS[..], &[AHEAD, SERIES_LIMIT]].concat();
+            intake.metrics.ingest.add_reasons(&stream.name, &reasons);
             for name in &stream.topics {
                 let topic =
                     Topic { name: name.clone(), stream: index, partitions: BTreeMap::new() };
@@ -172,12 +185,30 @@ impl Intake {
             let Some(index) = self.by_name.get(&topic) else { continue };
             let Topic { name, stream, partitions } = &mut self.topics[*index];
             self.epochs += 1;
-            partitions.insert(number, Partition::new(restored, self.epochs, now));
+            let mut partition = Partition::new(restored, self.epochs, now);
+            self.history.wanted(*stream, |new, wants| partition.show_rows(new, wants));
+            partitions.insert(number, partition);
             let stream = &self.streams[*stream].name;
             let labels = PartitionLabels { stream, topic: name, partition: number };
             self.metrics.ingest.partition_assigned(labels);
             tracing::info!(%stream, topic, partition = number, "partition assigned");
         }
+    }
+
+    /// Replaces the settings of the streams; their names and topics are those of before. Call
+    /// after a batch was collected.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError::Reload`] if a state does not fit.
+    pub fn replace(&mut self, streams: Vec<Stream>) -> Result<(), DaemonError> {
+        for Topic { stream, partitions, .. } in &mut self.topics {
+            for (number, partition) in partitions {
+                partition.reshape(*number, &streams[*stream]).map_err(DaemonError::Reload)?;
+            }
+        }
+        self.streams = streams;
+        Ok(())
     }
 
     /// Drops partitions whole: what was not delivered of them belongs to the next owner.
@@ -192,6 +223,7 @@ impl Intake {
                 let stream = &self.streams[*stream].name;
                 let labels = PartitionLabels { stream, topic: name, partition: *number };
                 self.metrics.ingest.partition_revoked(labels);
+                self.notifier.left(labels);
                 tracing::info!(%stream, topic, partition = number, "partition revoked");
             }
         }
@@ -203,6 +235,14 @@ impl Intake {
         found
             .and_then(|partitions| partitions.get(&part.partition))
             .is_some_and(|partition| partition.epoch == note.epoch)
+    }
+
+    /// Tells of the alerts of a part that is committed now.
+    pub fn notify(&self, part: &Part, note: &Note) {
+        let stream = &self.streams[note.stream];
+        let (topic, partition) = (part.topic.as_str(), part.partition);
+        let labels = PartitionLabels { stream: &stream.name, topic, partition };
+        self.notifier.committed(labels, &note.alerts, &stream.spec.channels);
     }
 
     fn take_message(&mut self, message: &MessageRef<'_>) {
@@ -237,6 +277,17 @@ impl Intake {
         }
     }
 
+    /// Measures the pace of all partitions, and asks which rows are wanted from now on.
+    pub fn look(&mut self, now: Duration) {
+        let Self { topics, history, .. } = self;
+        for Topic { stream, partitions, .. } in topics {
+            for partition in partitions.values_mut() {
+                partition.look(now);
+                history.wanted(*stream, |new, wants| partition.show_rows(new, wants));
+            }
+        }
+    }
+
     /// Takes note of what people want; what cannot be read is told and passed over.
     pub fn take_notice(&mut self, message: &MessageRef<'_>, feedback_topic: &str) {
         let read = if message.topic == feedback_topic { feedback } else { control };
@@ -262,90 +313,6 @@ impl Intake {
             partition.hear(notices, *notices_first);
         }
     }
-
-    /// Ends the batch: settles every partition and takes what it has to say.
-    pub fn collect(&mut self, clock: &Clock, saving: Saving, report: &mut RunReport) -> Batch {
-        let now = clock.steady();
-        let mut batch = Batch::default();
-        let Self { streams, topics, metrics, leaving, .. } = self;
-        let periodic = saving.most_overdue(topics, now);
-        for Topic { name, stream: index, partitions } in topics {
-            let stream = &mut streams[*index];
-            for (number, partition) in partitions {
-                partition.settle(now);
-                let labels =
-                    PartitionLabels { stream: &stream.name, topic: name, partition: *number };
-                count(metrics, labels, partition);
-                report.add(partition);
-                let place = (name.clone(), *number);
-                let save = saving.all
-                    || partition.is_fresh()
-                    || leaving.contains(&place)
-                    || periodic == Some(partition.epoch);
-                let (mut part, note) = take_part(place, *index, stream, partition);
-                if save && partition.is_unsaved() {
-                    let began = clock.steady();
-                    part.state.extend(partition.snapshot());
-                    let took = clock.steady().saturating_sub(began);
-                    metrics.state.observe_snapshot(took.as_secs_f64());
-                    partition.snapshot_at = now + saving.interval;
-                }
-                partition.begin_batch();
-                batch.push(part, note);
-            }
-        }
-        batch
-    }
-}
-
-/// When snapshots are taken.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Saving {
-    pub interval: Duration,
-    /// Of all partitions, now: the process stops.
-    pub all: bool,
-}
-
-impl Saving {
-    /// The partition whose snapshot is due for longest: one a batch, so that no batch waits for
-    /// many.
-    fn most_overdue(self, topics: &[Topic], now: Duration) -> Option<u64> {
-        let all = topics.iter().flat_map(|topic| topic.partitions.values());
-        let due = all.filter(|p| p.is_unsaved() && p.snapshot_at <= now);
-        due.min_by_key(|p| p.snapshot_at).map(|p| p.epoch)
-    }
-}
-
-fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) {
-    if partition.records > 0 {
-        metrics.ingest.count_consumed(labels, partition.records, partition.bytes);
-    }
-    metrics.ingest.count_replayed(labels.stream, partition.replayed);
-    metrics.count_facts(labels.stream, &partition.outbox.facts);
-    metrics.shards.count_forecasts(labels.stream, &partition.outbox.forecasts);
-    metrics.models.count(labels.stream, &partition.outbox.models);
-}
-
-/// What a settled partition has to say.
-fn take_part(
-    (topic, number): Place,
-    index: usize,
-    stream: &mut Stream,
-    partition: &mut Partition,
-) -> (Part, Note) {
-    let mut outputs = Vec::new();
-    stream.encode(Origin { topic: &topic, partition: number }, &partition.outbox, &mut outputs);
-    let mut dead = Vec::new();
-    for letter in partition.dead.drain(..) {
-        dead.push(letter.reason);
-        outputs.push(letter.message);
-    }
-    // Without news the position that is committed stays: a silent partition is not there yet.
-    let next_offset = partition.next_offset.filter(|_| partition.records > 0);
-    let state = std::mem::take(&mut partition.journal);
-    let part = Part { topic, partition: number, next_offset, outputs, state };
-    let (epoch, oldest_ms) = (partition.epoch, partition.oldest_ms);
-    (part, Note { epoch, stream: index, dead, oldest_ms })
 }
 
 /// Why a decoded record was not taken; late and double records are counted, not refused.
@@ -353,10 +320,10 @@ fn refusal(placement: Placement) -> Option<(&'static str, String)> {
     match placement {
         Placement::Placed | Placement::Replaced | Placement::Duplicate | Placement::Late => None,
         Placement::Ahead => {
-            Some(("ahead", "the event time is further ahead than `ahead_max`".to_owned()))
+            Some((AHEAD, "the event time is further ahead than `ahead_max`".to_owned()))
         }
         Placement::SeriesLimit => {
-            Some(("series_limit", "the partition has `series_max` series already".to_owned()))
+            Some((SERIES_LIMIT, "the partition has `series_max` series already".to_owned()))
         }
     }
 }

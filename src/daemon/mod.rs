@@ -2,10 +2,12 @@
 //!
 //! Start with [`run()`]. Each worker has a thread, a log and a pipeline. A batch passes `pipeline`
 //! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch) →
-//! `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
+//! `collect` → `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
 //! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
-//! the handlers show, `clock` is the only clock, `shutdown` the only way to stop, `state` looks
-//! at what is stored, `explain` leads from stored state to an alert again.
+//! the handlers show, `http` starts their server, `tally` counts, `clock` is the only clock, `limits`
+//! what the machine grants, `shutdown` the only way to stop, `reload` the only way to other settings,
+//! `state` looks at what is stored, `explain` leads from stored state to an alert again, `webhooks`
+//! hands the alerts topic to webhooks.
 //!
 //! # Invariants
 //!
@@ -25,12 +27,16 @@
 
 mod batch;
 mod clock;
+mod collect;
 mod error;
 mod explain;
+mod http;
 mod intake;
+mod limits;
 mod partition;
 mod pipeline;
 mod publish;
+mod reload;
 mod report;
 mod restore;
 mod run;
@@ -38,10 +44,14 @@ mod shutdown;
 mod state;
 mod stream;
 mod supervise;
+mod tally;
+mod webhooks;
 
 pub use clock::Clock;
 pub use error::DaemonError;
 pub use explain::{Explained, Reproduced, explain};
+pub use http::validate;
+pub use reload::{Loader, Reload, ReloadError};
 pub use report::RunReport;
 pub use restore::RestoreError;
 pub use run::{Options, run, run_on_kafka};

@@ -1,13 +1,17 @@
 //! One owned input partition: its shard, and what the batch at hand has done to it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::restore::Restored;
-use crate::engine::{Shard, ShardStatus};
+use super::stream::Stream;
+use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, Notice, OutMessage};
-use crate::record::{Decided, EventTime, Millis, Outbox, Placement, RecordRef};
+use crate::record::{
+    Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
+};
 
 /// A dead letter on its way, with the `reason` label of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,10 +48,37 @@ pub(super) struct Partition {
     pub replayed: u64,
     /// Smallest Kafka time of this batch.
     pub oldest_ms: Option<i64>,
+    /// Largest Kafka time so far.
+    newest_ms: Option<i64>,
     pub lag: Option<i64>,
+    /// Bytes of its newest snapshot in the state topic.
+    pub stored_bytes: u64,
     silence: Silence,
+    /// Alerts open in what the former owner has committed, until they are asked for.
+    reopened: Option<Vec<OpenAlert>>,
     /// Notices heard so far.
     heard: u64,
+    pace: Pace,
+}
+
+/// How fast records are read.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Records since the partition was assigned.
+    total: u64,
+    /// What it was at the last look, and when that was.
+    seen: Option<(u64, Duration)>,
+    per_sec: f64,
+}
+
+impl Pace {
+    fn look(&mut self, now: Duration) {
+        let (total, at) = self.seen.replace((self.total, now)).unwrap_or((self.total, now));
+        let passed = now.saturating_sub(at).as_secs_f64();
+        if passed > 0.0 {
+            self.per_sec = (self.total - total) as f64 / passed;
+        }
+    }
 }
 
 /// Whether what the shard says is news.
@@ -78,11 +109,13 @@ impl Silence {
 impl Partition {
     /// A partition whose state is known; `now` is the steady clock.
     pub fn new(restored: Restored, epoch: u64, now: Duration) -> Self {
-        let Restored { shard, writer, start, silent_until, journal, state, fresh } = restored;
+        let Restored { shard, writer, start, silent_until, journal, state, fresh, bytes } =
+            restored;
         let stage = match silent_until {
             Some(until) => Stage::Silent { until, journal: journal.into() },
             None => Stage::Live,
         };
+        let reopened = matches!(stage, Stage::Live).then(|| shard.open_alerts());
         let mut partition = Self {
             shard,
             writer,
@@ -99,12 +132,21 @@ impl Partition {
             bytes: 0,
             replayed: 0,
             oldest_ms: None,
+            newest_ms: None,
             lag: None,
+            stored_bytes: bytes,
             silence: Silence::begin(now),
+            reopened,
             heard: 0,
+            pace: Pace::default(),
         };
         partition.catch_up(start);
         partition
+    }
+
+    /// The alerts that were open when the partition was caught up with, once.
+    pub fn take_reopened(&mut self) -> Option<Vec<OpenAlert>> {
+        self.reopened.take()
     }
 
     /// Whether outputs are withheld, since they were delivered in an earlier life.
@@ -117,6 +159,7 @@ impl Partition {
         self.catch_up(message.offset);
         self.next_offset = Some(message.offset + 1);
         self.unsaved = true;
+        self.pace.total += 1;
         if self.is_silent() {
             self.replayed += 1;
             return false;
@@ -125,6 +168,7 @@ impl Partition {
         self.records += 1;
         self.bytes += length(message.key) + length(message.payload);
         self.oldest_ms = self.oldest_ms.into_iter().chain(message.timestamp_ms).min();
+        self.newest_ms = self.newest_ms.max(message.timestamp_ms);
         true
     }
 
@@ -144,6 +188,7 @@ impl Partition {
             self.shard.settle(&mut self.outbox);
             self.outbox.clear();
             self.stage = Stage::Live;
+            self.reopened = Some(self.shard.open_alerts());
         }
     }
 
@@ -215,6 +260,20 @@ impl Partition {
         self.heard = first + all.len() as u64;
     }
 
+    /// Age of the newest record read at `now_ms`, in seconds; 0 once the end is reached, `None` while
+    /// that is not known.
+    pub fn lag_seconds(&self, now_ms: i64) -> Option<f64> {
+        match self.lag? {
+            0 => Some(0.0),
+            _ => Some(now_ms.saturating_sub(self.newest_ms?).max(0) as f64 / 1e3),
+        }
+    }
+
+    /// Alerts that one period of the budget allows all its series together.
+    pub fn alerts_per_period(&self) -> f64 {
+        self.shard.alerts_per_period()
+    }
+
     /// Silence moves the watermark.
     pub fn is_idle(&self) -> bool {
         self.silence.closing
@@ -236,7 +295,19 @@ impl Partition {
         let Some(next_offset) = self.next_offset else { return Vec::new() };
         self.unsaved = false;
         self.fresh = false;
-        self.writer.snapshot(next_offset, &self.shard.save(), &self.shard.fingerprint())
+        let records =
+            self.writer.snapshot(next_offset, &self.shard.save(), &self.shard.fingerprint());
+        self.stored_bytes =
+            records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
+        records
+    }
+
+    /// Goes on under other settings that keep the state. Call after `settle`.
+    pub fn reshape(&mut self, number: i32, stream: &Stream) -> Result<(), SnapshotError> {
+        let bytes = self.shard.save();
+        let shard = Shard::restore(Arc::clone(&stream.spec), number, &bytes)?;
+        self.shard = shard.with_trainer(Arc::clone(&stream.trainer));
+        Ok(())
     }
 
     /// The state of the shard. Call after `settle`.
@@ -246,6 +317,26 @@ impl Partition {
 
     pub fn status(&self) -> ShardStatus {
         self.shard.status()
+    }
+
+    /// Its first `most` series.
+    pub fn listed(&self, most: usize) -> Arc<[SeriesStatus]> {
+        self.shard.series_statuses(most).into()
+    }
+
+    /// Which rows are told, see [`Shard::show_rows`].
+    pub fn show_rows(&mut self, new: bool, wanted: &mut dyn FnMut(&SeriesKey) -> bool) {
+        self.shard.show_rows(new, wanted);
+    }
+
+    /// Measures the pace since the last look.
+    pub fn look(&mut self, now: Duration) {
+        self.pace.look(now);
+    }
+
+    /// Records per second at the last look.
+    pub fn records_per_sec(&self) -> f64 {
+        self.pace.per_sec
     }
 
     /// Forgets the batch after its outputs were taken.
@@ -284,6 +375,10 @@ pub(super) fn put_into_effect(shard: &mut Shard, notice: &Notice, outbox: &mut O
             shard.apply_maintenance(window.clone());
             let after = shard.plan().windows().find(|known| known.id == window.id);
             before.as_ref() != after
+        }
+        Notice::Known(news) => {
+            shard.settle(outbox);
+            shard.apply_announcement(news)
         }
     }
 }

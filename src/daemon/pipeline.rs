@@ -1,14 +1,19 @@
 //! The loop: poll, decode, push, settle, encode, deliver.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::intake::{Intake, Saving};
+use super::collect::Saving;
+use super::intake::Intake;
 use super::publish::Board;
+use super::reload::Reload;
 use super::restore::{self, Policy, RestoreError, Restored};
+use super::stream::streams_of;
 use super::supervise::Heartbeat;
 use super::{Clock, DaemonError, RunReport, Shutdown};
 use crate::io::{DeliverError, IoError, Log, Place};
+use crate::model::Trainer;
 use crate::telemetry::Metrics;
 use crate::web::NotReady;
 
@@ -43,6 +48,10 @@ pub(super) struct Pipeline<L> {
     pub inbox: [String; 2],
     pub clock: Clock,
     pub shutdown: Shutdown,
+    pub trainer: Arc<dyn Trainer>,
+    pub reload: Reload,
+    /// Number of the settings that are in use.
+    pub generation: u64,
     pub metrics: Metrics,
     pub board: Board,
     pub heartbeat: Heartbeat,
@@ -77,6 +86,7 @@ impl<L: Log> Pipeline<L> {
 
     /// One batch, from the log and back to it.
     pub fn turn(&mut self) -> Result<(), DaemonError> {
+        self.take_settings()?;
         let began = self.clock.steady();
         self.read(began)?;
         self.go_on_elsewhere()?;
@@ -86,6 +96,7 @@ impl<L: Log> Pipeline<L> {
         if upkeep {
             let lag = self.log.lag();
             self.intake.close_idle(&lag, read);
+            self.intake.look(read);
             self.hear()?;
         }
         let batch = self.collect(false);
@@ -106,6 +117,19 @@ impl<L: Log> Pipeline<L> {
         Ok(())
     }
 
+    /// Takes over new settings between two batches. The state is stored first: what was learned
+    /// under the old ones is not replayed under the new ones.
+    fn take_settings(&mut self) -> Result<(), DaemonError> {
+        let Some(news) = self.reload.news(self.generation) else { return Ok(()) };
+        self.finish()?;
+        self.intake.replace(streams_of(&news.settings, &self.trainer)?)?;
+        self.pace.snapshot_interval = news.settings.state.snapshot_interval.to_duration();
+        self.policy.missing = news.settings.state.on_missing_offset;
+        self.generation = news.number;
+        tracing::info!(generation = news.number, "new settings in use");
+        Ok(())
+    }
+
     /// Puts into effect what people have said.
     fn hear(&mut self) -> Result<(), DaemonError> {
         let Self { log, intake, inbox: [feedback, control], .. } = self;
@@ -116,7 +140,7 @@ impl<L: Log> Pipeline<L> {
         Ok(())
     }
 
-    /// The last batch: the state of everything that is owned.
+    /// A batch with the state of everything that is owned.
     fn finish(&mut self) -> Result<(), DaemonError> {
         let batch = self.collect(true);
         if batch.is_empty() { Ok(()) } else { self.deliver(batch) }
@@ -282,16 +306,22 @@ impl<L: Log> Pipeline<L> {
         for (topic, records) in batch.by_topic() {
             delivery.count_produced(topic, ok, records);
         }
+        let now = self.clock.wall();
+        let snapshots = batch.notes().iter().filter(|note| note.saved).count() as u64;
+        self.metrics.state.count_checkpoints(ok, snapshots, now.as_secs_f64());
         if !ok {
             return;
+        }
+        for (part, note) in batch.parts().iter().zip(batch.notes()) {
+            self.intake.notify(part, note);
         }
         let name = |stream: usize| &*self.intake.streams()[stream].name;
         for note in batch.notes() {
             note.dead.iter().for_each(|why| ingest.count_dead_letter(name(note.stream), why));
         }
-        let now = self.clock.wall().as_millis();
         for (stream, oldest) in batch.oldest_ms() {
-            delivery.observe_latency(name(stream), now.saturating_sub(oldest) as f64 / 1e3);
+            let age = now.as_millis().saturating_sub(oldest) as f64 / 1e3;
+            delivery.observe_latency(name(stream), age);
         }
     }
 
@@ -317,6 +347,6 @@ impl<L: Log> Pipeline<L> {
     }
 
     fn publish(&self) {
-        self.board.publish(&self.intake, &self.metrics);
+        self.board.publish(&self.intake, &self.metrics, self.clock.wall());
     }
 }

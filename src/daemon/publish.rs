@@ -3,8 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::intake::Intake;
+use crate::engine::ShardStatus;
+use crate::record::EventTime;
 use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
-use crate::web::{NotReady, PartitionStatus, SharedStatus, StreamStatus};
+use crate::web::{History, Load, NotReady, PartitionStatus, SharedStatus, StreamStatus};
+
+/// Series that are listed, over all partitions of a worker.
+const SERIES_LISTED_MAX: usize = 20_000;
 
 /// What each worker knows, joined to one picture.
 #[derive(Debug, Clone)]
@@ -12,6 +17,7 @@ pub(super) struct Board {
     worker: usize,
     slots: Arc<Mutex<Vec<Slot>>>,
     status: SharedStatus,
+    history: History,
 }
 
 /// One worker's part of the picture.
@@ -23,10 +29,15 @@ struct Slot {
 
 impl Board {
     /// One board for each worker, all drawing the same picture.
-    pub fn for_workers(workers: usize, status: &SharedStatus) -> Vec<Self> {
+    pub fn for_workers(workers: usize, status: &SharedStatus, history: &History) -> Vec<Self> {
         let empty = Slot { not_ready: Some(NotReady::default()), streams: Vec::new() };
         let slots = Arc::new(Mutex::new(vec![empty; workers]));
-        let board = |worker| Self { worker, slots: Arc::clone(&slots), status: status.clone() };
+        let board = |worker| Self {
+            worker,
+            slots: Arc::clone(&slots),
+            status: status.clone(),
+            history: history.clone(),
+        };
         (0..workers).map(board).collect()
     }
 
@@ -39,16 +50,16 @@ impl Board {
         let mut slots = self.slots();
         slots[self.worker].not_ready = not_ready;
         let not_ready = slots.iter().find_map(|slot| slot.not_ready.clone());
-        metrics.set_ready(not_ready.is_none());
+        metrics.process.set_ready(not_ready.is_none());
         if self.status.read(|status| status.not_ready != not_ready) {
             self.status.update(|status| status.not_ready = not_ready);
         }
     }
 
-    /// Shows what this worker sees now beside what the others have shown.
-    pub fn publish(&self, intake: &Intake, metrics: &Metrics) {
+    /// Shows what this worker sees now beside what the others have shown; `now` is the time of day.
+    pub fn publish(&self, intake: &Intake, metrics: &Metrics, now: EventTime) {
         let mut slots = self.slots();
-        slots[self.worker].streams = streams(intake);
+        slots[self.worker].streams = streams(intake, now);
         let mut all = slots[self.worker].streams.clone();
         for (index, stream) in all.iter_mut().enumerate() {
             let others = slots.iter().enumerate().filter(|(worker, _)| *worker != self.worker);
@@ -59,22 +70,37 @@ impl Board {
                 .sort_by(|a, b| (&a.topic, a.shard.partition).cmp(&(&b.topic, b.shard.partition)));
         }
         gauges(metrics, &all);
+        all.iter().enumerate().for_each(|(index, stream)| self.remember(index, stream, now));
         self.status.update(|status| status.streams = all);
     }
 }
 
+impl Board {
+    /// Lets the history know of open alerts and of the load.
+    fn remember(&self, index: usize, stream: &StreamStatus, now: EventTime) {
+        let series = stream.partitions.iter().flat_map(|partition| partition.listed.iter());
+        let open = series.flat_map(|series| series.open.iter().cloned());
+        let lag: Option<i64> = stream.partitions.iter().map(|partition| partition.lag).sum();
+        let rate = stream.partitions.iter().map(|partition| partition.records_per_sec).sum();
+        let load = Load { at: now, lag: lag.map_or(f64::NAN, |lag| lag as f64), rate };
+        self.history.align(index, &open.collect::<Vec<_>>(), load);
+    }
+}
+
 /// Looks at every stream and partition.
-fn streams(intake: &Intake) -> Vec<StreamStatus> {
+fn streams(intake: &Intake, now: EventTime) -> Vec<StreamStatus> {
     let picture = |(index, stream): (usize, &super::stream::Stream)| StreamStatus {
         name: stream.name.to_string(),
         topics: stream.topics.clone(),
         channels: stream.spec.channels.iter().map(ToString::to_string).collect(),
-        partitions: partitions(intake, index),
+        partitions: partitions(intake, index, now),
     };
     intake.streams().iter().enumerate().map(picture).collect()
 }
 
-fn partitions(intake: &Intake, stream: usize) -> Vec<PartitionStatus> {
+fn partitions(intake: &Intake, stream: usize, now: EventTime) -> Vec<PartitionStatus> {
+    let owned: usize = intake.topics().iter().map(|topic| topic.partitions.len()).sum();
+    let most = SERIES_LISTED_MAX / owned.max(1);
     let topics = intake.topics().iter().filter(|topic| topic.stream == stream);
     let of_topic = topics.flat_map(|topic| {
         topic.partitions.values().map(|partition| PartitionStatus {
@@ -82,7 +108,11 @@ fn partitions(intake: &Intake, stream: usize) -> Vec<PartitionStatus> {
             shard: partition.status(),
             next_offset: partition.next_offset,
             lag: partition.lag,
+            lag_seconds: partition.lag_seconds(now.as_millis()),
+            stored_bytes: partition.stored_bytes,
             idle: partition.is_idle(),
+            records_per_sec: partition.records_per_sec(),
+            listed: partition.listed(most),
         })
     });
     of_topic.collect()
@@ -98,15 +128,23 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
                 partition: partition.shard.partition,
             };
             if let Some(lag) = partition.lag {
-                metrics.ingest.set_lag(labels, lag);
+                metrics.ingest.set_lag(labels, lag, partition.lag_seconds);
             }
             if let Some(watermark) = partition.shard.watermark {
                 metrics.ingest.set_watermark(labels, watermark.as_secs_f64(), partition.idle);
             }
         }
-        metrics.shards.set_stream(&stream.name, &sums(stream));
-        let shards = stream.partitions.iter().map(|partition| &partition.shard);
-        let perplexities: Vec<f64> = shards.filter_map(|shard| shard.codebook_perplexity).collect();
+        let sums = sums(stream);
+        metrics.shards.set_stream(&stream.name, &sums);
+        metrics.alerts.set_active(&stream.name, sums.firing);
+        let stored = stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
+        metrics.state.set_bytes(&stream.name, stored);
+        let shards = || stream.partitions.iter().map(|partition| &partition.shard);
+        if let Some(newest) = shards().filter_map(|shard| shard.watermark).max() {
+            metrics.models.set_ages(&stream.name, newest);
+        }
+        let perplexities: Vec<f64> =
+            shards().filter_map(|shard| shard.codebook_perplexity).collect();
         if let Some(perplexity) = mean(&perplexities) {
             metrics.models.set_perplexity(&stream.name, perplexity);
         }
@@ -115,18 +153,26 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
 
 fn sums(stream: &StreamStatus) -> StreamGauges {
     let mut sums = StreamGauges { partitions: stream.partitions.len(), ..StreamGauges::default() };
-    let (mut losses, mut controls) = (Vec::new(), Vec::new());
-    for shard in stream.partitions.iter().map(|partition| &partition.shard) {
+    let shards = || stream.partitions.iter().map(|partition| &partition.shard);
+    for shard in shards() {
         sums.series += shard.series;
         sums.warming += shard.warming;
         sums.open_rows += shard.open_rows;
         sums.firing[0] += shard.firing[0];
         sums.firing[1] += shard.firing[1];
-        losses.extend(shard.reconstruction_loss);
-        controls.extend(shard.linear_control_ratio);
+        sums.stale += shard.stale;
+        sums.quarantined += shard.quarantined;
     }
-    sums.recent_loss = mean(&losses);
-    sums.linear_control_ratio = mean(&controls);
+    let mean_of = |value: fn(&ShardStatus) -> Option<f64>| {
+        mean(&shards().filter_map(value).collect::<Vec<f64>>())
+    };
+    sums.recent_loss = mean_of(|shard| shard.reconstruction_loss);
+    sums.linear_control_ratio = mean_of(|shard| shard.linear_control_ratio);
+    sums.calibration_samples = mean_of(|shard| shard.calibration_samples);
+    sums.warmup_remaining = shards().filter_map(|shard| shard.warmup_remaining).reduce(f64::max);
+    let progress = |shard: &ShardStatus| Some(shard.warmup_progress? * shard.series as f64);
+    sums.warmup_progress =
+        (sums.series > 0).then(|| shards().filter_map(progress).sum::<f64>() / sums.series as f64);
     sums
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Restored {
     pub state: Vec<OutMessage>,
     /// No snapshot describes the shard yet.
     pub fresh: bool,
+    /// Bytes of the snapshot in the state topic, as far as known.
+    pub bytes: u64,
 }
 
 /// Why a partition cannot go on from its state.
@@ -168,7 +170,16 @@ fn anew(
 ) -> Restored {
     let shard = Shard::new(Arc::clone(&stream.spec), place.1);
     let shard = shard.with_trainer(Arc::clone(&stream.trainer));
-    Restored { shard, writer, start, silent_until: None, journal: Vec::new(), state, fresh: true }
+    Restored {
+        shard,
+        writer,
+        start,
+        silent_until: None,
+        journal: Vec::new(),
+        state,
+        fresh: true,
+        bytes: 0,
+    }
 }
 
 /// From the stamp of a snapshot to the committed offset in silence, then on.
@@ -182,6 +193,7 @@ fn resume(
 ) -> Result<Restored, RestoreError> {
     let Recovered { manifest, bytes, journal, writer } = recovered;
     let stamp = manifest.next_offset;
+    let stored = manifest.compressed_bytes as u64;
     let committed = committed.unwrap_or_else(|| {
         tracing::warn!(
             stream = %stream.name, topic = place.0, partition = place.1, stamp,
@@ -205,7 +217,16 @@ fn resume(
         stream = %stream.name, topic = place.0, partition = place.1, stamp, committed,
         bytes = bytes.len(), "state restored"
     );
-    Ok(Restored { shard, writer, start, silent_until, journal, state: Vec::new(), fresh: false })
+    Ok(Restored {
+        shard,
+        writer,
+        start,
+        silent_until,
+        journal,
+        state: Vec::new(),
+        fresh: false,
+        bytes: stored,
+    })
 }
 
 /// `wanted`, or what the policy puts in its place if the log does not have it.

@@ -2,42 +2,46 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use prometheus::Registry;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use super::intake::{DeadLetters, Intake};
+use super::limits;
 use super::pipeline::{Pace, Pipeline};
 use super::publish::Board;
+use super::reload::{Loader, Reload};
 use super::restore::Policy;
-use super::shutdown::watch_signals;
-use super::stream::{Stream, streams_of};
+use super::stream::streams_of;
 use super::supervise::{Heartbeat, Supervisor};
-use super::{Clock, DaemonError, RunReport, Shutdown};
+use super::webhooks::Webhooks;
+use super::{Clock, DaemonError, RunReport, Shutdown, http};
 use crate::config::Settings;
 use crate::io::{KafkaLog, Log, version_text};
 use crate::model::Trainer;
+use crate::notify::{Clocks, Notifier};
 use crate::pool::TrainingPool;
-use crate::telemetry::{Build, Metrics};
-use crate::web::{self, App, NotReady, SharedStatus, Status};
+use crate::telemetry::{AlertMetrics, Build, Metrics};
+use crate::web::{Actions, App, History, HistoryParams, NotReady, SharedStatus, Status};
 
-/// HTTP answers a few scrapers; the work is done elsewhere.
-const HTTP_THREADS: usize = 2;
 /// How long open HTTP answers may take at the end.
 const HTTP_STOP_MAX: Duration = Duration::from_millis(500);
+/// How long a sink may take for its last words.
+const SINK_STOP_MAX: Duration = Duration::from_secs(2);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a run needs to know beside the settings.
-#[derive(Debug)]
 pub struct Options {
-    /// Whether SIGTERM and SIGINT ask for the stop.
+    /// Whether SIGTERM and SIGINT ask for the stop, and SIGHUP for a reload.
     pub signals: bool,
+    /// Reads the settings again; without it they cannot change.
+    pub load: Option<Loader>,
     /// Clock.
     pub clock: Clock,
     /// First pause after a failed delivery.
@@ -46,16 +50,29 @@ pub struct Options {
     pub reset_state: BTreeSet<String>,
     /// Told the HTTP address once it answers.
     pub listening: Option<mpsc::Sender<SocketAddr>>,
+    /// What HTTP requests may set in motion.
+    pub actions: Actions,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signals, clock, retry_first, reset_state, .. } = self;
+        let mut shown = f.debug_struct("Options");
+        shown.field("signals", signals).field("clock", clock).field("retry_first", retry_first);
+        shown.field("reset_state", reset_state).finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             signals: false,
+            load: None,
             clock: Clock::system(),
             retry_first: Duration::from_millis(100),
             reset_state: BTreeSet::new(),
             listening: None,
+            actions: Actions::default(),
         }
     }
 }
@@ -67,13 +84,15 @@ impl Default for Options {
 /// [`DaemonError::Connect`] if the client refuses its settings, then as [`run`].
 pub fn run_on_kafka(
     settings: &Settings,
-    options: Options,
+    mut options: Options,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
+    let write = || http::writer(&settings.kafka, &settings.topics);
+    options.actions.write.get_or_insert_with(write);
     let topics = settings.input_topics();
     let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
     let logs: Result<Vec<_>, _> = (0..settings.kafka.workers).map(open).collect();
-    run(settings, options, logs.map_err(DaemonError::Connect)?, shutdown)
+    run_with(settings, options, logs.map_err(DaemonError::Connect)?, shutdown, Webhooks::start)
 }
 
 /// Runs the daemon until `shutdown` is requested or a fault ends it, with a worker for each log.
@@ -89,9 +108,20 @@ pub fn run<L: Log + Send + 'static>(
     logs: Vec<L>,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
+    // Webhooks read the alerts topic of a broker, which there may not be.
+    run_with(settings, options, logs, shutdown, |_, _, _, _| Ok(Webhooks::default()))
+}
+
+fn run_with<L: Log + Send + 'static>(
+    settings: &Settings,
+    options: Options,
+    logs: Vec<L>,
+    shutdown: &Shutdown,
+    webhooks: impl FnOnce(&Settings, &AlertMetrics, &Clock, &Shutdown) -> Result<Webhooks, DaemonError>,
+) -> Result<RunReport, DaemonError> {
     let registry = Registry::new();
-    let metrics = Metrics::register(&registry)?;
-    metrics.set_build(Build { version: VERSION, kafka_client: &version_text() });
+    let metrics = Metrics::register_capped(&registry, settings.metrics.series_max)?;
+    describe_process(&metrics);
     let status = SharedStatus::new(Status {
         version: VERSION.to_owned(),
         not_ready: Some(NotReady::default()),
@@ -101,39 +131,97 @@ pub fn run<L: Log + Send + 'static>(
     let threads = settings.training.threads;
     let pool = TrainingPool::new(threads, metrics.training.clone()).map_err(DaemonError::Thread)?;
     let trainer: Arc<dyn Trainer> = Arc::new(pool);
-    let boards = Board::for_workers(logs.len(), &status);
+    let terms = http::Terms::of(settings)?;
+    let history = history(settings);
+    let notifier = notifier(settings, &metrics, &options.clock)?;
+    let boards = Board::for_workers(logs.len(), &status, &history);
     let mut pipelines = Vec::with_capacity(logs.len());
+    let (load, clock) = (options.load.clone(), options.clock.clone());
+    let reload = Reload::new(settings, load, clock, metrics.clone());
     for (log, board) in logs.into_iter().zip(boards) {
-        let streams = streams_of(settings, &trainer)?;
-        pipelines.push(pipeline(settings, &options, log, streams, board, &metrics, shutdown)?);
+        let shared = Shared {
+            trainer: &trainer,
+            reload: &reload,
+            metrics: &metrics,
+            notifier: &notifier,
+            history: &history,
+            shutdown,
+        };
+        pipelines.push(pipeline(settings, &options, log, board, shared)?);
     }
-    let app = App { status: status.clone(), registry };
-    let http = start_http(&settings.http.listen, app, &options, shutdown)?;
+    let (access, limits) = (terms.access.clone(), terms.limits);
+    let actions = http::actions(&options, &reload);
+    let app = App { status: status.clone(), history, registry, actions, access, limits };
+    let http = http::start(terms, app, &options, &reload, shutdown)?;
+    let webhooks = webhooks(settings, &metrics.alerts, &options.clock, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
     let supervisor =
         Supervisor { clock: options.clock, shutdown: shutdown.clone(), heartbeats, status };
     let result = run_pipelines(pipelines, &supervisor);
     shutdown.request();
+    notifier.stop(SINK_STOP_MAX);
+    webhooks.wait(SINK_STOP_MAX);
     http.shutdown_timeout(HTTP_STOP_MAX);
     result
+}
+
+/// What is kept for the charts.
+fn history(settings: &Settings) -> History {
+    let (rows, bytes_max) = (settings.http.history_rows, settings.http.history_bytes_max);
+    let channels = settings.stream.iter().map(|stream| stream.channel.len()).collect();
+    History::new(HistoryParams { rows, bytes_max }, channels)
+}
+
+/// Says what was built and what it may use.
+fn describe_process(metrics: &Metrics) {
+    let kafka_client = version_text();
+    metrics.process.set_build(Build {
+        version: VERSION,
+        revision: env!("LATENTD_REVISION"),
+        rustc: env!("LATENTD_RUSTC"),
+        features: if cfg!(feature = "failpoints") { "failpoints" } else { "none" },
+        kafka_client: &kafka_client,
+    });
+    metrics.process.set_limits(limits::cores(), limits::memory_bytes(Path::new("/")));
+}
+
+fn notifier(
+    settings: &Settings,
+    metrics: &Metrics,
+    clock: &Clock,
+) -> Result<Notifier, DaemonError> {
+    let (wall, steady) = (clock.clone(), clock.clone());
+    let clocks =
+        Clocks { wall: Arc::new(move || wall.wall()), steady: Arc::new(move || steady.steady()) };
+    Notifier::start(&settings.alerting, &metrics.alerts, &clocks).map_err(DaemonError::Sink)
+}
+
+/// What the pipelines share.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    trainer: &'a Arc<dyn Trainer>,
+    reload: &'a Reload,
+    metrics: &'a Metrics,
+    notifier: &'a Notifier,
+    history: &'a History,
+    shutdown: &'a Shutdown,
 }
 
 fn pipeline<L: Log>(
     settings: &Settings,
     options: &Options,
     log: L,
-    streams: Vec<Stream>,
     board: Board,
-    metrics: &Metrics,
-    shutdown: &Shutdown,
+    Shared { trainer, reload, metrics, notifier, history, shutdown }: Shared<'_>,
 ) -> Result<Pipeline<L>, DaemonError> {
+    let streams = streams_of(settings, trainer)?;
     let dlq = DeadLetters {
         topic: settings.topics.dlq.clone(),
         bytes_max: settings.kafka.message_bytes_max,
     };
     Ok(Pipeline {
         log,
-        intake: Intake::new(streams, dlq, metrics.clone())?,
+        intake: Intake::new(streams, dlq, metrics.clone(), (notifier.clone(), history.clone()))?,
         pace: Pace {
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
@@ -148,6 +236,9 @@ fn pipeline<L: Log>(
         inbox: [settings.topics.feedback.clone(), settings.topics.control.clone()],
         clock: options.clock.clone(),
         shutdown: shutdown.clone(),
+        trainer: Arc::clone(trainer),
+        reload: reload.clone(),
+        generation: 0,
         metrics: metrics.clone(),
         board,
         heartbeat: Heartbeat::default(),
@@ -155,45 +246,6 @@ fn pipeline<L: Log>(
         ready: false,
         upkeep_at: Duration::ZERO,
     })
-}
-
-/// Binds the address before anything is read: an address in use is told at once.
-fn start_http(
-    address: &str,
-    app: App,
-    options: &Options,
-    shutdown: &Shutdown,
-) -> Result<Runtime, DaemonError> {
-    let refused = |source| DaemonError::Listen { address: address.to_owned(), source };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(HTTP_THREADS)
-        .thread_name("http")
-        .enable_all()
-        .build()
-        .map_err(DaemonError::Thread)?;
-    let listener = runtime.block_on(TcpListener::bind(address)).map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    tracing::info!("http listening on {bound}");
-    if let Some(listening) = &options.listening {
-        // A caller that no longer wants to know is no fault.
-        let _ = listening.send(bound);
-    }
-    let stop = shutdown.clone();
-    runtime.spawn(async move {
-        if let Err(error) = web::serve(listener, app, stop.clone().requested()).await {
-            tracing::error!("http: {error}");
-            stop.request();
-        }
-    });
-    if options.signals {
-        let stop = shutdown.clone();
-        runtime.spawn(async move {
-            if let Err(error) = watch_signals(stop).await {
-                tracing::warn!("signals cannot be caught: {error}");
-            }
-        });
-    }
-    Ok(runtime)
 }
 
 fn run_pipelines<L: Log + Send + 'static>(

@@ -1,9 +1,9 @@
-//! One request to stop, seen by threads and by tasks.
+//! One request to stop, seen by threads and by tasks, and the signals that make it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Exit code of a process that was told twice to stop.
@@ -59,18 +59,39 @@ impl Shutdown {
     }
 }
 
-/// Turns the first SIGTERM or SIGINT into a request; the second ends the process at once.
-///
-/// # Errors
-///
-/// If the signals cannot be caught.
-pub(super) async fn watch_signals(shutdown: Shutdown) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// The signals that the daemon answers.
+#[derive(Debug)]
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on; needs a runtime.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be caught.
+    pub fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Turns the first SIGTERM or SIGINT into a request; the second ends the process at once. SIGHUP
+/// calls `reload`.
+pub(super) async fn watch_signals(mut signals: Signals, shutdown: Shutdown, reload: impl Fn()) {
     for first in [true, false] {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        let name = loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => break "SIGTERM",
+                _ = signals.interrupt.recv() => break "SIGINT",
+                _ = signals.hangup.recv() => reload(),
+            }
         };
         if first {
             tracing::info!("{name}: finishing the batch, then stopping");

@@ -8,6 +8,7 @@ use crate::engine::StreamSpec;
 use crate::io::{Decoder, Encoder, Origin, OutMessage};
 use crate::model::Trainer;
 use crate::record::{Millis, Outbox};
+use crate::web::News;
 
 /// One stream; its partitions hold the state.
 #[derive(Debug)]
@@ -47,16 +48,35 @@ pub(super) fn streams_of(
 }
 
 impl Stream {
-    /// Encodes what one shard has said: alerts first, for they are waited for.
-    pub fn encode(&mut self, origin: Origin<'_>, outbox: &Outbox, into: &mut Vec<OutMessage>) {
+    /// Encodes what one shard has said: alerts first, for they are waited for. Returns what of it is
+    /// shown, too.
+    pub fn encode<'a>(
+        &mut self,
+        origin: Origin<'_>,
+        outbox: &'a Outbox,
+        into: &mut Vec<OutMessage>,
+    ) -> News<'a> {
         let encoder = &mut self.encoder;
+        let (alerts, forecasts, models) = (Vec::new(), Vec::new(), Vec::new());
+        let mut news = News { outbox, alerts, forecasts, models };
         for record in &outbox.alerts {
             into.push(encoder.alert(record, origin));
+            news.alerts.extend(into.last().and_then(body));
             into.extend(encoder.current_alert(record, origin));
         }
         into.extend(outbox.features.iter().map(|record| encoder.features(record, origin)));
+        let from = into.len();
         into.extend(outbox.forecasts.iter().map(|record| encoder.forecast(record, origin)));
+        news.forecasts.extend(into[from..].iter().filter_map(body));
+        let from = into.len();
         into.extend(outbox.models.iter().map(|record| encoder.model(record, origin)));
         into.extend(outbox.drifts.iter().map(|record| encoder.drift(record, origin)));
+        news.models.extend(into[from..].iter().filter_map(body));
+        news
     }
+}
+
+/// The JSON of a message.
+fn body(message: &OutMessage) -> Option<Arc<str>> {
+    Some(Arc::from(std::str::from_utf8(message.payload.as_deref()?).ok()?))
 }

@@ -76,7 +76,7 @@ impl Supervisor {
         let mut pulses = Pulses::new(&self.heartbeats, self.clock.steady());
         let (mut total, mut failed, mut stopping_at) = (RunReport::default(), None, None);
         let mut running = self.heartbeats.len();
-        notify(&[NotifyState::Ready]);
+        notify_ready();
         while running > 0 {
             match results.recv_timeout(LOOK_EVERY) {
                 Ok(result) => {
@@ -121,6 +121,19 @@ impl Supervisor {
             }
             self.status.update(|status| status.stalled = stalled);
         }
+    }
+}
+
+/// Tells the service manager that the process is up, with the settings of the file.
+pub(super) fn notify_ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// Tells the service manager that the settings are being read again (`Type=notify-reload`).
+pub(super) fn notify_reload() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!("service manager: {error}"),
     }
 }
 

@@ -91,7 +91,7 @@ mod tests {
         "entity":"press-07","starts_at":"2024-01-01T00:02:00Z","ends_at":null}"#;
     const FORECAST: &[u8] = br#"{"stream":"shops","entity":"shop-01","target":"units",
         "issued_at":"2024-01-01T03:00:00Z","points":[
-        {"horizon":"PT1H","at":"2024-01-01T03:00:00Z","yhat":4.5,"source":"latent_ridge",
+        {"horizon":"PT1H","at":"2024-01-01T03:00:00Z","yhat":4.5,"source":"mix",
          "intervals":[{"level":0.8,"lower":2.0,"upper":8.0},{"level":0.95,"lower":0.0,"upper":9.0}]},
         {"horizon":"PT24H","at":"2024-01-02T02:00:00Z","yhat":5.5,"intervals":[]},
         {"horizon":"PT25H","at":"2024-01-02T03:00:00Z","yhat":null,"intervals":[]}]}"#;

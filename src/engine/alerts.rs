@@ -8,7 +8,7 @@ use crate::alert::{Firing, Observation, Plan, Switches, Transition};
 use crate::model::Learner;
 use crate::record::{
     AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, Direction, Evidence, Facts,
-    Outbox, Severity, WindowSpan,
+    OpenAlert, Outbox, Severity, WindowSpan,
 };
 
 /// What the records of one shard have in common.
@@ -52,7 +52,7 @@ pub(super) fn step_kind(
     let Some(alert) = alert else { return transition };
     let kind = sign.kind;
     if let Some((change, reason)) = told(transition, &alert) {
-        count(&mut out.facts, kind, change, &alert);
+        count(&mut out.facts, kind, (change, reason), &alert);
         out.alerts.push(kind_record(scene, series, sign, (change, reason), &alert));
     }
     transition
@@ -77,13 +77,24 @@ pub(super) fn told(
 }
 
 /// Counts a record.
-pub(super) fn count(facts: &mut Facts, kind: AlertKind, change: AlertChange, alert: &Firing) {
+pub(super) fn count(
+    facts: &mut Facts,
+    kind: AlertKind,
+    (change, reason): (AlertChange, Option<AlertReason>),
+    alert: &Firing,
+) {
     match change {
         AlertChange::Opened => {
             let severity = usize::from(alert.severity == Severity::Critical);
             facts.alerts_opened[kind as usize][severity] += 1;
         }
-        AlertChange::Closed => facts.alerts_closed += 1,
+        AlertChange::Closed => {
+            let reasons = AlertReason::CLOSED.iter().zip(&mut facts.alerts_closed);
+            let mut same = reasons.filter(|(closed, _)| reason == Some(**closed));
+            if let Some((_, count)) = same.next() {
+                *count += 1;
+            }
+        }
         AlertChange::Updated => {}
         AlertChange::Suppressed => {
             let reasons = AlertReason::SUPPRESSED.iter().zip(&mut facts.alerts_suppressed);
@@ -125,6 +136,7 @@ fn kind_record(
         model_version: scene.model_version,
         evidence: Evidence { partition: scene.partition, from_offset, to_offset },
         cause: None,
+        p_true: None,
     }
 }
 
@@ -162,10 +174,32 @@ impl Shard {
             direction: None,
             top: Vec::new(),
         };
-        count(&mut out.facts, kind, AlertChange::Closed, &ended);
         let change = (AlertChange::Closed, Some(reason));
+        count(&mut out.facts, kind, change, &ended);
         out.alerts.push(kind_record(&scene, series, sign, change, &ended));
         Some((index, kind))
+    }
+
+    /// The alerts that are open, by series and kind. Call after `settle`.
+    pub fn open_alerts(&self) -> Vec<OpenAlert> {
+        (0..self.series.len()).flat_map(|index| self.open_alerts_of(index)).collect()
+    }
+
+    /// The open alerts of one series, by kind.
+    pub(super) fn open_alerts_of(&self, index: usize) -> Vec<OpenAlert> {
+        let series = &self.series[index];
+        let open = AlertKind::ALL.into_iter().zip(series.states());
+        let open = open.filter_map(|(kind, state)| Some((kind, state.firing()?)));
+        let told = |(kind, firing): (AlertKind, &Firing)| OpenAlert {
+            alert_id: ids::kind_alert_id(&self.spec.name, &series.key, firing.starts_at, kind),
+            kind,
+            severity: firing.severity,
+            entity: series.key.clone(),
+            starts_at: firing.starts_at,
+            sequence: firing.sequence,
+            model_version: self.version_of(index),
+        };
+        open.map(told).collect()
     }
 
     /// Series and kind of an open alert.

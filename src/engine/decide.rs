@@ -19,6 +19,9 @@ const CASES_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Case {
     starts_at: EventTime,
+    /// What was known when it opened.
+    #[serde(default)]
+    features: Vec<f64>,
     /// The last verdict, and where it was said.
     heard: Option<(Verdict, i64)>,
 }
@@ -29,11 +32,11 @@ pub(super) struct Cases(VecDeque<Case>);
 
 impl Cases {
     /// Takes note of an alert that has opened.
-    pub(super) fn open(&mut self, starts_at: EventTime) {
+    pub(super) fn open(&mut self, starts_at: EventTime, features: Vec<f64>) {
         if self.0.len() >= CASES_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(Case { starts_at, heard: None });
+        self.0.push_back(Case { starts_at, features, heard: None });
     }
 
     /// Whether someone has said that the alert of then is a fault: then it does not become normal
@@ -41,6 +44,12 @@ impl Cases {
     pub(super) fn is_fault(&self, starts_at: EventTime) -> bool {
         let case = self.0.iter().rev().find(|case| case.starts_at == starts_at);
         case.and_then(|case| case.heard).is_some_and(|(said, _)| said == Verdict::TruePositive)
+    }
+
+    /// What was known of an alert when it opened.
+    pub(super) fn features(&self, starts_at: EventTime) -> Option<&[f64]> {
+        let case = self.0.iter().rev().find(|case| case.starts_at == starts_at);
+        case.map(|case| case.features.as_slice())
     }
 
     fn find(&mut self, spec: &StreamSpec, entity: &str, alert_id: &str) -> Option<&mut Case> {
@@ -65,7 +74,9 @@ impl Shard {
         if case.heard.is_some_and(|(_, before)| position <= before) {
             return Decided::Heard;
         }
-        case.heard = Some((verdict, position));
+        let before = case.heard.replace((verdict, position));
+        // A verdict that is changed is not learned twice.
+        let lesson = before.is_none().then(|| case.features.clone());
         let starts_at = case.starts_at;
         let reason = match verdict {
             // It goes on until it is over, and does not become normal by lasting.
@@ -74,6 +85,10 @@ impl Shard {
             Verdict::Expected => Some(AlertReason::Expected),
             Verdict::NewNormal => Some(AlertReason::NewNormal),
         };
+        if let Some(features) = lesson.filter(|features| !features.is_empty()) {
+            let real = matches!(verdict, Verdict::TruePositive | Verdict::NewNormal);
+            self.triage.learn(features, real);
+        }
         reason.and_then(|reason| self.close_alert(alert_id, reason, out));
         out.facts.verdicts[verdict as usize] += 1;
         let Self { spec, series, shared, eyes, .. } = self;

@@ -89,6 +89,14 @@ impl Detector {
         }
     }
 
+    /// Observed rows up to the first that may raise an alert.
+    pub(super) fn warm_up_left(&self) -> u64 {
+        match self {
+            Self::Univariate(detector) => detector.warm_up_left(),
+            Self::Multivariate(detector) => detector.warm_up_left(),
+        }
+    }
+
     /// Learns the row judged last, or, while the series is at fault, does not.
     pub(super) fn learn(&mut self, eyes: &mut Eyes, learn: bool) {
         match (self, eyes) {

@@ -90,5 +90,6 @@ pub(super) fn alert_record(
         model_version: context.model_version,
         evidence: context.evidence,
         cause: None,
+        p_true: None,
     }
 }

@@ -3,10 +3,11 @@
 //! [`Shard::push`] puts a record into an open row (`shard`). A row that the watermark passes is
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
 //! reconstructed in one pass and finished in order (`score`): judged (`judge`, by the errors of the network or by a
-//! `detector` of the series), alert (`explain`), learning (`lesson`, `learn`), latent features and
-//! forecast (`outputs`). What a series at fault would teach waits in
+//! `detector` of the series), alert (`explain`), learning (`lesson`, `learn`), latent features (`outputs`),
+//! forecasts (`foresight`). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
 //! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
+//! `status` is a picture of it all.
 //!
 //! # Invariants
 //!
@@ -18,6 +19,7 @@ mod alerts;
 mod decide;
 mod detector;
 mod explain;
+mod foresight;
 mod ids;
 mod judge;
 mod learn;
@@ -30,8 +32,11 @@ mod shard;
 mod silence;
 mod snapshot;
 mod spec;
+mod status;
+mod triage;
 mod watch;
 
-pub use shard::{Shard, ShardStatus};
+pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
+pub use status::{SeriesStatus, ShardStatus, Warming};

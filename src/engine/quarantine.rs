@@ -33,6 +33,11 @@ struct Past {
 }
 
 impl Quarantine {
+    /// Rows held back.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Holds a row back because of the alert that started then. Rows of an earlier alert go: nobody
     /// has said anything about them. `detector` has judged the row and not learned it.
     pub(super) fn hold(

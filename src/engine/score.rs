@@ -1,4 +1,4 @@
-//! From a closed row to its results: score, alert, learn, latent features, forecast.
+//! From a closed row to its results: score, alert, learn, latent features.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -8,13 +8,14 @@ use super::explain::{alert_record, is_eligible};
 use super::judge::{Judged, cause, explain, judge};
 use super::learn::{count_and_train, model_record, watch_drift};
 use super::lesson::Lesson;
-use super::outputs::{emit_features, forecast};
+use super::outputs::emit_features;
 use super::series::Series;
 use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
+use super::triage::features;
 use super::watch::watch_row;
 use crate::alert::{Observation, Switches, Transition};
-use crate::model::{Learner, Workspace};
+use crate::model::{Learner, Triage, Workspace};
 use crate::record::{
     AlertKind, AlertRecord, Contribution, Evidence, Millis, Outbox, RowScore, Step, WindowSpan,
 };
@@ -57,6 +58,7 @@ pub(super) struct Context<'a> {
     pub(super) span: WindowSpan,
     pub(super) evidence: Evidence,
     pub(super) model_version: u64,
+    pub(super) triage: &'a Triage,
     /// What maintenance allows for the window.
     pub(super) switches: Switches,
 }
@@ -76,7 +78,20 @@ impl Shard {
     }
 
     fn finish_row(&mut self, pending: &Pending, windows: usize, out: &mut Outbox) {
-        let Self { spec, series, shared, trainer, space, loss, partition, plan, eyes, .. } = self;
+        let Self {
+            spec,
+            series,
+            shared,
+            trainer,
+            space,
+            loss,
+            partition,
+            plan,
+            eyes,
+            foresight,
+            triage,
+            ..
+        } = self;
         let series = &mut series[pending.series];
         series.pending = false;
         let mut own = series.learner.take();
@@ -85,7 +100,8 @@ impl Shard {
         }
         let is_own = own.is_some();
         if let Some(learner) = own.as_deref_mut().or(shared.as_mut()) {
-            let mut context = context(spec, series, learner.version(), &pending.row, *partition);
+            let place = (*partition, &*triage);
+            let mut context = context(spec, series, learner.version(), &pending.row, place);
             let row_end = context.span.end.max(context.row.start);
             let switches = plan.switches(&series.key, context.row.start, row_end);
             let model_version = context.model_version;
@@ -98,6 +114,7 @@ impl Shard {
             }
             let scored = pending.slot.map(|slot| Scored::new(space, windows, slot));
             let error = finish(&context, series, learner, scored, eyes, out);
+            foresight.row(&context, series, pending.gap, out);
             if pending.slot.is_some() {
                 *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
                 let now = context.span.end;
@@ -118,7 +135,7 @@ pub(super) fn context<'a>(
     series: &Series,
     model_version: u64,
     row: &'a ClosedRow,
-    partition: i32,
+    (partition, triage): (i32, &'a Triage),
 ) -> Context<'a> {
     let start = series.ring.oldest().map_or(row.start, |mark| mark.start);
     let (from_offset, to_offset) =
@@ -133,6 +150,7 @@ pub(super) fn context<'a>(
         },
         evidence: Evidence { partition, from_offset, to_offset },
         model_version,
+        triage,
         switches: Switches::ON,
     }
 }
@@ -158,13 +176,14 @@ fn finish(
     let judged = judge(context, series, scored, eyes);
     let shown = judged.map(|judged| if context.switches.score { judged } else { judged.hidden() });
     let was_firing = series.alert.firing().is_some();
-    let explained = |j: &Judged| j.anomaly_score >= 1.0 || was_firing || out.keep_rows;
+    let told = out.keep_rows || series.shown;
+    let explained = |j: &Judged| j.anomaly_score >= 1.0 || was_firing || told;
     let channels = match &shown {
         Some(judged) if explained(judged) => explain(context, series, scored, judged),
         _ => Vec::new(),
     };
     let transition = match &shown {
-        Some(judged) => step_alert(context, series, judged, &channels, out),
+        Some(judged) => step_alert(context, series, (judged, &channels, scored), out),
         None => Transition::None,
     };
     let lesson = Lesson::of(context, series, scored, judged.unwrap_or_default());
@@ -177,8 +196,10 @@ fn finish(
     if let Some(scored) = scored {
         tell_window(context, series, learner, scored, &shown, out);
     }
-    forecast(context, series, scored.and_then(|scored| scored.z.to_slice()), out);
-    if out.keep_rows {
+    if told {
+        // A chart begins before anything is expected.
+        let unexplained = series.shown && channels.is_empty();
+        let channels = if unexplained { observed(context.row) } else { channels };
         out.rows.push(RowScore {
             entity: series.key.clone(),
             time: context.row.start,
@@ -187,10 +208,25 @@ fn finish(
             raised: transition == Transition::Opened,
             firing: series.alert.firing().is_some(),
             warming: shown.warming,
+            values: context.row.values.clone(),
             channels,
         });
     }
     shown.errors[0].powi(2)
+}
+
+/// The values of a row of which nothing is expected.
+fn observed(row: &ClosedRow) -> Vec<Contribution> {
+    let (nothing, share) = (f64::NAN, 0.0);
+    let part = |(channel, y): (usize, &f64)| Contribution {
+        channel,
+        y: *y,
+        yhat: nothing,
+        lower: nothing,
+        upper: nothing,
+        share,
+    };
+    row.values.iter().enumerate().map(part).collect()
 }
 
 /// Takes in what a row has to teach, or holds it back while its series is at fault.
@@ -242,8 +278,7 @@ fn tell_window(
 fn step_alert(
     context: &Context<'_>,
     series: &mut Series,
-    judged: &Judged,
-    channels: &[Contribution],
+    (judged, channels, scored): (&Judged, &[Contribution], Option<Scored<'_>>),
     out: &mut Outbox,
 ) -> Transition {
     if judged.warming {
@@ -260,28 +295,43 @@ fn step_alert(
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
-    let alert_params = &context.spec.alert;
-    if alert_params.spend_budget {
-        let evidence = judged.anomaly_score * judged.threshold;
-        series.threshold.learn(&alert_params.budget, evidence);
+    if transition == Transition::Opened {
+        let features = features(context, judged, channels, scored);
+        series.cases.open(context.span.end, features);
+    }
+    keep_budget(context, series, judged, transition);
+    if let Some(alert) = alert
+        && let Some(change) = told(transition, &alert)
+    {
+        count(&mut out.facts, AlertKind::Anomaly, change, &alert);
+        let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
+        let record = alert_record(context, &series.key, judged, channels, change, &alert);
+        let known = series.cases.features(alert.starts_at);
+        let p_true = known.and_then(|features| context.triage.p_true(features));
+        out.alerts.push(AlertRecord { cause, p_true, ..record });
+    }
+    transition
+}
+
+/// Lets the threshold learn from a judged row, and pay for an alert that has opened.
+fn keep_budget(
+    context: &Context<'_>,
+    series: &mut Series,
+    judged: &Judged,
+    transition: Transition,
+) {
+    let params = &context.spec.alert;
+    let evidence = judged.anomaly_score * judged.threshold;
+    if params.spend_budget {
+        series.threshold.learn(&params.budget, evidence);
     }
     if transition == Transition::Opened {
         let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
         series.threshold.spend(judged.threshold, lift);
-        series.cases.open(context.span.end);
     }
     if series.alert.episode().is_some() {
-        series.threshold.confirm(judged.anomaly_score * judged.threshold);
+        series.threshold.confirm(evidence);
     }
-    if let Some(alert) = alert
-        && let Some(change) = told(transition, &alert)
-    {
-        count(&mut out.facts, AlertKind::Anomaly, change.0, &alert);
-        let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
-        let record = alert_record(context, &series.key, judged, channels, change, &alert);
-        out.alerts.push(AlertRecord { cause, ..record });
-    }
-    transition
 }
 
 /// Whether the series is calm, and maintenance lets it learn.

@@ -27,6 +27,8 @@ pub(super) struct Series {
     pub(super) tails: [Tail; 2],
     pub(super) threshold: Threshold,
     pub(super) alert: AlertState,
+    /// One a target; states from before there was a mix have none of this name.
+    #[serde(rename = "outlook", default)]
     pub(super) forecasters: Vec<Forecaster>,
     /// Its own network, in `scope = "series"`.
     pub(super) learner: Option<Box<Learner>>,
@@ -39,11 +41,14 @@ pub(super) struct Series {
     /// A closed row waits for its result; the next row must wait for it.
     #[serde(skip)]
     pub(super) pending: bool,
+    /// Its rows are told.
+    #[serde(skip)]
+    pub(super) shown: bool,
     /// Rows since the series began, gaps included.
     pub(super) rows: u64,
     /// Scored windows since the series began or was restarted.
     pub(super) windows: u64,
-    last_row: Option<EventTime>,
+    pub(super) last_row: Option<EventTime>,
     /// The newest window that may be learned from, if that needs the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) awaiting: Option<Awaiting>,
@@ -72,7 +77,9 @@ impl Series {
         let channels = spec.channels.len();
         let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());
         let forecasters = spec.forecast.as_ref().map_or(Vec::new(), |params| {
-            params.targets.iter().map(|_| Forecaster::new(params, spec.model.latent)).collect()
+            let of = |target: &usize| [&*spec.name, &*key, "forecast", &*spec.channels[*target]];
+            let seed = |target| ids::seed(spec.seed, &of(target));
+            params.targets.iter().map(|target| Forecaster::new(params, seed(target))).collect()
         });
         let seed = ids::seed(spec.seed, &[&spec.name, &key, "detector"]);
         let detector = Detector::new(spec, seed);
@@ -90,6 +97,7 @@ impl Series {
             warming: detector.as_ref().map(|_| 0.0),
             detector,
             pending: false,
+            shown: false,
             rows: 0,
             windows: 0,
             last_row: None,
@@ -104,9 +112,14 @@ impl Series {
     pub(super) fn adopt(self, spec: &StreamSpec, fresh: Self) -> Option<Self> {
         let Self { tails: [window, newest], .. } = self;
         let [fresh_window, fresh_newest] = &fresh.tails;
-        let forecasters = self.forecasters.into_iter().zip(fresh.forecasters);
-        let forecasters: Vec<Forecaster> =
-            forecasters.map(|(known, fresh)| known.adopt(fresh)).collect::<Option<_>>()?;
+        let forecasters: Vec<Forecaster> = match &spec.forecast {
+            Some(_) if self.forecasters.is_empty() => fresh.forecasters,
+            Some(params) => {
+                let known = self.forecasters.into_iter();
+                known.map(|known| known.adopt(params)).collect::<Option<_>>()?
+            }
+            None => Vec::new(),
+        };
         let targets = spec.forecast.as_ref().map_or(0, |params| params.targets.len());
         let awaits = |a: &Awaiting| a.window.len() == spec.shape().cells();
         let sound = self.open.fits(spec.channels.len())
@@ -137,6 +150,7 @@ impl Series {
                 (_, fresh) => fresh,
             },
             pending: false,
+            shown: false,
             rows: self.rows,
             windows: self.windows,
             last_row: self.last_row,
@@ -160,19 +174,13 @@ impl Series {
 
     /// Takes `rows` rows in which nothing was observed, ending before `start`.
     ///
-    /// The window takes at most its own length of them: it is empty then. Forecasters take them
-    /// all, up to a bound that keeps the phase of their seasons.
+    /// The window takes at most its own length of them: it is empty then.
     pub(super) fn push_gap(&mut self, spec: &StreamSpec, rows: u64, start: EventTime) {
         let Step::Grid(step) = spec.rows.step else { return };
         let windows = rows.min(spec.window.length as u64);
         for back in (1..=windows).rev() {
             let row_start = EventTime::from_millis(start.as_millis() - back as i64 * step.get());
             self.ring.push(spec.channels.iter().map(|_| f32::NAN), RowMark::gap(row_start));
-        }
-        let season = spec.forecast.as_ref().and_then(|f| f.seasons.last().copied());
-        let observed = bounded_gap(rows, u64::from(season.unwrap_or(1)));
-        for forecaster in &mut self.forecasters {
-            (0..observed).for_each(|_| forecaster.observe(f64::NAN, None));
         }
         self.rows += rows;
     }
@@ -190,6 +198,36 @@ impl Series {
         self.threshold.observe(budget, row.start);
         self.last_row = Some(row.start);
         self.rows += 1;
+    }
+
+    /// Alerts that the budget allows for the event time from the last row to one that starts then;
+    /// none while the series is too young for alerts. A gap counts as one period at most.
+    pub(super) fn allowed(&self, spec: &StreamSpec, start: EventTime) -> f64 {
+        let Some(last) = self.last_row.filter(|_| !self.is_warming(spec)) else { return 0.0 };
+        let budget = &spec.alert.budget;
+        let periods = (start - last).get().max(0) as f64 / budget.per.get().max(1) as f64;
+        budget.alerts.get() * periods.min(1.0)
+    }
+
+    /// Share of its warm-up that is over.
+    pub(super) fn warmup_progress(&self, spec: &StreamSpec) -> f64 {
+        if !self.is_warming(spec) {
+            return 1.0;
+        }
+        let of_windows = || self.windows as f64 / (f64::from(spec.model.warmup) + 1.0);
+        self.detector.as_ref().map_or_else(of_windows, |_| self.warming.unwrap_or(0.0)).min(1.0)
+    }
+
+    /// Rows until its warm-up is over, at the pace so far; `None` if it is, or has not begun.
+    pub(super) fn warmup_rows_left(&self, spec: &StreamSpec) -> Option<f64> {
+        let progress = self.warmup_progress(spec);
+        let running = self.is_warming(spec) && progress > 0.0;
+        running.then(|| self.rows as f64 * (1.0 - progress) / progress)
+    }
+
+    /// Time from one row to the next, in seconds.
+    pub(super) fn row_seconds(&self) -> f64 {
+        self.threshold.spacing_seconds()
     }
 
     /// Whether it is too young for alerts.
@@ -214,25 +252,6 @@ impl Series {
         }
         if spec.model.scope == Scope::Series {
             learner.accept_new_normal();
-        }
-    }
-}
-
-/// `rows` cut to a few seasons, the same modulo the season.
-fn bounded_gap(rows: u64, season: u64) -> u64 {
-    let most = 3 * season.max(64);
-    if rows <= most { rows } else { most - most % season + rows % season }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_gap_keeps_the_phase_of_the_season() {
-        for rows in [0, 1, 500, 505, 1_000_003] {
-            let bounded = bounded_gap(rows, 168);
-            assert!(bounded <= 4 * 168 && bounded % 168 == rows % 168, "{rows} -> {bounded}");
         }
     }
 }

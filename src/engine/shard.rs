@@ -7,12 +7,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::detector::Eyes;
+use super::foresight::Foresight;
 use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
 use crate::alert::Plan;
-use crate::model::{InPlace, Learner, Network, Scope, Trainer, Workspace};
-use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Severity};
+use crate::model::{InPlace, Learner, Network, Scope, Trainer, Triage, Workspace};
+use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Trigger};
 use crate::window::{ClosedRow, Watermark};
 
 /// Most windows that share one pass through the network; more gain nothing.
@@ -30,7 +31,7 @@ pub struct Shard {
     pub(super) spec: Arc<StreamSpec>,
     #[serde(skip)]
     pub(super) partition: i32,
-    watermark: Watermark,
+    pub(super) watermark: Watermark,
     #[serde(skip)]
     index: FxHashMap<SeriesKey, usize>,
     pub(super) series: Vec<Series>,
@@ -44,6 +45,9 @@ pub struct Shard {
     pub(super) space: Workspace,
     #[serde(skip)]
     pub(super) eyes: Eyes,
+    /// Rows of series that are new from now on are told.
+    #[serde(skip)]
+    pub(super) show_new: bool,
     #[serde(skip)]
     pub(super) pending: Vec<Pending>,
     #[serde(skip)]
@@ -51,6 +55,9 @@ pub struct Shard {
     pub(super) loss: Option<f64>,
     pub(super) silence: Silence,
     pub(super) plan: Plan,
+    pub(super) foresight: Foresight,
+    /// Knows from verdicts which alerts are true.
+    pub(super) triage: Triage,
 }
 
 /// The stored fields of a [`Shard`].
@@ -65,6 +72,9 @@ pub(super) struct Stored {
     silence: Silence,
     #[serde(default)]
     plan: Plan,
+    #[serde(default)]
+    foresight: Foresight,
+    triage: Triage,
 }
 
 /// A closed row that waits for its result.
@@ -78,31 +88,6 @@ pub(super) struct Pending {
     pub(super) gap: u64,
 }
 
-/// A picture of a shard for the API and gauges.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ShardStatus {
-    /// Input partition.
-    pub partition: i32,
-    /// Series held.
-    pub series: usize,
-    /// Series still warming up.
-    pub warming: usize,
-    /// Alerts of all kinds open now, by severity (warning, critical).
-    pub firing: [usize; 2],
-    /// Event-time watermark.
-    pub watermark: Option<EventTime>,
-    /// Rows not closed yet, over all series.
-    pub open_rows: usize,
-    /// Training steps behind the networks that score, over all of them.
-    pub model_version: u64,
-    /// Exponentially weighted mean of the squared reconstruction error of scored windows.
-    pub reconstruction_loss: Option<f64>,
-    /// Reconstruction error over that of PCA, mean over networks; above 1 PCA would do.
-    pub linear_control_ratio: Option<f64>,
-    /// Effective number of code book vectors in use, mean over networks that have a book.
-    pub codebook_perplexity: Option<f64>,
-}
-
 impl Shard {
     /// An empty shard, which trains in place.
     pub fn new(spec: Arc<StreamSpec>, partition: i32) -> Self {
@@ -112,11 +97,13 @@ impl Shard {
             watermark: Watermark::new(spec.rows.max_out_of_order),
             shared: (spec.model.scope == Scope::Shard).then_some(learner),
             plan: Plan::new(&spec.maintenance),
+            foresight: Foresight::new(&spec, partition),
             partition,
             index: FxHashMap::default(),
             series: Vec::new(),
             due: BTreeMap::new(),
             eyes: Eyes::new(&spec),
+            show_new: false,
             trainer: Arc::new(InPlace),
             space,
             pending: Vec::new(),
@@ -124,6 +111,7 @@ impl Shard {
             loss: None,
             spec,
             silence: Silence::default(),
+            triage: Triage::default(),
         }
     }
 
@@ -162,6 +150,8 @@ impl Shard {
         (shard.due, shard.loss) = (stored.due, stored.loss);
         shard.silence = stored.silence;
         shard.plan = stored.plan.adopt(shard.plan);
+        shard.foresight = stored.foresight.adopt(shard.foresight, &spec)?;
+        shard.triage = stored.triage;
         shard.schedule_looks();
         shard.every_open_row_is_due().then_some(shard)
     }
@@ -206,7 +196,11 @@ impl Shard {
         let placement = self.place(index, &record, out);
         self.hear(index, &record, placement, log_time, out);
         match placement {
-            Placement::Late => out.facts.late += 1,
+            Placement::Late => {
+                let behind = self.watermark.current().map_or(0, |now| (now - record.time).get());
+                out.facts.lateness.push(behind.max(0) as f32 / 1e3);
+                out.facts.late += 1;
+            }
             Placement::Duplicate | Placement::Replaced => out.facts.duplicates += 1,
             Placement::Placed | Placement::Ahead | Placement::SeriesLimit => {}
         }
@@ -222,38 +216,14 @@ impl Shard {
     /// quiet partitions, end of a file (`EventTime::from_millis(i64::MAX)`).
     pub fn close_until(&mut self, time: EventTime, out: &mut Outbox) {
         if self.watermark.advance_to(time) {
-            self.close_due(out);
+            self.close_due(Trigger::Idle, out);
         }
         self.score_pending(out);
     }
 
-    /// A picture for the API and gauges.
-    pub fn status(&self) -> ShardStatus {
-        let firing = |severity| {
-            let states = self.series.iter().flat_map(Series::states);
-            states.filter(|s| s.firing().is_some_and(|f| f.severity == severity)).count()
-        };
-        let learners =
-            || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);
-        let mean = |values: Vec<f64>| {
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
-        ShardStatus {
-            partition: self.partition,
-            series: self.series.len(),
-            warming: self.series.iter().filter(|s| s.is_warming(&self.spec)).count(),
-            firing: [firing(Severity::Warning), firing(Severity::Critical)],
-            watermark: self.watermark.current(),
-            open_rows: self.series.iter().map(|s| s.open.len()).sum(),
-            model_version: learners().map(Learner::version).sum(),
-            reconstruction_loss: self.loss,
-            linear_control_ratio: mean(
-                learners().filter_map(Learner::linear_control_ratio).collect(),
-            ),
-            codebook_perplexity: mean(
-                learners().filter_map(|learner| learner.network().perplexity()).collect(),
-            ),
-        }
+    /// Event-time watermark.
+    pub(super) fn watermark(&self) -> Option<EventTime> {
+        self.watermark.current()
     }
 
     fn find_or_add(&mut self, key: &str) -> Option<usize> {
@@ -265,7 +235,8 @@ impl Shard {
         }
         let own = self.shared.is_none().then(|| Box::new(new_learner(&self.spec, key)));
         let key: SeriesKey = Arc::from(key);
-        self.series.push(Series::new(&self.spec, Arc::clone(&key), own));
+        let series = Series::new(&self.spec, Arc::clone(&key), own);
+        self.series.push(Series { shown: self.show_new, ..series });
         self.index.insert(key, self.series.len() - 1);
         Some(self.series.len() - 1)
     }
@@ -279,26 +250,26 @@ impl Shard {
             if series.open.len() > spec.rows.open_rows_max
                 && let Some(row) = series.open.close_oldest(&spec.rows.aggregates)
             {
-                self.close_row(index, row, out);
+                self.close_row(index, row, Trigger::Flush, out);
             }
         }
         if matches!(placement, Placement::Placed | Placement::Replaced) {
             let moved = self.watermark.observe(record.time);
             if moved || end.is_some() {
-                self.close_due(out);
+                self.close_due(Trigger::Watermark, out);
             }
         }
         placement
     }
 
-    fn close_due(&mut self, out: &mut Outbox) {
+    fn close_due(&mut self, trigger: Trigger, out: &mut Outbox) {
         let Some(watermark) = self.watermark.current() else { return };
         let spec = Arc::clone(&self.spec);
         while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= watermark) {
             let (end, indexes) = entry.remove_entry();
             for index in indexes {
                 while let Some(row) = self.series[index].open.close_before(&spec.rows, end) {
-                    self.close_row(index, row, out);
+                    self.close_row(index, row, trigger, out);
                 }
             }
         }
@@ -306,19 +277,21 @@ impl Shard {
 
     /// Puts a closed row in line for its result. At most one row of a series waits: whether the
     /// next row is learned from depends on the verdict on this one.
-    fn close_row(&mut self, index: usize, row: ClosedRow, out: &mut Outbox) {
+    fn close_row(&mut self, index: usize, row: ClosedRow, trigger: Trigger, out: &mut Outbox) {
         if self.series[index].pending || self.pending.len() >= PENDING_MAX {
             self.score_pending(out);
         }
         let Self { spec, series, space, .. } = self;
         let series = &mut series[index];
         let gap = series.gap(spec.rows.step, row.start);
+        out.facts.alerts_allowed += series.allowed(spec, row.start);
         series.push_gap(spec, gap, row.start);
         series.push_row(&spec.alert.budget, &row);
         series.pending = true;
         out.facts.gap_rows += gap;
         out.facts.rows += 1;
         let at_stride = series.rows.is_multiple_of(spec.window.stride as u64);
+        out.facts.windows_closed[trigger as usize] += u64::from(series.ring.is_full() && at_stride);
         let observed = row.values.iter().any(|value| !value.is_nan());
         let complete = series.ring.completeness() >= spec.window.min_completeness;
         let slot = (series.ring.is_full() && at_stride && observed && complete).then(|| {

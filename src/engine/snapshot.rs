@@ -26,6 +26,8 @@ use super::shard::{Shard, Stored};
 use crate::record::Step;
 
 const MAGIC: &[u8; 8] = b"latentd\0";
+/// A key of all states whose forecasts are a mix.
+const MIX_KEY: &str = "forecast.link";
 /// The format that is written.
 pub const SNAPSHOT_FORMAT: u16 = 2;
 
@@ -130,14 +132,30 @@ impl StreamSpec {
         put("model.latent", self.model.latent.to_string());
         put("model.activation", format!("{:?}", self.model.activation));
         self.model.shaping(|key, value| put(&format!("model.{key}"), value));
-        let Some(forecast) = &self.forecast else { return keys };
+        self.forecast_keys(&mut put);
+        keys
+    }
+
+    fn forecast_keys(&self, put: &mut dyn FnMut(&str, String)) {
+        let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
+        let Some(forecast) = &self.forecast else { return };
         let name =
             |target: &usize| self.channels.get(*target).map_or("?".into(), |n| n.to_string());
         put("forecast.targets", list(&mut forecast.targets.iter().map(name)));
         put("forecast.horizons", list(&mut forecast.horizons.iter().map(ToString::to_string)));
         put("forecast.seasons", list(&mut forecast.seasons.iter().map(ToString::to_string)));
+        let names = |of: &[usize]| list(&mut of.iter().map(name));
+        put("forecast.exogenous", names(&forecast.exogenous));
+        put("forecast.known", names(&forecast.known));
+        put(MIX_KEY, format!("{:?}", forecast.link));
+        put("forecast.memory", forecast.memory.to_string());
+        let latent = &forecast.latent;
+        put("forecast.latent.enabled", latent.enabled.to_string());
+        put("forecast.latent.width", latent.width.to_string());
+        put("forecast.latent.hidden", latent.hidden.to_string());
+        put("forecast.latent.cross_fitted", latent.cross_fitted.to_string());
+        put("forecast.latent.w_rec", (latent.w_rec > 0.0).to_string());
         put("forecast.levels", list(&mut forecast.levels.iter().map(|l| l.get().to_string())));
-        keys
     }
 }
 
@@ -211,7 +229,10 @@ fn differences(was: &Fingerprint, is: &Fingerprint) -> Vec<Change> {
     let keys: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
     let of =
         |map: &Fingerprint, key: &str| map.get(key).cloned().unwrap_or_else(|| "not set".into());
+    // Forecasters of states from before there was a mix are begun anew: nothing of them must fit.
+    let older = !was.contains_key(MIX_KEY) && is.contains_key(MIX_KEY);
     keys.into_iter()
+        .filter(|key| !(older && key.starts_with("forecast.")))
         .filter(|key| was.get(*key) != is.get(*key))
         .map(|key| Change { key: key.clone(), was: of(was, key), is: of(is, key) })
         .collect()

@@ -3,22 +3,31 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
-use crate::record::{Fraction, Positive};
+use crate::forecast::{Calendar, LatentParams, Link, NonNegative};
+use crate::record::{ForecastSource, Millis};
 
+const HOUR: i64 = 3_600_000;
+const NOTHING: &dyn Fn(usize, EventTime) -> f64 = &|_, _| f64::NAN;
+
+/// Hours, a day and a week, a small network.
 fn params(horizons: &[u32], seasons: &[u32]) -> ForecastParams {
+    let latent = LatentParams {
+        width: 4,
+        hidden: 8,
+        batch: 16,
+        refresh: 1,
+        windows_max: 256,
+        ..LatentParams::default()
+    };
+    let calendar = Calendar::utc(Millis::new(HOUR));
     ForecastParams {
-        targets: vec![0],
-        horizons: horizons.to_vec(),
-        seasons: seasons.to_vec(),
-        every: 1,
-        ridge: Positive::try_from(1.0).expect("above 0"),
-        memory: Positive::try_from(4_000.0).expect("above 0"),
-        levels: [0.8, 0.95].map(|l| Fraction::try_from(l).expect("in (0, 1)")).to_vec(),
-        non_negative: NonNegative::Auto,
+        latent,
+        memory: 1_000,
+        ..ForecastParams::new(horizons.to_vec(), seasons.to_vec(), calendar)
     }
 }
 
-/// Daily wave, a slow level, autocorrelated noise.
+/// Daily wave, a quiet weekend, autocorrelated noise.
 fn demand(rows: usize, seed: u64) -> Vec<f64> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut noise = 0.0;
@@ -26,101 +35,333 @@ fn demand(rows: usize, seed: u64) -> Vec<f64> {
         .map(|t| {
             noise = 0.8 * noise + rng.gen_range(-6.0..6.0);
             let phase = t as f64 / 24.0 * std::f64::consts::TAU;
-            100.0 + 40.0 * phase.sin() + noise
+            let share = if t % 168 < 120 { 1.0 } else { 0.5 };
+            100.0 + 40.0 * share * phase.sin() + noise
         })
         .collect()
 }
 
-/// Mean absolute error at `h` of the published forecast and of the daily naive, from row 400.
-fn errors(values: &[f64], h: usize) -> (f64, f64) {
-    let mut forecaster = Forecaster::new(&params(&[h as u32], &[24]), 0);
-    let (mut ours, mut naive, mut n) = (0.0, 0.0, 0.0);
-    for t in 0..values.len() - h {
-        forecaster.observe(values[t], None);
-        let said = forecaster.forecast().expect("a value was seen").points[0].yhat;
-        if t > 400 {
-            ours += (values[t + h] - said).abs();
-            naive += (values[t + h] - values[t + h - 24 * h.div_ceil(24)]).abs();
-            n += 1.0;
-        }
-    }
-    (ours / n, naive / n)
-}
-
-#[test]
-fn a_seasonal_series_is_forecast_better_than_by_its_season() {
-    let values = demand(3_000, 1);
-    for h in [1, 6, 24] {
-        let (ours, naive) = errors(&values, h);
-        assert!(ours < 0.9 * naive, "horizon {h}: {ours} against {naive}");
-    }
-}
-
-#[test]
-fn a_forecast_depends_on_the_past_only() {
-    let values = demand(800, 2);
-    let mut changed = values.clone();
-    changed[500..].iter_mut().for_each(|v| *v *= -3.0);
-    let run = |values: &[f64]| {
-        let mut forecaster = Forecaster::new(&params(&[1, 12], &[24]), 0);
-        let said = values[..500].iter().map(|y| {
-            forecaster.observe(*y, None);
-            forecaster.forecast()
-        });
-        said.collect::<Vec<_>>()
-    };
-    assert_eq!(run(&values), run(&changed));
-}
-
-#[test]
-fn published_intervals_cover_as_often_as_they_say() {
-    let values = demand(6_000, 3);
-    let mut forecaster = Forecaster::new(&params(&[3], &[24]), 0);
-    let mut said: Vec<Vec<Interval>> = Vec::new();
-    let (mut hits, mut n) = ([0.0; 2], 0.0);
+/// Observes all rows, and hands each forecast to `each`, with the row it was made at.
+fn observe(
+    params: &ForecastParams,
+    values: &[f64],
+    mut each: impl FnMut(usize, PointSet),
+) -> Forecaster {
+    let (mut forecaster, mut scratch) = (Forecaster::new(params, 1), Scratch::default());
     for (t, y) in values.iter().enumerate() {
-        if t > 1_000 {
-            n += 1.0;
-            let bounds = &said[t - 3];
-            hits.iter_mut().zip(bounds).for_each(|(hit, i)| {
-                *hit += f64::from(u8::from(i.lower <= *y && *y <= i.upper));
-            });
+        let row = Row { time: time(t), y: *y, exogenous: &[], known: NOTHING };
+        forecaster.observe(params, &row, None, &mut scratch);
+        if let Some(set) = forecaster.forecast(params) {
+            each(t, set);
         }
-        forecaster.observe(*y, None);
-        said.push(forecaster.forecast().expect("seen").points[0].intervals.clone());
     }
-    assert!((0.77..0.83).contains(&(hits[0] / n)), "{}", hits[0] / n);
-    assert!((0.93..0.97).contains(&(hits[1] / n)), "{}", hits[1] / n);
+    forecaster
+}
+
+/// Row 0 begins on a Thursday, at midnight.
+fn time(t: usize) -> EventTime {
+    EventTime::from_millis(t as i64 * HOUR)
+}
+
+/// Mean absolute errors of what was published and of the naive forecast of a season, from row `from`
+/// on.
+fn errors(params: &ForecastParams, values: &[f64], season: usize, from: usize) -> [f64; 2] {
+    let (mut sums, mut n) = ([0.0; 2], 0.0);
+    observe(params, values, |t, set| {
+        for point in set.points.iter().filter(|_| t >= from) {
+            let h = point.horizon as usize;
+            let Some(y) = values.get(t + h).filter(|y| !y.is_nan()) else { continue };
+            let before = values[t + h - season * h.div_ceil(season)];
+            if !before.is_nan() {
+                sums[0] += (y - point.yhat).abs();
+                sums[1] += (y - before).abs();
+                n += 1.0;
+            }
+        }
+    });
+    sums.map(|sum| sum / n)
 }
 
 #[test]
-fn a_series_without_pattern_gets_a_naive_forecast_by_name() {
-    let mut forecaster = Forecaster::new(&params(&[1], &[24]), 0);
-    assert_eq!(forecaster.forecast(), None);
-    forecaster.observe(5.0, None);
-    let set = forecaster.forecast().expect("one value is enough");
-    assert_eq!((set.points[0].yhat, set.points[0].source), (5.0, ForecastSource::SeasonalNaive));
-    assert_eq!(set.skill, None);
+fn the_mix_beats_the_best_naive_forecast_at_every_reach() {
+    let values = demand(2_400, 7);
+    for horizons in [&[1, 6, 24][..], &[30, 48], &[170]] {
+        let [ours, naive] = errors(&params(horizons, &[24, 168]), &values, 168, 1_000);
+        assert!(ours < 0.95 * naive, "{horizons:?}: {ours} {naive}");
+    }
+}
+
+#[test]
+fn one_season_and_none_are_forecast_too() {
+    let values = demand(1_600, 3);
+    let [ours, naive] = errors(&params(&[1, 5], &[24]), &values, 24, 700);
+    assert!(ours < 0.9 * naive, "{ours} {naive}");
+    // An autoregression around its mean: the last value is a poor forecast five rows ahead.
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+    let mut x = 0.0;
+    let walk: Vec<f64> = (0..3_000)
+        .map(|_| {
+            x = 0.7 * x + rng.gen_range(-1.0..1.0);
+            10.0 + x
+        })
+        .collect();
+    let [ours, last] = errors(&params(&[1, 5], &[]), &walk, 1, 1_500);
+    assert!(ours < 0.95 * last, "{ours} {last}");
+}
+
+#[test]
+fn missing_rows_are_filled_and_do_no_harm() {
+    let mut values = demand(2_400, 11);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+    values.iter_mut().for_each(|y| *y = if rng.gen_bool(0.15) { f64::NAN } else { *y });
+    values[1_500..1_530].fill(f64::NAN);
+    let [ours, naive] = errors(&params(&[1, 6, 24], &[24, 168]), &values, 168, 1_000);
+    assert!(ours < 0.97 * naive, "{ours} {naive}");
+}
+
+#[test]
+fn a_restored_forecaster_goes_on_as_if_it_had_never_stopped() {
+    let values = demand(700, 4);
+    for (what, change) in changes() {
+        let mut params = params(&[1, 24], &[24, 168]);
+        change(&mut params);
+        for cut in [150, 450] {
+            let (mut scratch, mut other) = (Scratch::default(), Scratch::default());
+            let mut whole = observe(&params, &values[..cut], |_, _| {});
+            let saved = rmp_serde::to_vec_named(&whole).expect("it can be written");
+            let restored: Forecaster = rmp_serde::from_slice(&saved).expect("and read");
+            let mut restored = restored.adopt(&params).expect("its own shape");
+            for (t, y) in values.iter().enumerate().skip(cut) {
+                let row = Row { time: time(t), y: *y, exogenous: &[], known: NOTHING };
+                whole.observe(&params, &row, None, &mut scratch);
+                restored.observe(&params, &row, None, &mut other);
+                let [a, b] = [&whole, &restored].map(|f| format!("{:?}", f.forecast(&params)));
+                assert_eq!(a, b, "{what}, row {t}");
+            }
+        }
+    }
+}
+
+type Change = fn(&mut ForecastParams);
+
+fn changes() -> [(&'static str, Change); 6] {
+    [
+        ("plain", |_| {}),
+        ("cross-fitted, reconstructing", |p| {
+            (p.latent.cross_fitted, p.latent.w_rec) = (true, 1.0);
+        }),
+        ("versions last", |p| p.latent.refresh = 3),
+        ("logarithms", |p| p.link = Link::Log1p),
+        ("elastic net", |p| p.head = crate::forecast::Head::ElasticNet),
+        ("seasons found", |p| p.seasons.clear()),
+    ]
+}
+
+#[test]
+fn every_option_forecasts_better_than_the_naive() {
+    let values = demand(1_500, 9);
+    for (what, change) in changes() {
+        let mut params = params(&[1, 12, 24], &[24, 168]);
+        change(&mut params);
+        let [ours, naive] = errors(&params, &values, 168, 1_000);
+        assert!(ours < 0.97 * naive, "{what}: {ours} {naive}");
+    }
+}
+
+#[test]
+fn found_seasons_lead_to_the_forecasts_of_given_ones() {
+    let values = demand(1_200, 6);
+    let given = params(&[1, 24], &[24, 168]);
+    let open = params(&[1, 24], &[]);
+    let mut told = Vec::new();
+    let (mut forecaster, mut scratch) = (Forecaster::new(&open, 1), Scratch::default());
+    for (t, y) in values.iter().enumerate() {
+        let row = Row { time: time(t), y: *y, exogenous: &[], known: NOTHING };
+        told.extend(forecaster.observe(&open, &row, None, &mut scratch));
+    }
+    assert_eq!(told.last(), Some(&vec![24, 168]), "{told:?}");
+    let known = observe(&given, &values, |_, _| {});
+    assert_eq!(forecaster.forecast(&open), known.forecast(&given));
+}
+
+#[test]
+fn intermittent_demand_has_a_probability_of_zero() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
+    let chance = |t: usize| if (9..17).contains(&(t % 24)) { 0.7 } else { 0.02 };
+    let values: Vec<f64> = (0..3_000)
+        .map(|t| if rng.gen_bool(chance(t)) { f64::from(rng.gen_range(1_u8..8)) } else { 0.0 })
+        .collect();
+    let params = params(&[1, 12, 24], &[24, 168]);
+    let (mut off, mut square, mut naive, mut n, mut hurdles) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    observe(&params, &values, |t, set| {
+        for point in set.points.iter().filter(|p| t > 1_500 && t + p.horizon as usize <= 2_999) {
+            let j = t + point.horizon as usize;
+            off += (point.p_zero.expect("most rows are zero") - (1.0 - chance(j))).abs();
+            square += (point.yhat - values[j]).powi(2);
+            naive += (values[j - 168] - values[j]).powi(2);
+            hurdles += f64::from(u8::from(point.source == ForecastSource::Hurdle));
+            assert!(point.yhat >= 0.0 && point.intervals.iter().all(|i| i.lower >= 0.0));
+            n += 1.0;
+        }
+    });
+    assert!(off / n < 0.1, "probabilities are off by {}", off / n);
+    assert!(square < 0.7 * naive, "{} {}", square / n, naive / n);
+    assert!(hurdles > 0.95 * n, "{hurdles} of {n}");
+}
+
+#[test]
+fn short_series_start_from_the_naive_with_wide_intervals() {
+    let values = demand(60, 1);
+    observe(&params(&[1, 24], &[24, 168]), &values, |t, set| {
+        let point = &set.points[0];
+        let [narrow, wide] = [0, 1].map(|i| point.intervals[i].upper - point.intervals[i].lower);
+        assert!(narrow > 10.0 && wide > narrow, "row {t}: {narrow} {wide}");
+        let (source, yhat) = match t {
+            0..23 => (ForecastSource::LastValue, values[t]),
+            23..36 => (ForecastSource::SeasonalNaive, values[t - 23]),
+            _ => return,
+        };
+        assert_eq!((point.source, point.yhat), (source, yhat), "row {t}");
+    });
+}
+
+/// Demand that follows the clock on the wall is known on the days on which the clock moves.
+#[test]
+fn seasons_follow_local_time() {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("in every database");
+    let begin: jiff::Timestamp = "2026-01-05T00:00:00Z".parse().expect("a time");
+    let begin = begin.as_millisecond();
+    let calendar = Calendar::new(zone, [], Millis::new(HOUR));
+    let at = |t: usize| EventTime::from_millis(begin + t as i64 * HOUR);
+    let hour = |t: usize| (calendar.moment(at(t)).day_fraction() * 24.0).round();
+    let values: Vec<f64> = (0..24 * 90).map(|t| 100.0 + (hour(t) - 12.0).powi(2)).collect();
+    let changed = (0..values.len()).find(|t| calendar.moment(at(*t)).shift == 2).expect("March");
+    let error = |params: &ForecastParams| {
+        let (mut forecaster, mut scratch) = (Forecaster::new(params, 1), Scratch::default());
+        let (mut sum, mut n) = (0.0, 0.0);
+        for (t, y) in values.iter().enumerate().take(changed + 48) {
+            let row = Row { time: at(t), y: *y, exogenous: &[], known: NOTHING };
+            forecaster.observe(params, &row, None, &mut scratch);
+            for point in forecaster.forecast(params).into_iter().flat_map(|set| set.points) {
+                let j = t + point.horizon as usize;
+                if (changed..changed + 24).contains(&j) {
+                    (sum, n) = (sum + (point.yhat - values[j]).abs(), n + 1.0);
+                }
+            }
+        }
+        sum / n
+    };
+    let utc = params(&[1, 6, 24], &[24, 168]);
+    let local = ForecastParams { calendar: calendar.clone(), ..utc.clone() };
+    let [utc, local] = [error(&utc), error(&local)];
+    assert!(local < 0.4 * utc, "{local} {utc}");
+}
+
+#[test]
+fn holidays_and_announced_values_are_used() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+    let promoted: Vec<bool> = (0..150).map(|_| rng.gen_bool(0.2)).collect();
+    let closed: Vec<bool> = (0..150).map(|day| day % 11 == 5).collect();
+    let values: Vec<f64> = demand(150 * 24, 2)
+        .iter()
+        .enumerate()
+        .map(|(t, y)| match (closed[t / 24], promoted[t / 24]) {
+            (true, _) => 20.0,
+            (false, true) => y + 60.0,
+            (false, false) => *y,
+        })
+        .collect();
+    let error = |params: &ForecastParams, known: &dyn Fn(usize, EventTime) -> f64| {
+        let (mut forecaster, mut scratch) = (Forecaster::new(params, 1), Scratch::default());
+        let (mut sum, mut n) = (0.0, 0.0);
+        for (t, y) in values.iter().enumerate() {
+            let row = Row { time: time(t), y: *y, exogenous: &[], known };
+            forecaster.observe(params, &row, None, &mut scratch);
+            for point in forecaster.forecast(params).into_iter().flat_map(|set| set.points) {
+                let j = t + point.horizon as usize;
+                if t > 1_500 && j < values.len() {
+                    (sum, n) = (sum + (point.yhat - values[j]).abs(), n + 1.0);
+                }
+            }
+        }
+        sum / n
+    };
+    let plain = params(&[1, 24], &[24, 168]);
+    let days = (0..150).filter(|day| closed[*day]).map(|day| {
+        jiff::civil::date(1970, 1, 1)
+            .checked_add(jiff::Span::new().days(day as i64))
+            .expect("a date")
+    });
+    let calendar = Calendar::new(jiff::tz::TimeZone::UTC, days, Millis::new(HOUR));
+    let holidays = ForecastParams { calendar, ..plain.clone() };
+    let both = ForecastParams { known: vec![1], ..holidays.clone() };
+    let announced = |_: usize, time: EventTime| {
+        let day = (time.as_millis() / HOUR / 24) as usize;
+        promoted.get(day).map_or(f64::NAN, |p| f64::from(u8::from(*p)))
+    };
+    let errors = [error(&plain, NOTHING), error(&holidays, NOTHING), error(&both, &announced)];
+    assert!(errors[1] < 0.97 * errors[0] && errors[2] < 0.9 * errors[1], "{errors:?}");
+}
+
+#[test]
+fn series_of_a_shard_share_a_network() {
+    let params = ForecastParams { shared: true, ..params(&[1, 24], &[24, 168]) };
+    let mut shared = Shared::new(&params, 5).expect("shared");
+    let mut scratch = Scratch::default();
+    let all: Vec<Vec<f64>> = (0..4).map(|i| demand(900, i)).collect();
+    let mut forecasters: Vec<Forecaster> = (0..4).map(|i| Forecaster::new(&params, i)).collect();
+    for t in 0..900 {
+        for (forecaster, values) in forecasters.iter_mut().zip(&all) {
+            let row = Row { time: time(t), y: values[t], exogenous: &[], known: NOTHING };
+            forecaster.observe(&params, &row, Some(&mut shared), &mut scratch);
+        }
+    }
+    for forecaster in &forecasters {
+        let set = forecaster.forecast(&params).expect("rows were seen");
+        assert!(set.model_version > 0);
+        let latent = set.weights.iter().find(|(name, _)| *name == "latent_ridge");
+        assert!(latent.expect("an expert").1 > 0.0, "{:?}", set.weights);
+    }
+    let bytes = rmp_serde::to_vec_named(&shared).expect("it can be written");
+    let again: Shared = rmp_serde::from_slice(&bytes).expect("and read");
+    assert!(again.adopt(&Shared::new(&params, 5).expect("shared"), &params).is_some());
 }
 
 proptest! {
-    /// Whatever comes in, counts stay counts, intervals are nested, and nothing is NaN.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever comes: points and bounds are finite, bounds are nested, counts stay counts, weights
+    /// are a distribution.
     #[test]
-    fn forecasts_are_finite_ordered_and_not_negative(
-        values in proptest::collection::vec(prop_oneof![3 => 0.0_f64..50.0, 1 => Just(f64::NAN), 1 => Just(0.0)], 1..300),
+    fn forecasts_are_sound_whatever_comes(
+        rows in proptest::collection::vec(
+            prop_oneof![
+                4 => 0.0..100.0_f64,
+                2 => Just(0.0),
+                1 => Just(f64::NAN),
+                1 => Just(1e9),
+                1 => Just(f64::INFINITY),
+            ],
+            1..400,
+        ),
+        log in any::<bool>(),
+        long in any::<bool>(),
     ) {
-        let mut forecaster = Forecaster::new(&params(&[1, 2, 7], &[4, 8]), 2);
-        for (i, y) in values.iter().enumerate() {
-            forecaster.observe(*y, Some(&[i as f32, -1.0]));
-            let Some(set) = forecaster.forecast() else { continue };
-            for point in set.points {
-                let [inner, outer] = [point.intervals[0], point.intervals[1]];
-                prop_assert!(0.0 <= outer.lower && outer.lower <= inner.lower);
-                prop_assert!(inner.lower <= point.yhat && point.yhat <= inner.upper);
-                prop_assert!(inner.upper <= outer.upper && outer.upper.is_finite());
+        let link = if log { Link::Log1p } else { Link::Identity };
+        let seasons: &[u32] = if long { &[6, 24] } else { &[6] };
+        let non_negative = NonNegative::Always;
+        let params = ForecastParams { link, non_negative, ..params(&[1, 7, 30], seasons) };
+        let forecaster = observe(&params, &rows, |_, set| {
+            for point in &set.points {
+                let [narrow, wide] = [point.intervals[0], point.intervals[1]];
+                assert!(point.yhat.is_finite() && 0.0 <= point.yhat, "{point:?}");
+                assert!(0.0 <= wide.lower && wide.upper.is_finite(), "{point:?}");
+                assert!(wide.lower <= narrow.lower && narrow.upper <= wide.upper, "{point:?}");
+                assert!(narrow.lower <= narrow.upper, "{point:?}");
             }
-        }
-        let bound = forecaster.state_bytes();
-        prop_assert!(bound < 40_000, "{}", bound);
+            let sum: f64 = set.weights.iter().map(|(_, weight)| weight).sum();
+            assert!(sum.abs() < 1e-9 || (sum - 1.0).abs() < 1e-9, "{:?}", set.weights);
+        });
+        prop_assert!(forecaster.state_bytes() < 1 << 20);
     }
 }

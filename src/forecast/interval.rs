@@ -2,92 +2,166 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Link;
+use super::mix::HALF_LIFE;
+use crate::record::raw;
+
 /// Step of the quantile tracker, in units of the quantile.
 const STEP: f64 = 0.02;
+/// First quantiles are so much wider than those of a normal distribution.
+const START: f64 = 1.25;
+/// Seasons whose errors weigh as much as those of one time of the season.
+const POOL: f64 = 4.0;
 
-/// Lower and upper residual quantile of one horizon for each coverage level.
+/// Lower and upper residual quantile of each horizon for each coverage level.
 ///
-/// Residuals are divided by the running mean absolute residual, then each quantile moves by
-/// `0.02 (τ − [z < q]) max(1, |q|)` (online subgradient of the pinball loss; Gibbs and Candès,
-/// "Adaptive Conformal Inference", 2021, track coverage the same way).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Residuals are divided by their usual size at the horizon and the time of the season; then each
+/// quantile moves by `0.02 (τ − [y < bound]) max(1, |q|)`, where `bound` is the one that was
+/// published: with it, coverage holds in the long run however late the truth comes (Gibbs and
+/// Candès, "Adaptive Conformal Inference", 2021; Angelopoulos et al., "Conformal PID Control", 2023).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Bands {
-    levels: Vec<Level>,
-    scale: f64,
-    rate: f64,
-    count: u64,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Level {
-    level: f64,
-    lower: f64,
-    upper: f64,
-    covered: f64,
+    #[serde(with = "raw::f64s")]
+    taus: Vec<f64>,
+    horizons: usize,
+    slots: usize,
+    /// `(horizons, taus)`.
+    #[serde(with = "raw::f64s")]
+    quantiles: Vec<f64>,
+    /// Mean absolute residual by horizon and slot, `(horizons, slots)`, and how many are behind it.
+    #[serde(with = "raw::f64s")]
+    sizes: Vec<f64>,
+    #[serde(with = "raw::f64s")]
+    counts: Vec<f64>,
+    /// The same by horizon.
+    #[serde(with = "raw::f64s")]
+    size: Vec<f64>,
+    #[serde(with = "raw::f64s")]
+    count: Vec<f64>,
+    /// Realised coverage, and mean width in the unit of the target, by level.
+    #[serde(with = "raw::f64s")]
+    covered: Vec<f64>,
+    #[serde(with = "raw::f64s")]
+    width: Vec<f64>,
+    checked: f64,
+    /// Rows of a season.
+    pace: usize,
 }
 
 impl Bands {
-    /// For ascending coverage levels; residual sizes are averaged over `memory` rows.
-    pub(super) fn new(levels: impl Iterator<Item = f64>, memory: f64) -> Self {
-        let levels = levels.map(|level| {
-            let reach = 1.25 * normal_quantile(0.5 + 0.5 * level);
-            Level { level, lower: -reach, upper: reach, covered: level }
-        });
-        Self { levels: levels.collect(), scale: 0.0, rate: 1.0 / memory, count: 0 }
-    }
-
-    /// These quantiles under the settings of `fresh`; `None` if they are of other levels.
-    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
-        let levels = |bands: &Self| bands.levels.iter().map(|l| l.level).collect::<Vec<f64>>();
-        (levels(&self) == levels(fresh)).then_some(Self { rate: fresh.rate, ..self })
-    }
-
-    /// Offsets from the point forecast: `(level, lower <= 0, upper >= 0)`, each containing the
-    /// one before.
-    pub(super) fn offsets(&self) -> impl Iterator<Item = (f64, f64, f64)> {
-        let (mut lower, mut upper) = (0.0_f64, 0.0_f64);
-        self.levels.iter().map(move |band| {
-            lower = lower.min(band.lower);
-            upper = upper.max(band.upper);
-            (band.level, lower * self.scale, upper * self.scale)
-        })
-    }
-
-    /// Takes the residual (observed minus forecast) of a forecast that can now be checked.
-    /// `covered` says for each level whether the published interval held it.
-    pub(super) fn learn(&mut self, residual: f64, covered: impl Iterator<Item = bool>) {
-        if self.count > 0 {
-            let z = residual / self.scale.max(f64::MIN_POSITIVE);
-            for band in &mut self.levels {
-                let tail = 0.5 * (1.0 - band.level);
-                track(&mut band.lower, tail, z);
-                track(&mut band.upper, 1.0 - tail, z);
-            }
-        }
-        self.count += 1;
-        let rate = self.rate.max(1.0 / self.count as f64);
-        self.scale += rate * (residual.abs() - self.scale);
-        for (band, inside) in self.levels.iter_mut().zip(covered) {
-            band.covered += rate * (f64::from(u8::from(inside)) - band.covered);
+    /// For ascending coverage `levels`.
+    pub(super) fn new(levels: &[f64], horizons: usize, slots: usize, pace: usize) -> Self {
+        let below = levels.iter().rev().map(|level| 0.5 * (1.0 - level));
+        let taus: Vec<f64> = below.chain(levels.iter().map(|level| 0.5 * (1.0 + level))).collect();
+        let first = |tau: f64| {
+            let reach = START * normal_quantile(tau.max(1.0 - tau));
+            if tau < 0.5 { -reach } else { reach }
+        };
+        Self {
+            quantiles: (0..horizons).flat_map(|_| taus.iter().map(|tau| first(*tau))).collect(),
+            sizes: vec![0.0; horizons * slots],
+            counts: vec![0.0; horizons * slots],
+            size: vec![0.0; horizons],
+            count: vec![0.0; horizons],
+            covered: vec![0.0; levels.len()],
+            width: vec![0.0; levels.len()],
+            checked: 0.0,
+            taus,
+            horizons,
+            slots,
+            pace,
         }
     }
 
-    /// Realised coverage per level, `(level, coverage)`.
-    pub(super) fn coverage(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.levels.iter().map(|band| (band.level, band.covered))
+    /// Whether both are of one shape and of the same levels.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let shape = |b: &Self| {
+            let lists = [&b.quantiles, &b.sizes, &b.counts, &b.size, &b.count, &b.covered];
+            (lists.map(Vec::len), b.width.len(), b.horizons, b.slots)
+        };
+        self.taus == other.taus && shape(self) == shape(other)
+    }
+
+    /// Tails, from the lower one of the widest level to the upper one.
+    pub(super) fn taus(&self) -> usize {
+        self.taus.len()
+    }
+
+    /// Residuals seen at horizon index `h`.
+    pub(super) fn checked(&self, h: usize) -> f64 {
+        self.count[h]
+    }
+
+    /// Usual size of the residual at horizon index `h` and a slot of the season; `None` before any
+    /// was seen.
+    pub(super) fn scale(&self, h: usize, slot: usize) -> Option<f64> {
+        let at = h * self.slots + slot;
+        let (c, own, all) = (self.counts[at], self.sizes[at], self.size[h]);
+        (self.count[h] > 0.0).then(|| (c * own + POOL * all) / (c + POOL))
+    }
+
+    /// Offsets of the bounds from the point at horizon index `h` in units of `scale`, ascending.
+    pub(super) fn offsets(&self, h: usize) -> Vec<f64> {
+        let taus = self.taus.len();
+        let mut offsets = self.quantiles[h * taus..(h + 1) * taus].to_vec();
+        offsets.sort_by(f64::total_cmp);
+        offsets
+    }
+
+    /// Takes the truth `y` of a forecast at horizon index `h`, whose `point` and ascending `bounds` were
+    /// published; all on the scale of `link`.
+    pub(super) fn learn(
+        &mut self,
+        (h, slot): (usize, usize),
+        (y, point, bounds): (f64, f64, &[f64]),
+        link: Link,
+    ) {
+        let taus = self.taus.len();
+        let quantiles = &mut self.quantiles[h * taus..(h + 1) * taus];
+        for ((q, tau), bound) in quantiles.iter_mut().zip(&self.taus).zip(bounds) {
+            let below = f64::from(u8::from(y < *bound));
+            *q += STEP * (tau - below) * q.abs().max(1.0);
+        }
+        let error = (y - point).abs();
+        let slow = 1.0 - 0.5_f64.powf(1.0 / HALF_LIFE);
+        let fast = 1.0 - 0.5_f64.powf(1.0 / (HALF_LIFE * self.pace as f64));
+        let at = h * self.slots + slot;
+        average(&mut self.sizes[at], &mut self.counts[at], error, slow);
+        average(&mut self.size[h], &mut self.count[h], error, fast);
+        self.note(y, bounds, fast / self.horizons as f64, link);
+    }
+
+    fn note(&mut self, y: f64, bounds: &[f64], least: f64, link: Link) {
+        self.checked += 1.0;
+        let gain = least.max(1.0 / self.checked);
+        let levels = self.covered.len();
+        for i in 0..levels {
+            let (low, high) = (bounds[levels - 1 - i], bounds[levels + i]);
+            let inside = f64::from(u8::from(low <= y && y <= high));
+            self.covered[i] += gain * (inside - self.covered[i]);
+            let width = link.invert(high) - link.invert(low);
+            self.width[i] += gain * (width - self.width[i]);
+        }
+    }
+
+    /// Realised coverage and mean width per level; `None` until any forecast could be checked.
+    pub(super) fn record(&self) -> Option<impl Iterator<Item = (f64, f64)>> {
+        let both = self.covered.iter().copied().zip(self.width.iter().copied());
+        (self.checked > 0.0).then_some(both)
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        size_of::<Self>() + self.levels.len() * size_of::<Level>()
+        8 * (self.quantiles.len() + 2 * self.sizes.len() + 2 * self.size.len())
     }
 }
 
-fn track(quantile: &mut f64, tau: f64, z: f64) {
-    let below = f64::from(u8::from(z < *quantile));
-    *quantile += STEP * (tau - below) * quantile.abs().max(1.0);
+/// A mean that is plain at first and exponentially weighted later.
+fn average(mean: &mut f64, count: &mut f64, value: f64, least: f64) {
+    *count += 1.0;
+    *mean += least.max(1.0 / *count) * (value - *mean);
 }
 
-/// Quantile of the standard normal for `0.5 < p < 1`, within 4.5e-4 (Abramowitz and Stegun,
+/// Quantile of the standard normal for `0.5 <= p < 1`, within 4.5e-4 (Abramowitz and Stegun,
 /// 26.2.23); only a starting point.
 fn normal_quantile(p: f64) -> f64 {
     let t = (-2.0 * (1.0 - p).ln()).sqrt();
@@ -104,35 +178,43 @@ mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
 
     #[test]
-    fn coverage_holds_on_skewed_noise_that_changes_its_size() {
+    fn coverage_holds_on_skewed_noise_that_changes_its_size_and_is_told_late() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
-        let mut bands = Bands::new([0.8, 0.95].into_iter(), 300.0);
+        let mut bands = Bands::new(&[0.8, 0.95], 1, 1, 24);
         let (mut hits, mut checked) = ([0_u32; 2], 0);
+        let mut said = std::collections::VecDeque::new();
         for i in 0..40_000 {
+            let scale = bands.scale(0, 0).unwrap_or(1.0);
+            said.push_back(bands.offsets(0).iter().map(|q| q * scale).collect::<Vec<f64>>());
             let size = if i < 20_000 { 1.0 } else { 5.0 };
             let noise: f64 = Exp1.sample(&mut rng);
-            let residual = size * (noise - 1.0);
-            let inside: Vec<bool> =
-                bands.offsets().map(|(_, lo, up)| lo <= residual && residual <= up).collect();
+            let y = size * (noise - 1.0);
+            let Some(bounds) = (said.len() > 48).then(|| said.pop_front()).flatten() else {
+                continue;
+            };
+            let inside = [(1, 2), (0, 3)].map(|(low, up)| bounds[low] <= y && y <= bounds[up]);
             if i > 1_000 {
                 checked += 1;
-                inside.iter().zip(&mut hits).for_each(|(i, n)| *n += u32::from(*i));
+                hits.iter_mut().zip(inside).for_each(|(n, i)| *n += u32::from(i));
             }
-            bands.learn(residual, inside.into_iter());
+            bands.learn((0, 0), (y, 0.0, &bounds), Link::Identity);
         }
         let [c80, c95] = hits.map(|n| f64::from(n) / f64::from(checked));
         assert!((0.78..0.82).contains(&c80), "{c80}");
-        assert!((0.935..0.965).contains(&c95), "{c95}");
+        assert!((0.935..0.96).contains(&c95), "{c95}");
     }
 
     #[test]
     fn bands_never_cross() {
-        let mut bands = Bands::new([0.5, 0.8, 0.95].into_iter(), 50.0);
-        for i in 0..2_000_i32 {
-            bands.learn(f64::from(i.rem_euclid(7) - 2), [true; 3].into_iter());
-            let offsets: Vec<_> = bands.offsets().collect();
-            assert!(offsets.windows(2).all(|w| w[1].1 <= w[0].1 && w[0].2 <= w[1].2));
-            assert!(offsets.iter().all(|(_, lo, up)| *lo <= 0.0 && 0.0 <= *up));
+        let mut bands = Bands::new(&[0.5, 0.8, 0.95], 2, 4, 4);
+        for i in 0..2_000_usize {
+            let h = i % 2;
+            let offsets = bands.offsets(h);
+            assert!(offsets.is_sorted() && offsets.len() == 6, "{offsets:?}");
+            let y = (i % 7) as f64 - 2.0;
+            bands.learn((h, i % 4), (y, 0.0, &offsets), Link::Identity);
         }
+        let covered: Vec<(f64, f64)> = bands.record().expect("checked").collect();
+        assert!(covered.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{covered:?}");
     }
 }

@@ -1,34 +1,56 @@
-//! Demand forecasts: ridge regression on latent features and seasonal lags, honest intervals.
+//! Demand forecasts: a mix of cheap experts, one of which reads the code of an autoencoder, with
+//! intervals that keep their promise, and honest about their worth.
 //!
-//! A closed row meets [`Forecaster::observe`]: it scores the forecasts made for it (`skill`,
-//! `interval`), teaches the heads (`head`) and enters the `history`. [`Forecaster::forecast`] then
-//! says what comes next: the ridge where it is better than the naive forecasts, else the best
-//! of those, by name.
+//! A closed row meets [`Forecaster::observe`]: the forecasts made for it are scored (`mix`, `interval`,
+//! `skill`), the row enters the `history`, the newest origin whose future is known teaches the `experts`,
+//! and the row becomes an origin itself. Once a season the weights are fitted anew (`ridge`, or
+//! `elastic`), and a new version of the network of the `latent` expert (`encoder`, `shared`) is taken
+//! over with the weights that fit it (`head`). [`Forecaster::forecast`] is what comes next.
 //!
 //! # Symbols
 //!
 //! | symbol | meaning |
 //! |---|---|
-//! | `t` | index of the newest row; `h` rows ahead, `1 <= h` |
-//! | `y` | value of the target channel |
-//! | `m`, `s` | level and scale known at the origin of a forecast |
-//! | `nz(q)` | `clip((q - m) / s, -6, 6)`: every value a model sees uses its origin's `m`, `s` |
+//! | `t` | index of the newest row, the origin; `h` rows ahead, `1 <= h`; `j = t + h` |
+//! | `y` | value of the target channel, on the scale of the link |
+//! | `nz(q)` | `clip((q - level) / scale, -6, 6)`: every value a model sees uses its origin's level and scale |
+//! | `p`, `g` | features that all horizons share; that each horizon has for itself |
 //!
 //! # Invariants
 //!
-//! - A forecast made at row `t` depends on rows up to `t` only.
-//! - Missing rows are filled for use as inputs and are never a target.
-//! - State per series is bounded; [`Forecaster::state_bytes`] counts it. For `p` features and `H`
-//!   horizons up to `h_max` the largest parts are `8 H p (p + 2)` bytes of normal equations and
-//!   `8 H h_max (p + 6)` bytes of forecasts that still wait for their truth.
+//! - A forecast made at row `t` depends on rows up to `t` only, and on what was announced by then.
+//! - Missing rows are filled with their usual value for use as inputs; they teach the network nothing,
+//!   and origins with less than half of their future observed teach nothing at all.
+//! - Refreshes come at counted rows. Equal rows and seeds give equal bits.
+//! - State per series is bounded; [`Forecaster::state_bytes`] counts it.
 
+mod calendar;
+mod design;
+mod elastic;
+mod encoder;
+mod experts;
+mod features;
 mod forecaster;
 mod head;
 mod history;
+mod hurdle;
 mod interval;
+mod latent;
+mod mix;
+mod origin;
 mod params;
-mod profile;
+mod ridge;
+mod seasons;
+mod shared;
 mod skill;
+mod target;
 
-pub use forecaster::{Forecaster, Point, PointSet};
-pub use params::{ForecastParams, NonNegative};
+pub use calendar::Calendar;
+pub use forecaster::{Forecaster, Row};
+pub use head::Scratch;
+pub use origin::{Point, PointSet};
+pub use params::{ForecastParams, Head, LatentParams, Link, NonNegative};
+pub use shared::Shared;
+
+#[cfg(test)]
+mod golden_tests;

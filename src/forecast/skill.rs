@@ -1,91 +1,134 @@
-//! Live comparison of the ridge with the naive forecasts, per horizon.
+//! Live comparison of the mix with the naive forecasts, per group of horizons.
 
 use serde::{Deserialize, Serialize};
 
-/// The ridge is replaced only when it is this much worse than the best naive one, and comes back
-/// when it is better at all: no flapping at equality.
-const TOLERANCE: f64 = 1.02;
+use super::design::Design;
+use crate::record::{HorizonGroup, raw};
 
-/// Discounted mean absolute error of every candidate at one horizon.
-///
-/// Candidate 0 is the ridge, 1 the last value, the others the seasonal naives.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Contest {
+/// The mix comes back only when it is this much better than the best seasonal naive: no flapping.
+const COME_BACK: f64 = 0.01;
+
+/// Seasons after which an error counts half.
+const HALF_LIVES: [f64; 2] = [7.0, 28.0];
+/// Index of the long memory.
+const LONG: usize = 1;
+
+/// Group of a horizon: within a quarter of the shortest season, within it, beyond it.
+pub(super) fn group_of(design: &Design, horizon: usize) -> HorizonGroup {
+    match design.pace {
+        pace if horizon <= pace.div_ceil(4) => HorizonGroup::Near,
+        pace if horizon <= pace => HorizonGroup::Season,
+        _ => HorizonGroup::Beyond,
+    }
+}
+
+/// Discounted errors of the candidates: the mix, the last value, then each seasonal naive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Memory {
+    #[serde(with = "raw::f64s")]
     errors: Vec<f64>,
-    count: u64,
-    ridge_count: u64,
-    rate: f64,
-    ridge_published: bool,
+    keep: f64,
+}
+
+/// The candidates at one group of horizons, over a short and a long memory. The skill is the better of
+/// the two: a naive forecast must have been better over both to take the place of the mix, so that
+/// neither a bad week nor a bad start long ago is enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Contest {
+    memories: [Memory; 2],
+    /// Discounted count behind the long memory.
+    count: f64,
+    checked: u64,
+    needed: f64,
+    /// The mix is what is published.
+    mix: bool,
+}
+
+impl Memory {
+    fn new(candidates: usize, rows: f64) -> Self {
+        Self { errors: vec![0.0; candidates], keep: 0.5_f64.powf(1.0 / rows) }
+    }
+
+    fn learn(&mut self, errors: &[f64]) {
+        let keep = self.keep;
+        self.errors.iter_mut().zip(errors).for_each(|(sum, e)| *sum = *sum * keep + e);
+    }
+
+    /// Index of the best seasonal naive; the shortest season without evidence.
+    fn best_naive(&self) -> usize {
+        let naive = 2..self.errors.len();
+        let best = naive.min_by(|a, b| self.errors[*a].total_cmp(&self.errors[*b]));
+        best.unwrap_or(1)
+    }
+
+    fn skill(&self, baseline: usize) -> f64 {
+        let baseline = self.errors[baseline];
+        if baseline > 0.0 { 1.0 - self.errors[0] / baseline } else { 0.0 }
+    }
 }
 
 impl Contest {
-    pub(super) fn new(seasons: usize, memory: f64) -> Self {
+    /// `horizons`: how many belong to the group; `pace`: rows of a season.
+    pub(super) fn new(seasons: usize, horizons: usize, pace: usize) -> Self {
+        let rows = (horizons * pace) as f64;
         Self {
-            errors: vec![0.0; seasons + 2],
-            count: 0,
-            ridge_count: 0,
-            rate: 1.0 / memory,
-            ridge_published: false,
+            memories: HALF_LIVES.map(|half| Memory::new(2 + seasons, half * rows)),
+            count: 0.0,
+            checked: 0,
+            needed: 0.5 * rows,
+            mix: false,
         }
     }
 
-    /// These errors under the settings of `fresh`; `None` if they are of other candidates.
-    pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
-        let same = self.errors.len() == fresh.errors.len();
-        same.then_some(Self { rate: fresh.rate, ..self })
+    pub(super) fn is_like(&self, fresh: &Self) -> bool {
+        let mut pairs = self.memories.iter().zip(&fresh.memories);
+        pairs.all(|(a, b)| a.errors.len() == b.errors.len())
     }
 
-    /// Takes the absolute error of each candidate; NaN for one that made no forecast.
-    pub(super) fn learn(&mut self, errors: impl Iterator<Item = f64>) {
-        self.count += 1;
-        let rate = self.rate.max(1.0 / self.count as f64);
-        for (i, (mean, error)) in self.errors.iter_mut().zip(errors).enumerate() {
-            if error.is_nan() {
-                continue;
-            }
-            // The ridge begins later than the rest and must not inherit their zero start.
-            let own = if i == 0 {
-                self.ridge_count += 1;
-                self.rate.max(1.0 / self.ridge_count as f64)
-            } else {
-                rate
-            };
-            *mean += own * (error - *mean);
+    /// Takes the errors of all candidates for one truth; a NaN (nothing was said) leaves it out.
+    pub(super) fn learn(&mut self, errors: &[f64]) {
+        if errors.iter().any(|e| e.is_nan()) {
+            return;
         }
-        let best = self.errors[self.best_naive()];
-        let limit = if self.ridge_published { TOLERANCE * best } else { best };
-        self.ridge_published = self.ridge_count >= 24 && self.errors[0] <= limit;
+        self.memories.iter_mut().for_each(|memory| memory.learn(errors));
+        self.count = self.count * self.memories[LONG].keep + 1.0;
+        self.checked += 1;
+        let least = if self.mix { 0.0 } else { COME_BACK };
+        self.mix = self.count > self.needed && self.best_skill() >= least;
     }
 
-    /// Whether the ridge is published at this horizon.
-    pub(super) fn ridge_is_published(&self) -> bool {
-        self.ridge_published
+    fn best_skill(&self) -> f64 {
+        let skills = self.memories.iter().map(|memory| memory.skill(memory.best_naive()));
+        skills.fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// Index of the best naive candidate; the longest season until there is evidence.
-    pub(super) fn best_naive(&self) -> usize {
-        let naive = 1..self.errors.len();
-        if self.count == 0 {
-            return self.errors.len() - 1;
-        }
-        naive.min_by(|a, b| self.errors[*a].total_cmp(&self.errors[*b])).unwrap_or(1)
+    /// Whether the mix is published.
+    pub(super) fn publishes_mix(&self) -> bool {
+        self.mix
     }
 
-    /// Discounted mean absolute errors: ridge, last value, best seasonal naive (last value
-    /// without seasons); `None` before the ridge was ever checked.
-    pub(super) fn mean_errors(&self) -> Option<[f64; 3]> {
-        let seasonal = self.errors[2..].iter().copied().fold(f64::INFINITY, f64::min);
-        let seasonal = if seasonal.is_finite() { seasonal } else { self.errors[1] };
-        (self.ridge_count > 0).then_some([self.errors[0], self.errors[1], seasonal])
+    /// The season whose naive forecast is best so far.
+    pub(super) fn best_season(&self) -> usize {
+        self.memories[LONG].best_naive() - 2
+    }
+
+    /// `1 - error of the mix / error of the baseline` against the last value and the best seasonal
+    /// naive; `None` without evidence.
+    pub(super) fn skill(&self) -> Option<[f64; 2]> {
+        let last = || self.memories[LONG].skill(1);
+        (self.count > 0.0).then(|| [last(), self.best_skill()])
+    }
+
+    /// Discounted mean errors of the mix, the last value, the best seasonal naive.
+    pub(super) fn means(&self) -> Option<[f64; 3]> {
+        let memory = &self.memories[LONG];
+        let at = [0, 1, memory.best_naive()];
+        (self.count > 0.0).then(|| at.map(|i| memory.errors[i] / self.count))
     }
 
     /// Forecasts checked.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    pub(super) fn state_bytes(&self) -> usize {
-        size_of::<Self>() + self.errors.len() * size_of::<f64>()
+    pub(super) fn checked(&self) -> u64 {
+        self.checked
     }
 }
 
@@ -94,15 +137,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ridge_is_published_when_better_and_withdrawn_when_worse() {
-        let mut contest = Contest::new(1, 50.0);
-        assert_eq!(contest.best_naive(), 2, "the season, until there is evidence");
-        (0..23).for_each(|_| contest.learn([1.0, 3.0, 2.0].into_iter()));
-        assert!(!contest.ridge_is_published(), "too little evidence");
-        contest.learn([1.0, 3.0, 2.0].into_iter());
-        assert!(contest.ridge_is_published());
-        (0..200).for_each(|_| contest.learn([9.0, 3.0, 2.0].into_iter()));
-        assert!(!contest.ridge_is_published());
-        assert_eq!(contest.best_naive(), 2);
+    fn the_mix_is_published_when_better_and_withdrawn_when_worse() {
+        let mut contest = Contest::new(2, 1, 24);
+        assert_eq!((contest.publishes_mix(), contest.best_season()), (false, 0));
+        (0..12).for_each(|_| contest.learn(&[1.0, 3.0, 2.0, 1.5]));
+        assert!(!contest.publishes_mix(), "too little evidence");
+        (0..2).for_each(|_| contest.learn(&[1.0, 3.0, 2.0, 1.5]));
+        assert!(contest.publishes_mix());
+        assert_eq!(contest.best_season(), 1);
+        (0..2_000).for_each(|_| contest.learn(&[2.0, 3.0, 1.5, 2.5]));
+        assert!(!contest.publishes_mix());
+        assert_eq!(contest.best_season(), 0);
+        let [last, naive] = contest.skill().expect("checked");
+        assert!(last > 0.3 && naive < -0.3, "{last} {naive}");
+        (0..3_000).for_each(|_| contest.learn(&[1.495, 3.0, 1.5, 2.5]));
+        assert!(!contest.publishes_mix(), "not by so little");
     }
 }

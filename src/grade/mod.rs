@@ -3,7 +3,7 @@
 //! Start with [`Figures`]: everything that is told of one labelled series. Its parts are `curve`
 //! (areas under curves of all thresholds), `volume` (the same with blurred labels), `event`
 //! (alerts against labelled ranges). `nab` is the rule of the Numenta Anomaly Benchmark, `compare`
-//! pairs the alerts of two runs.
+//! pairs the alerts of two runs, `forecast` says what came true of forecasts.
 //!
 //! # Invariants
 //!
@@ -15,6 +15,7 @@ mod curve;
 mod error;
 mod event;
 mod figures;
+mod forecast;
 #[cfg(test)]
 mod golden_tests;
 mod nab;
@@ -26,6 +27,7 @@ pub use curve::{average_precision, roc_auc};
 pub use error::GradeError;
 pub use event::{Event, EventCount, events};
 pub use figures::{Figures, Terms};
+pub use forecast::{Accuracy, Checked, Errors, ForecastFigures, LEVELS, Scale, Tally};
 pub use nab::{Corpus, Detected, Profile, Swept, Window};
 pub use volume::vus_pr;
 

@@ -20,7 +20,9 @@ pub use decode::{DecodeError, Decoder, InputError, timestamp};
 pub use dlq::dead_letter;
 pub use encode::{Encoder, Origin};
 pub use error::IoError;
-pub use kafka::{KafkaLog, PartitionReader, version_text, write_one};
+pub use kafka::{
+    Feed, FeedRecord, KafkaLog, PartitionReader, SingleWriter, version_text, write_one,
+};
 pub use log::{Bounds, DeliverError, Log, LogEvent, MessageRef, OutMessage, Part, Place, StateRef};
 pub use memory::{DeliverFault, MemoryBroker, MemoryLog, StoredRecord};
 pub use notice::{Notice, control, feedback};

@@ -4,19 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::MessageRef;
 use crate::alert::{Entities, MaintenanceWindow, Switches};
-use crate::record::{EventTime, Feedback, Verdict};
+use crate::record::{Announcement, EventTime, Feedback, Verdict};
 
 /// Longest message that is looked at.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Something that people want of the shards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// A verdict on an alert.
     Verdict(Feedback),
     /// Maintenance is announced, or called off.
     Maintenance(MaintenanceWindow),
+    /// Values that are known before their rows come.
+    Known(Announcement),
 }
 
 /// The body of a verdict, as `config/schemas/feedback.v1.json` promises it. Further fields (who said
@@ -46,6 +48,15 @@ enum ControlBody {
         #[serde(default)]
         learn: bool,
     },
+    Known {
+        #[serde(default)]
+        stream: String,
+        #[serde(default)]
+        entity: String,
+        channel: String,
+        from: String,
+        values: Vec<f64>,
+    },
 }
 
 fn yes() -> bool {
@@ -62,27 +73,34 @@ pub fn feedback(message: &MessageRef<'_>) -> Result<Notice, String> {
     Ok(Notice::Verdict(Feedback { alert_id, verdict, position: message.offset }))
 }
 
-/// Reads an announcement. Messages of one id are ordered by their offsets: they have it for a key.
+/// Reads an announcement: maintenance, or known values. Messages of one id are ordered by their
+/// offsets: they have it for a key.
 ///
 /// # Errors
 ///
 /// What is wrong with it, with its place.
 pub fn control(message: &MessageRef<'_>) -> Result<Notice, String> {
-    let ControlBody::Maintenance { id, streams, entities, from, until, score, alert, learn } =
-        body(message)?;
     let time = |name: &str, text: &str| {
         let time: Result<jiff::Timestamp, _> = text.parse();
         let fault = |error| format!("{}: `{name}` is `{text}`: {error}", place(message));
         time.map(|time| EventTime::from_millis(time.as_millisecond())).map_err(fault)
     };
-    Ok(Notice::Maintenance(MaintenanceWindow {
-        id,
-        streams: Entities(streams),
-        entities: Entities(entities),
-        from: time("from", &from)?,
-        until: time("until", &until)?,
-        switches: Switches { score, alert, learn },
-    }))
+    Ok(match body(message)? {
+        ControlBody::Maintenance { id, streams, entities, from, until, score, alert, learn } => {
+            Notice::Maintenance(MaintenanceWindow {
+                id,
+                streams: Entities(streams),
+                entities: Entities(entities),
+                from: time("from", &from)?,
+                until: time("until", &until)?,
+                switches: Switches { score, alert, learn },
+            })
+        }
+        ControlBody::Known { stream, entity, channel, from, values } => {
+            let from = time("from", &from)?;
+            Notice::Known(Announcement { stream, entity, channel, from, values })
+        }
+    })
 }
 
 fn body<'a, T: Deserialize<'a>>(message: &MessageRef<'a>) -> Result<T, String> {
@@ -135,6 +153,10 @@ mod tests {
         assert_eq!(window.switches, Switches { score: true, alert: false, learn: false });
         let fault = read(&good.replace("2026-11-20T10:00:00Z", "monday")).unwrap_err();
         assert!(fault.starts_with("f/2@7: `from` is `monday`: "), "{fault}");
+        let known =
+            r#"{"kind":"known","channel":"price","from":"2026-11-20T10:00:00Z","values":[1,2.5]}"#;
+        let Ok(Notice::Known(news)) = read(known) else { panic!("{:?}", read(known)) };
+        assert_eq!((news.channel.as_str(), news.values), ("price", vec![1.0, 2.5]));
         let fault = read(r#"{"kind":"party"}"#).unwrap_err();
         assert!(fault.contains("unknown variant `party`"), "{fault}");
     }

@@ -103,7 +103,7 @@ impl LinearControl {
 /// By the eigenvectors of the covariance, or of the rows' own products if there are fewer rows
 /// than columns. An iterative solver does not survive samples of low rank: sensors that follow
 /// one load without noise.
-fn principal_axes(rows: &Array2<f64>, k: usize) -> Option<Array2<f64>> {
+pub fn principal_axes(rows: &Array2<f64>, k: usize) -> Option<Array2<f64>> {
     let (n, d) = rows.dim();
     let dual = n < d;
     let products = if dual { rows.dot(&rows.t()) } else { rows.t().dot(rows) };

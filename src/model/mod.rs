@@ -30,7 +30,9 @@ mod net;
 mod params;
 mod scaler;
 mod train;
+mod triage;
 
+pub use control::principal_axes;
 pub use drift::Drifted;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};
@@ -43,6 +45,7 @@ pub use params::{
 };
 pub use scaler::Scaler;
 pub use train::{Examined, InPlace, Outcome, Refresh, Refreshed, Running, Started, Trainer};
+pub use triage::Triage;
 
 #[cfg(test)]
 mod family_tests;

@@ -77,6 +77,15 @@ impl AlertReason {
     ];
     /// Reasons for which an alert is suppressed, in the order of the counts in `Facts`.
     pub const SUPPRESSED: [Self; 2] = [Self::Maintenance, Self::Flapping];
+    /// Reasons for which an alert is closed, in the order of the counts in `Facts`.
+    pub const CLOSED: [Self; 6] = [
+        Self::Calm,
+        Self::Accepted,
+        Self::Confirmed,
+        Self::FalsePositive,
+        Self::Expected,
+        Self::NewNormal,
+    ];
 
     /// The name in payloads and metrics.
     pub const fn word(self) -> &'static str {

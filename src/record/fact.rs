@@ -17,6 +17,17 @@ pub enum Placement {
     SeriesLimit,
 }
 
+/// What closed a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The watermark passed its end.
+    Watermark,
+    /// Its partition was silent for long enough, or its file ended.
+    Idle,
+    /// Its series held too many open rows.
+    Flush,
+}
+
 /// Counts since the outbox was last cleared.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Facts {
@@ -34,6 +45,8 @@ pub struct Facts {
     pub rows: u64,
     /// Rows inserted for gaps, with nothing observed.
     pub gap_rows: u64,
+    /// Windows that became complete, by the [`Trigger`] that closed their newest row.
+    pub windows_closed: [u64; 3],
     /// Windows scored.
     pub windows_scored: u64,
     /// Windows not learned from: their series was firing, or maintenance forbade it.
@@ -54,16 +67,22 @@ pub struct Facts {
     pub alerts_opened: [[u64; 2]; 5],
     /// Alerts suppressed, by reason (in the order of `AlertReason::SUPPRESSED`).
     pub alerts_suppressed: [u64; 2],
-    /// Alerts closed.
-    pub alerts_closed: u64,
+    /// Alerts closed, by reason (in the order of `AlertReason::CLOSED`).
+    pub alerts_closed: [u64; 6],
+    /// Anomaly alerts that the budget allows the live series for the event time that passed.
+    pub alerts_allowed: f64,
     /// Features emitted.
     pub features: u64,
     /// Forecast records emitted.
     pub forecasts: u64,
+    /// Seasons found, for the log.
+    pub seasons_found: Vec<super::FoundSeasons>,
     /// Anomaly score of each scored window, for a histogram (one entry a window).
     pub anomaly_scores: Vec<f32>,
     /// Observed share of each scored window, for a histogram.
     pub completeness: Vec<f32>,
+    /// Seconds of event time that each late record lies behind the watermark, for a histogram.
+    pub lateness: Vec<f32>,
 }
 
 impl Facts {
@@ -73,6 +92,7 @@ impl Facts {
         opened.for_each(|(all, more)| all.iter_mut().zip(more).for_each(|(a, b)| *a += b));
         let suppressed = self.alerts_suppressed.iter_mut().zip(&others.alerts_suppressed);
         suppressed.for_each(|(a, b)| *a += b);
-        self.alerts_closed += others.alerts_closed;
+        let closed = self.alerts_closed.iter_mut().zip(&others.alerts_closed);
+        closed.for_each(|(a, b)| *a += b);
     }
 }

@@ -13,14 +13,14 @@ pub mod raw;
 mod time;
 
 pub use alert::{AlertKind, AlertReason};
-pub use fact::{Facts, Placement};
+pub use fact::{Facts, Placement, Trigger};
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
-pub use notice::{Decided, Feedback, Verdict};
+pub use notice::{Announcement, Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
-    AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,
-    ForecastPoint, ForecastRecord, ForecastSource, HeadOutput, Interval, Outbox, RowScore,
-    Severity, Skill, WindowSpan,
+    AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass,
+    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, HeadOutput,
+    HorizonGroup, Interval, OpenAlert, Outbox, RowScore, Severity, Skill, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

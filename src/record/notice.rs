@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SeriesKey;
+use super::{EventTime, SeriesKey};
 
 /// What an operator says about an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A fault: nothing of it is learned, and it never becomes normal by lasting.
@@ -54,6 +54,21 @@ pub struct Feedback {
     /// Where it was said: a later verdict on the same alert counts, an earlier one does not. For a
     /// record of Kafka its offset.
     pub position: i64,
+}
+
+/// Values of a channel that are known before their rows come: a price, a promotion, a weather forecast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Stream it is for; empty for all that have the channel.
+    pub stream: String,
+    /// Series it is for; empty for all.
+    pub entity: String,
+    /// Name of the channel.
+    pub channel: String,
+    /// Start of the row of the first value.
+    pub from: EventTime,
+    /// One per row.
+    pub values: Vec<f64>,
 }
 
 /// What a verdict did.

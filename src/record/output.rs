@@ -21,9 +21,9 @@ pub struct Outbox {
     pub models: Vec<ModelRecord>,
     /// Drifts of their streams.
     pub drifts: Vec<DriftRecord>,
-    /// One entry per scored or warming row; filled only when `keep_rows` is set.
+    /// One entry per scored or warming row, of series that are shown; of all with `keep_rows`.
     pub rows: Vec<RowScore>,
-    /// Whether `rows` is wanted (`replay`, live charts).
+    /// Whether `rows` is wanted of every series (`replay`).
     pub keep_rows: bool,
     /// Counts for telemetry.
     pub facts: Facts,
@@ -70,7 +70,10 @@ pub struct RowScore {
     pub firing: bool,
     /// The series is still learning what normal is: no alarm can be raised.
     pub warming: bool,
-    /// Value and expectation per channel of this row, in channel order; empty while warming.
+    /// Observed values, one per channel; NaN for a missing one.
+    pub values: Vec<f64>,
+    /// Value and expectation per channel of this row, in channel order. Where nothing is expected yet:
+    /// the values of a series that is shown, else empty.
     pub channels: Vec<Contribution>,
 }
 
@@ -174,6 +177,28 @@ pub struct AlertRecord {
     pub evidence: Evidence,
     /// Whether one sensor or the process seems to be at fault, where that can be told.
     pub cause: Option<FaultClass>,
+    /// Chance that it is true, in (0, 1), learned from verdicts on alerts before it; `None` while
+    /// their base rate predicts as well.
+    pub p_true: Option<f64>,
+}
+
+/// An alert that is open, as far as the state of its series knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenAlert {
+    /// As in its records.
+    pub alert_id: String,
+    /// What it is about.
+    pub kind: AlertKind,
+    /// Worst so far.
+    pub severity: Severity,
+    /// Series.
+    pub entity: SeriesKey,
+    /// End of the window that opened it.
+    pub starts_at: EventTime,
+    /// Of its newest record.
+    pub sequence: u32,
+    /// Number of training steps behind the weights that score its series.
+    pub model_version: u64,
 }
 
 /// Who seems to be at fault.
@@ -240,10 +265,12 @@ pub struct Interval {
 }
 
 /// Where a point forecast came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ForecastSource {
-    /// Ridge regression on latent features and seasonal lags.
-    LatentRidge,
+    /// The mix of experts.
+    Mix,
+    /// The mix, for intermittent demand: chance of demand times how much.
+    Hurdle,
     /// The value one season ago.
     SeasonalNaive,
     /// The last value.
@@ -254,9 +281,35 @@ impl ForecastSource {
     /// The name in payloads, files and metrics.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::LatentRidge => "latent_ridge",
+            Self::Mix => "mix",
+            Self::Hurdle => "hurdle",
             Self::SeasonalNaive => "seasonal_naive",
             Self::LastValue => "last_value",
+        }
+    }
+}
+
+/// Horizons that are judged together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HorizonGroup {
+    /// Up to a quarter of the shortest season.
+    Near,
+    /// Up to the shortest season.
+    Season,
+    /// Beyond it.
+    Beyond,
+}
+
+impl HorizonGroup {
+    /// All of them, ascending.
+    pub const ALL: [Self; 3] = [Self::Near, Self::Season, Self::Beyond];
+
+    /// The name in payloads, tables and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Season => "season",
+            Self::Beyond => "beyond",
         }
     }
 }
@@ -274,6 +327,10 @@ pub struct ForecastPoint {
     pub intervals: Vec<Interval>,
     /// Which model is published at this horizon.
     pub source: ForecastSource,
+    /// Probability that nothing is wanted, where demand is intermittent.
+    pub p_zero: Option<f64>,
+    /// Horizons that are judged together.
+    pub group: HorizonGroup,
 }
 
 /// Live skill: 1 minus the model's mean absolute error over the baseline's; above 0 is better.
@@ -285,6 +342,28 @@ pub struct Skill {
     pub seasonal_naive: f64,
     /// Scored forecasts behind the figures.
     pub windows: u64,
+}
+
+/// What became of the intervals of one level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coverage {
+    /// Nominal, for example 0.8.
+    pub level: f64,
+    /// Share of truths inside.
+    pub covered: f64,
+    /// Mean width in the unit of the channel.
+    pub width: f64,
+}
+
+/// Seasons that were found in the data of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSeasons {
+    /// Series.
+    pub entity: SeriesKey,
+    /// Index of the channel.
+    pub channel: usize,
+    /// Lengths in rows, ascending.
+    pub seasons: Vec<u32>,
 }
 
 /// A forecast of one channel of one series.
@@ -300,11 +379,17 @@ pub struct ForecastRecord {
     pub step: Millis,
     /// One entry per horizon, ascending.
     pub points: Vec<ForecastPoint>,
-    /// Of the ridge, over all horizons; `None` until any forecast could be checked.
+    /// Of the mix, over all horizons; `None` until any forecast could be checked.
     pub skill: Option<Skill>,
-    /// Realised coverage per interval level, in the order of `intervals`; empty until checked.
-    pub coverage: Vec<(f64, f64)>,
-    /// Number of training steps behind the encoder.
+    /// Of the mix against the best seasonal naive, by group of horizons; below 0 the naive forecast
+    /// is published. Empty until checked.
+    pub group_skill: Vec<(HorizonGroup, f64)>,
+    /// Per interval level, in the order of `intervals`; empty until checked.
+    pub coverage: Vec<Coverage>,
+    /// Mean weight of each expert in the mix, by name; they sum to 1, or to 0 while no expert could be
+    /// judged.
+    pub weights: Vec<(&'static str, f64)>,
+    /// Number of training steps behind the network of the latent expert.
     pub model_version: u64,
     /// Offset of the last record behind the forecast.
     pub offset: i64,

@@ -46,11 +46,8 @@ pub enum ReplayError {
         why: String,
     },
     /// A picture could not be drawn.
-    #[error("a plot cannot be drawn: {why}")]
-    Plot {
-        /// Text of the library.
-        why: String,
-    },
+    #[error(transparent)]
+    Plot(#[from] crate::chart::ChartError),
     /// An output would replace an input.
     #[error("{} is an input, too", path.display())]
     SameFile {

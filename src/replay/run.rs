@@ -244,7 +244,7 @@ impl Replay<'_> {
             None => self.outputs.insert(Outputs::create(self.args, self.lab.take())?),
         };
         if let Some(lab) = &mut outputs.lab {
-            lab.begin(&log.spec.channels, stream.step, stream.alert.budget);
+            lab.begin(&log.spec, stream.alert.budget);
         }
         let mut values = Vec::new();
         while let Some(row) = table.next()? {

@@ -130,6 +130,8 @@ fn overlay(mut settings: Settings, args: &ReplayArgs) -> Result<Settings, Replay
         // Nobody reads them: they would only cost time.
         *every = if args.features.is_some() { (*every).max(1) } else { 0 };
         match (&args.forecasts, stream.step) {
+            // A report shows what the configuration forecasts.
+            (None, Step::Grid(_)) if args.report.is_some() => {}
             (None, _) => stream.forecast.targets.clear(),
             (Some(_), Step::Event) => return Err(ReplayError::NoGrid),
             (Some(_), Step::Grid(step)) => forecasts(stream, step, args),

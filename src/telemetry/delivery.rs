@@ -1,8 +1,8 @@
 //! What went out, and how long a batch took.
 
-use prometheus::{Error, HistogramVec, IntCounterVec};
+use prometheus::Error;
 
-use super::family::Families;
+use super::family::{Families, HistogramVec, IntCounterVec};
 
 /// Seconds, from a small batch on an idle machine to a broker that is down.
 const BATCH_SECONDS: &[f64] =
@@ -15,22 +15,23 @@ const LATENCY_SECONDS: &[f64] =
 #[derive(Debug, Clone)]
 pub struct DeliveryMetrics {
     pub(super) produced: IntCounterVec,
-    pub(super) batches: IntCounterVec,
+    pub(super) transactions: IntCounterVec,
     pub(super) batch_seconds: HistogramVec,
     pub(super) latency: HistogramVec,
 }
 
 impl DeliveryMetrics {
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         Ok(Self {
             produced: to.counter(
                 "latentd_records_produced_total",
                 "Output records handed to the log, by whether their batch was acknowledged.",
                 &["topic", "outcome"],
             )?,
-            batches: to.counter(
-                "latentd_batches_total",
-                "Attempts to deliver the outputs and positions of a batch.",
+            transactions: to.counter(
+                "latentd_transactions_total",
+                "Attempts to deliver the outputs, positions and state of a batch: transactions with \
+                 `exactly_once`, else writes and a commit.",
                 &["outcome"],
             )?,
             batch_seconds: to.histogram(
@@ -57,7 +58,7 @@ impl DeliveryMetrics {
 
     /// Counts one attempt to deliver.
     pub fn count_batch(&self, ok: bool) {
-        self.batches.with_label_values(&[outcome(ok)]).inc();
+        self.transactions.with_label_values(&[outcome(ok)]).inc();
     }
 
     /// Adds the seconds of one stage of a batch: `read`, `score` or `deliver`.

@@ -1,8 +1,12 @@
 //! What came in: records, refusals, lag, partitions, event time.
 
-use prometheus::{Error, GaugeVec, IntCounterVec};
+use prometheus::Error;
 
-use super::family::Families;
+use super::family::{Families, GaugeVec, HistogramVec, IntCounterVec};
+
+/// Seconds behind the watermark: from jitter of the network to a buffer that was sent next day.
+const LATENESS_SECONDS: &[f64] =
+    &[0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0];
 
 /// Names one input partition.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +36,8 @@ pub struct IngestMetrics {
     pub(super) late: IntCounterVec,
     pub(super) duplicates: IntCounterVec,
     lag: GaugeVec,
+    lag_seconds: GaugeVec,
+    pub(super) lateness: HistogramVec,
     pub(super) assigned: GaugeVec,
     pub(super) rebalances: IntCounterVec,
     watermark: GaugeVec,
@@ -39,7 +45,7 @@ pub struct IngestMetrics {
 }
 
 impl IngestMetrics {
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         let partition = ["stream", "topic", "partition"];
         Ok(Self {
             consumed: to.counter(
@@ -82,6 +88,18 @@ impl IngestMetrics {
                 "Records between the position and the end of the partition.",
                 &partition,
             )?,
+            lag_seconds: to.gauge(
+                "latentd_consumer_lag_seconds",
+                "Age, by its Kafka time, of the newest record read; 0 once the end of the \
+                 partition is reached.",
+                &partition,
+            )?,
+            lateness: to.histogram(
+                "latentd_record_lateness_seconds",
+                "How far late records lie behind the watermark, in event time.",
+                &["stream"],
+                LATENESS_SECONDS,
+            )?,
             assigned: to.gauge(
                 "latentd_partitions_assigned",
                 "Input partitions that this process owns.",
@@ -103,6 +121,13 @@ impl IngestMetrics {
                 &partition,
             )?,
         })
+    }
+
+    /// Starts the counters of refused records at 0, one for each reason there may be.
+    pub fn add_reasons(&self, stream: &str, reasons: &[&str]) {
+        for family in [&self.rejected, &self.dead_letters] {
+            reasons.iter().for_each(|reason| _ = family.with_label_values(&[stream, reason]));
+        }
     }
 
     /// Counts records read from one partition.
@@ -136,15 +161,21 @@ impl IngestMetrics {
     pub fn partition_revoked(&self, of: PartitionLabels<'_>) {
         self.assigned.with_label_values(&[of.stream]).dec();
         self.rebalances.with_label_values(&[of.stream, "revoked"]).inc();
-        for family in [&self.lag, &self.watermark, &self.idle] {
+        for family in [&self.lag, &self.lag_seconds, &self.watermark, &self.idle] {
             // The gauge of a partition that never reported does not exist.
             let _ = of.with(|labels| family.remove_label_values(labels));
         }
     }
 
-    /// Sets the records between the position and the end.
-    pub fn set_lag(&self, of: PartitionLabels<'_>, records: i64) {
-        of.with(|labels| self.lag.with_label_values(labels).set(records as f64));
+    /// Sets the records between the position and the end, and the age of the newest record read,
+    /// if it is known.
+    pub fn set_lag(&self, of: PartitionLabels<'_>, records: i64, seconds: Option<f64>) {
+        of.with(|labels| {
+            self.lag.with_label_values(labels).set(records as f64);
+            if let Some(seconds) = seconds {
+                self.lag_seconds.with_label_values(labels).set(seconds);
+            }
+        });
     }
 
     /// Sets the event time up to which rows are closed, and whether silence moves it.

@@ -1,33 +1,34 @@
 //! All families together, and the doors through which several are moved at once.
 
-use prometheus::{Error, Gauge, GaugeVec, Registry};
+use prometheus::{Error, Registry};
 
 use super::delivery::outcome;
 use super::family::Families;
 use super::{
-    DeliveryMetrics, IngestMetrics, ModelMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
+    AlertMetrics, ConfigMetrics, DeliveryMetrics, ForecastMetrics, IngestMetrics, ModelMetrics,
+    ProcessMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
 };
 use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
 
-/// What was built.
-#[derive(Debug, Clone, Copy)]
-pub struct Build<'a> {
-    /// Version of the daemon.
-    pub version: &'a str,
-    /// Version of the Kafka client library.
-    pub kafka_client: &'a str,
-}
+/// Most label sets of one family and stream where nothing else is said.
+pub(super) const SERIES_MAX: usize = 1_000;
 
 /// Every metric of the daemon. Clones share the same values.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    build: GaugeVec,
-    ready: Gauge,
+    /// The process.
+    pub process: ProcessMetrics,
+    /// Configuration.
+    pub config: ConfigMetrics,
     /// Input side.
     pub ingest: IngestMetrics,
     /// Shards.
     pub shards: ShardMetrics,
+    /// Forecasts.
+    pub forecasts: ForecastMetrics,
+    /// Alerts.
+    pub alerts: AlertMetrics,
     /// Output side.
     pub delivery: DeliveryMetrics,
     /// State.
@@ -45,36 +46,31 @@ impl Metrics {
     ///
     /// If `registry` holds a family of one of these names already.
     pub fn register(registry: &Registry) -> Result<Self, Error> {
-        let to = Families(registry);
+        Self::register_capped(registry, SERIES_MAX)
+    }
+
+    /// The same with at most `series_max` label sets of one family and stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Metrics::register`].
+    pub fn register_capped(registry: &Registry, series_max: usize) -> Result<Self, Error> {
+        let to = &Families::new(registry, series_max)?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let shards = ShardMetrics::register(to)?;
         Ok(Self {
-            build: to.gauge(
-                "latentd_build_info",
-                "Always 1; the labels say what was built.",
-                &["version", "kafka_client"],
-            )?,
-            ready: to.single_gauge(
-                "latentd_ready",
-                "1 while partitions are assigned and outputs are acknowledged.",
-            )?,
+            process: ProcessMetrics::register(to)?,
+            config: ConfigMetrics::register(to)?,
             ingest: IngestMetrics::register(to)?,
-            shards: ShardMetrics::register(to)?,
+            forecasts: ForecastMetrics::register(to)?,
+            alerts: AlertMetrics::register(to)?,
             delivery: DeliveryMetrics::register(to)?,
             state: StateMetrics::register(to)?,
-            models: ModelMetrics::register(to)?,
+            models: ModelMetrics::register(to, &shards.loss)?,
             training: TrainingMetrics::register(to)?,
+            shards,
         })
-    }
-
-    /// Says what was built.
-    pub fn set_build(&self, build: Build<'_>) {
-        self.build.with_label_values(&[build.version, build.kafka_client]).set(1.0);
-    }
-
-    /// Says whether the daemon is ready.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.set(f64::from(u8::from(ready)));
     }
 
     /// Starts the counters of a stream at 0, so that the first increase is seen as one.
@@ -84,6 +80,9 @@ impl Metrics {
         ingest.assigned.with_label_values(&[stream]);
         for moved in ["assigned", "revoked"] {
             ingest.rebalances.with_label_values(&[stream, moved]);
+        }
+        for outcome in ["ok", "refused"] {
+            self.config.reloads.with_label_values(&[outcome]);
         }
         for outcome in ["restored", "anew", "failed", "refused"] {
             self.state.restores.with_label_values(&[outcome]);
@@ -104,9 +103,13 @@ impl Metrics {
         }
         let facts = Facts::default();
         shards.count_facts(stream, &facts);
+        self.alerts.count_facts(stream, &facts);
         for ok in [true, false] {
-            self.delivery.batches.with_label_values(&[outcome(ok)]);
+            self.delivery.transactions.with_label_values(&[outcome(ok)]);
+            self.state.checkpoints.with_label_values(&[outcome(ok)]);
         }
+        ingest.lateness.with_label_values(&[stream]);
+        shards.score_seconds.with_label_values(&[stream]);
         self.delivery.latency.with_label_values(&[stream]);
     }
 
@@ -114,7 +117,10 @@ impl Metrics {
     pub fn count_facts(&self, stream: &str, facts: &Facts) {
         self.ingest.late.with_label_values(&[stream, "dropped"]).inc_by(facts.late);
         self.ingest.duplicates.with_label_values(&[stream]).inc_by(facts.duplicates);
+        let lateness = self.ingest.lateness.with_label_values(&[stream]);
+        facts.lateness.iter().for_each(|seconds| lateness.observe(f64::from(*seconds)));
         self.shards.count_facts(stream, facts);
+        self.alerts.count_facts(stream, facts);
     }
 }
 

@@ -4,10 +4,10 @@ use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
 
 use super::*;
 use crate::record::{
-    EventTime, ForecastPoint, ForecastRecord, ForecastSource, Interval, Marks, Millis, ModelChange,
-    ModelRecord, Skill,
+    Coverage, DriftAction, DriftLevel, DriftRecord, EventTime, ForecastPoint, ForecastRecord,
+    ForecastSource, HorizonGroup, Interval, Marks, Millis, ModelChange, ModelRecord, Skill,
 };
-use crate::telemetry::{PartitionLabels, StreamGauges};
+use crate::telemetry::{Build, PartitionLabels, StreamGauges};
 
 const PARTITION: PartitionLabels<'_> =
     PartitionLabels { stream: "press", topic: "plant.press", partition: 3 };
@@ -15,58 +15,89 @@ const PARTITION: PartitionLabels<'_> =
 /// Name, type, labels and the first words of the help text of each family.
 #[rustfmt::skip]
 const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
+    ("latentd_alert_budget_ratio", GAUGE, &["stream"], "Anomaly alerts opened over"),
+    ("latentd_alert_delivery_pending", GAUGE, &["sink"], "Changes of alerts that a sink"),
+    ("latentd_alert_delivery_total", COUNTER, &["outcome", "sink"], "Alerts handed to a sink"),
     ("latentd_alerts_active", GAUGE, &["severity", "stream"], "Alerts open now."),
-    ("latentd_alerts_closed_total", COUNTER, &["stream"], "Alerts closed."),
+    ("latentd_alerts_closed_total", COUNTER, &["outcome", "stream"], "Alerts closed: calm"),
     ("latentd_alerts_opened_total", COUNTER, &["kind", "severity", "stream"], "Alerts opened, by"),
     ("latentd_alerts_suppressed_total", COUNTER, &["reason", "stream"], "Alerts recorded and"),
     ("latentd_anomaly_score", HISTOGRAM, &["stream"], "Anomaly score of each"),
     ("latentd_batch_duration_seconds", HISTOGRAM, &["stage"], "Time of one batch"),
-    ("latentd_batches_total", COUNTER, &["outcome"], "Attempts to deliver"),
-    ("latentd_build_info", GAUGE, &["kafka_client", "version"], "Always 1"),
+    ("latentd_build_info", GAUGE, &["features", "kafka_client", "revision", "rustc", "version"], "Always 1"),
+    ("latentd_calibration_samples", GAUGE, &["stream"], "Errors behind the calibration"),
+    ("latentd_checkpoint_duration_seconds", HISTOGRAM, &[], "Time to take one snapshot"),
+    ("latentd_checkpoint_last_success_timestamp_seconds", GAUGE, &[], "When a snapshot was acknowledged"),
+    ("latentd_checkpoints_total", COUNTER, &["outcome"], "Snapshots of partitions"),
     ("latentd_codebook_perplexity", GAUGE, &["stream"], "Effective number of code"),
+    ("latentd_config_last_reload_success_timestamp_seconds", GAUGE, &[], "When the configuration"),
+    ("latentd_config_last_reload_successful", GAUGE, &[], "1 if the last load"),
+    ("latentd_config_reloads_total", COUNTER, &["outcome"], "Reloads of the configuration"),
     ("latentd_consumer_lag_records", GAUGE, &["partition", "stream", "topic"], "Records between"),
+    ("latentd_consumer_lag_seconds", GAUGE, &["partition", "stream", "topic"], "Age, by its Kafka time"),
+    ("latentd_cpu_cores_available", GAUGE, &[], "CPU cores that"),
     ("latentd_dlq_records_total", COUNTER, &["reason", "stream"], "Records acknowledged by"),
-    ("latentd_drift_total", COUNTER, &["level", "stream"], "Times that channels"),
+    ("latentd_drift_detections_total", COUNTER, &["level", "stream"], "Times that channels"),
+    ("latentd_drift_statistic", GAUGE, &["level", "stream"], "Largest move of a mean"),
     ("latentd_duplicate_records_total", COUNTER, &["stream"], "Records of a series and instant"),
     ("latentd_end_to_end_latency_seconds", HISTOGRAM, &["stream"], "From the Kafka time"),
     ("latentd_entities", GAUGE, &["state", "stream"], "Series held."),
+    ("latentd_false_alarm_ratio", GAUGE, &["stream"], "Share of `false_positive`"),
     ("latentd_features_emitted_total", COUNTER, &["stream"], "Latent feature records"),
+    ("latentd_feedback_total", COUNTER, &["stream", "verdict"], "Verdicts of people"),
     ("latentd_forecast_coverage_ratio", GAUGE, &["level", "stream"], "Share of actual values"),
-    ("latentd_forecast_skill_ratio", GAUGE, &["baseline", "stream"], "1 minus the error"),
+    ("latentd_forecast_expert_weight_ratio", GAUGE, &["expert", "stream"], "Weight of an expert"),
+    ("latentd_forecast_interval_width", GAUGE, &["level", "stream"], "Mean width of the interval"),
+    (
+        "latentd_forecast_skill_ratio",
+        GAUGE,
+        &["baseline", "horizon", "stream"],
+        "1 minus the error",
+    ),
     ("latentd_forecasts_total", COUNTER, &["horizon", "source", "stream"], "Forecast points"),
     ("latentd_late_records_total", COUNTER, &["outcome", "stream"], "Records behind"),
     ("latentd_latent_alignment_error_ratio", GAUGE, &["stream"], "Distance of the codes"),
     ("latentd_linear_control_loss_ratio", GAUGE, &["stream"], "Reconstruction error of recent"),
+    ("latentd_memory_limit_bytes", GAUGE, &[], "Memory that the process"),
+    ("latentd_metrics_series_dropped_total", COUNTER, &["metric"], "Updates of label sets"),
+    ("latentd_model_age_seconds", GAUGE, &["role", "stream"], "Event time since a network"),
     ("latentd_model_promotions_total", COUNTER, &["outcome", "reason", "stream"], "Examinations of"),
     ("latentd_notices_refused_total", COUNTER, &[], "Records of the feedback and"),
     ("latentd_offset_gone_total", COUNTER, &["stream"], "Times that records were gone"),
     ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
     ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),
     ("latentd_partitions_assigned", GAUGE, &["stream"], "Input partitions that"),
+    ("latentd_quarantine_windows", GAUGE, &["stream"], "Windows held back"),
     ("latentd_ready", GAUGE, &[], "1 while partitions are"),
     ("latentd_rebalances_total", COUNTER, &["outcome", "stream"], "Partitions that came or went."),
     ("latentd_reconstruction_loss", GAUGE, &["split", "stream"], "Mean squared"),
+    ("latentd_record_lateness_seconds", HISTOGRAM, &["stream"], "How far late records"),
     ("latentd_records_consumed_bytes_total", COUNTER, &["stream"], "Bytes of keys and values"),
     ("latentd_records_consumed_total", COUNTER, &["partition", "stream", "topic"], "Records read"),
     ("latentd_records_produced_total", COUNTER, &["outcome", "topic"], "Output records handed"),
     ("latentd_records_rejected_total", COUNTER, &["reason", "stream"], "Records that could not"),
     ("latentd_records_replayed_total", COUNTER, &["stream"], "Records read again"),
-    ("latentd_refresh_duration_seconds", HISTOGRAM, &["by"], "Time of the training steps"),
     ("latentd_refresh_wait_seconds", HISTOGRAM, &[], "Time for which scoring stood still"),
     ("latentd_refreshes_held_total", COUNTER, &["stream"], "Refreshes that were due"),
     ("latentd_rows_closed_total", COUNTER, &["kind", "stream"], "Rows closed: with"),
+    ("latentd_score_duration_seconds", HISTOGRAM, &["stream"], "Time to score"),
     ("latentd_selftest_delay_rows", GAUGE, &["kind", "stream"], "Mean age in rows"),
     ("latentd_selftest_recall_ratio", GAUGE, &["kind", "stream"], "Share of faults"),
+    ("latentd_sensor_stale", GAUGE, &["stream"], "Series that have stopped"),
+    ("latentd_state_bytes", GAUGE, &["stream", "tier"], "State of the partitions"),
     ("latentd_state_restore_duration_seconds", HISTOGRAM, &[], "From an assignment"),
     ("latentd_state_restores_total", COUNTER, &["outcome"], "Partitions taken over"),
-    ("latentd_state_snapshot_duration_seconds", HISTOGRAM, &[], "Time to take one snapshot"),
     ("latentd_state_written_bytes_total", COUNTER, &[], "Bytes handed to the state"),
     ("latentd_stream_state", GAUGE, &["stream"], "-1 while every series"),
     ("latentd_train_diverged_total", COUNTER, &["stream"], "Training steps refused"),
+    ("latentd_train_duration_seconds", HISTOGRAM, &["by"], "Time of the training steps"),
     ("latentd_train_steps_total", COUNTER, &["stream"], "Training steps (minibatches)."),
-    ("latentd_verdicts_total", COUNTER, &["stream", "verdict"], "Verdicts of people"),
+    ("latentd_transactions_total", COUNTER, &["outcome"], "Attempts to deliver"),
+    ("latentd_warmup_progress_ratio", GAUGE, &["stream"], "Share of the warm-up"),
+    ("latentd_warmup_remaining_seconds", GAUGE, &["stream"], "Event time until the last"),
     ("latentd_watermark_timestamp_seconds", GAUGE, &["partition", "stream", "topic"], "Event time"),
     ("latentd_window_completeness_ratio", HISTOGRAM, &["stream"], "Observed share"),
+    ("latentd_windows_closed_total", COUNTER, &["stream", "trigger"], "Windows that became"),
     ("latentd_windows_quarantined_total", COUNTER, &["stream"], "Windows not learned from"),
     ("latentd_windows_scored_total", COUNTER, &["stream"], "Windows scored."),
 ];
@@ -80,6 +111,8 @@ fn forecast() -> ForecastRecord {
         yhat: 2.0,
         intervals: vec![interval],
         source: ForecastSource::SeasonalNaive,
+        p_zero: None,
+        group: HorizonGroup::Near,
     };
     ForecastRecord {
         entity: "shop-1".into(),
@@ -88,7 +121,9 @@ fn forecast() -> ForecastRecord {
         step: Millis::new(1_800_000),
         points: vec![point],
         skill: Some(Skill { last_value: 0.25, seasonal_naive: -0.5, windows: 9 }),
-        coverage: vec![(0.8, 0.75)],
+        group_skill: vec![(HorizonGroup::Near, 0.5)],
+        coverage: vec![Coverage { level: 0.8, covered: 0.75, width: 2.5 }],
+        weights: vec![("latent_ridge", 0.5)],
         model_version: 1,
         offset: 7,
     }
@@ -115,21 +150,50 @@ fn examination() -> ModelRecord {
     }
 }
 
+fn drift() -> DriftRecord {
+    DriftRecord {
+        entity: None,
+        at: EventTime::from_millis(0),
+        level: DriftLevel::Latent,
+        part: 1,
+        before: 0.5,
+        after: -1.0,
+        action: DriftAction::None,
+        model_version: 1,
+        offset: 7,
+    }
+}
+
 /// Metrics in which every family has at least one value.
 fn filled(registry: &Registry) -> Metrics {
     let metrics = Metrics::register(registry).unwrap();
-    metrics.set_build(Build { version: "1.2.3", kafka_client: "4.5.6" });
-    metrics.set_ready(true);
+    metrics.process.set_build(Build {
+        version: "1.2.3",
+        revision: "abc",
+        rustc: "1.88.0",
+        features: "none",
+        kafka_client: "4.5.6",
+    });
+    metrics.process.set_ready(true);
+    metrics.process.set_limits(4, Some(1 << 30));
+    metrics.config.loaded(EventTime::from_millis(1_000_000));
+    metrics.config.refused();
     metrics.add_stream("press");
+    metrics.ingest.add_reasons("press", &["json", "utf8"]);
     let ingest = &metrics.ingest;
     ingest.partition_assigned(PARTITION);
     ingest.count_consumed(PARTITION, 5, 640);
     ingest.count_rejected("press", "json");
     ingest.count_dead_letter("press", "json");
-    ingest.set_lag(PARTITION, 12);
+    ingest.set_lag(PARTITION, 12, Some(7.5));
     ingest.set_watermark(PARTITION, 1.5, true);
     let facts = Facts {
         late: 2,
+        lateness: vec![0.5, 90.0],
+        windows_closed: [6, 2, 1],
+        alerts_allowed: 8.0,
+        alerts_closed: [1, 2, 0, 0, 0, 0],
+        verdicts: [1, 3, 0, 0],
         train_steps: 4,
         train_loss_sum: 2.0,
         alerts_opened: [[1, 3], [2, 0], [0; 2], [0; 2], [0; 2]],
@@ -138,19 +202,31 @@ fn filled(registry: &Registry) -> Metrics {
         ..Facts::default()
     };
     metrics.count_facts("press", &facts);
-    metrics.shards.count_forecasts("press", &[forecast()]);
+    metrics.alerts.count_budget(PARTITION, &facts, 40.0);
+    metrics.alerts.set_active("press", [2, 1]);
+    metrics.alerts.sink("pager").ok.inc_by(3);
+    metrics.forecasts.count("press", &[forecast()]);
     metrics.models.count("press", &[examination()]);
     metrics.models.set_perplexity("press", 12.5);
+    metrics.models.set_ages("press", EventTime::from_millis(60_000));
+    metrics.models.show_drifts("press", &[drift()]);
     let now = StreamGauges {
         partitions: 1,
         series: 5,
         warming: 2,
+        warmup_progress: Some(0.75),
+        warmup_remaining: Some(120.0),
+        stale: 1,
+        quarantined: 9,
+        calibration_samples: Some(300.0),
         linear_control_ratio: Some(0.5),
         ..StreamGauges::default()
     };
     metrics.shards.set_stream("press", &now);
     metrics.delivery.count_produced("latentd.alerts.v1", true, 2);
     metrics.delivery.observe_stage("read", 0.01);
+    metrics.state.count_checkpoints(true, 2, 1_500.0);
+    metrics.state.set_bytes("press", 2_048);
     metrics
 }
 
@@ -211,13 +287,39 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_alerts_opened_total{kind="anomaly",severity="critical",stream="press"} 3"#,
         r#"latentd_alerts_opened_total{kind="stale",severity="warning",stream="press"} 2"#,
         r#"latentd_alerts_suppressed_total{reason="flapping",stream="press"} 4"#,
+        r#"latentd_alerts_active{severity="critical",stream="press"} 1"#,
+        r#"latentd_alerts_closed_total{outcome="accepted",stream="press"} 2"#,
+        r#"latentd_feedback_total{stream="press",verdict="false_positive"} 3"#,
+        r#"latentd_false_alarm_ratio{stream="press"} 0.75"#,
+        r#"latentd_alert_budget_ratio{stream="press"} 0.5"#,
+        r#"latentd_alert_delivery_total{outcome="ok",sink="pager"} 3"#,
+        r#"latentd_dlq_records_total{reason="utf8",stream="press"} 0"#,
+        r#"latentd_consumer_lag_seconds{partition="3",stream="press",topic="plant.press"} 7.5"#,
+        r#"latentd_record_lateness_seconds_bucket{stream="press",le="1"} 1"#,
+        r#"latentd_windows_closed_total{stream="press",trigger="idle"} 2"#,
+        r#"latentd_drift_statistic{level="latent",stream="press"} 1.5"#,
+        r#"latentd_model_age_seconds{role="champion",stream="press"} 60"#,
+        r#"latentd_checkpoint_last_success_timestamp_seconds 1500"#,
+        r#"latentd_checkpoints_total{outcome="ok"} 2"#,
+        r#"latentd_state_bytes{stream="press",tier="log"} 2048"#,
+        r#"latentd_sensor_stale{stream="press"} 1"#,
+        r#"latentd_quarantine_windows{stream="press"} 9"#,
+        r#"latentd_warmup_progress_ratio{stream="press"} 0.75"#,
+        r#"latentd_config_last_reload_successful 0"#,
+        r#"latentd_config_last_reload_success_timestamp_seconds 1000"#,
+        r#"latentd_config_reloads_total{outcome="refused"} 1"#,
+        r#"latentd_memory_limit_bytes 1073741824"#,
+        r#"latentd_reconstruction_loss{split="calm",stream="press"} 0.1"#,
         r#"latentd_reconstruction_loss{split="train",stream="press"} 0.5"#,
         r#"latentd_model_promotions_total{outcome="rolled_back",reason="loss",stream="press"} 1"#,
         r#"latentd_selftest_recall_ratio{kind="stuck",stream="press"} 0.75"#,
         r#"latentd_codebook_perplexity{stream="press"} 12.5"#,
         r#"latentd_anomaly_score_bucket{stream="press",le="1"} 2"#,
         r#"latentd_forecasts_total{horizon="1h",source="seasonal_naive",stream="press"} 1"#,
-        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",stream="press"} -0.5"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="all",stream="press"} -0.5"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="near",stream="press"} 0.5"#,
+        r#"latentd_forecast_interval_width{level="0.8",stream="press"} 2.5"#,
+        r#"latentd_forecast_expert_weight_ratio{expert="latent_ridge",stream="press"} 0.5"#,
         r#"latentd_forecast_coverage_ratio{level="0.8",stream="press"} 0.75"#,
         r#"latentd_entities{state="live",stream="press"} 3"#,
         r#"latentd_partitions_assigned{stream="press"} 1"#,

@@ -1,10 +1,15 @@
 //! Models: what examinations led to, and what they say about the networks that score.
 
-use prometheus::{Error, GaugeVec, IntCounterVec};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::family::Families;
+use prometheus::Error;
+
+use super::family::{Families, GaugeVec, IntCounterVec};
 use super::shards::{mean, set_if_some};
-use crate::record::{FaultKind, Marks, ModelChange, ModelRecord};
+use crate::record::{
+    DriftLevel, DriftRecord, EventTime, FaultKind, Marks, ModelChange, ModelRecord,
+};
 
 /// Families of the models.
 #[derive(Debug, Clone)]
@@ -14,6 +19,18 @@ pub struct ModelMetrics {
     delay: GaugeVec,
     alignment: GaugeVec,
     perplexity: GaugeVec,
+    /// Shared with the shards: the split `calm` is set here.
+    loss: GaugeVec,
+    drift: GaugeVec,
+    age: GaugeVec,
+    newest: Arc<Mutex<BTreeMap<String, Newest>>>,
+}
+
+/// Event time of the newest change of a network of a stream, and of the newest examination.
+#[derive(Debug, Clone, Copy, Default)]
+struct Newest {
+    change: Option<EventTime>,
+    examination: Option<EventTime>,
 }
 
 /// The marks of the network that scores after an examination.
@@ -26,7 +43,7 @@ fn in_office(record: &ModelRecord) -> &Marks {
 }
 
 impl ModelMetrics {
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>, loss: &GaugeVec) -> Result<Self, Error> {
         Ok(Self {
             exams: to.counter(
                 "latentd_model_promotions_total",
@@ -56,6 +73,21 @@ impl ModelMetrics {
                  networks only.",
                 &["stream"],
             )?,
+            loss: loss.clone(),
+            drift: to.gauge(
+                "latentd_drift_statistic",
+                "Largest move of a mean in the newest drifts of a level, in scaled units; of the \
+                 score in natural logarithms of the reconstruction error.",
+                &["stream", "level"],
+            )?,
+            age: to.gauge(
+                "latentd_model_age_seconds",
+                "Event time since a network of the stream was promoted or rolled back last \
+                 (`champion`), and since one in training was examined last (`challenger`), as far \
+                 as this process has seen it.",
+                &["stream", "role"],
+            )?,
+            newest: Arc::default(),
         })
     }
 
@@ -74,6 +106,37 @@ impl ModelMetrics {
             set_if_some(&self.delay, &labels, known(&|record| in_office(record).delay[i]));
         }
         set_if_some(&self.alignment, &[stream], known(&|record| record.alignment_error));
+        set_if_some(&self.loss, &[stream, "calm"], known(&|record| in_office(record).loss));
+        self.note_times(stream, records);
+    }
+
+    fn note_times(&self, stream: &str, records: &[ModelRecord]) {
+        let Some(examined) = records.iter().map(|record| record.at).max() else { return };
+        let changes = records.iter().filter(|record| record.change != ModelChange::Rejected);
+        let changed = changes.map(|record| record.at).max();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = newest.entry(stream.to_owned()).or_default();
+        newest.examination = newest.examination.max(Some(examined));
+        newest.change = newest.change.max(changed);
+    }
+
+    /// Shows how long ago networks were changed and examined, seen from `now`, the watermark.
+    pub fn set_ages(&self, stream: &str, now: EventTime) {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(newest) = newest.get(stream) else { return };
+        for (role, at) in [("champion", newest.change), ("challenger", newest.examination)] {
+            let age = at.map(|at| (now - at).get().max(0) as f64 / 1e3);
+            set_if_some(&self.age, &[stream, role], age);
+        }
+    }
+
+    /// Shows how far the newest drifts went.
+    pub fn show_drifts(&self, stream: &str, records: &[DriftRecord]) {
+        for level in DriftLevel::ALL {
+            let moves = records.iter().filter(|record| record.level == level);
+            let largest = moves.map(|record| (record.after - record.before).abs()).reduce(f64::max);
+            set_if_some(&self.drift, &[stream, level.word()], largest);
+        }
     }
 
     /// Shows how much of the code books is used.

@@ -1,14 +1,19 @@
-//! What the shards did: windows, scores, training, alerts, features, forecasts.
+//! What the shards did: windows, scores, training, alerts, features.
 
-use prometheus::{Error, GaugeVec, HistogramVec, IntCounterVec};
+use prometheus::Error;
 
-use super::family::Families;
-use crate::record::{AlertKind, AlertReason, DriftLevel, Facts, ForecastRecord, Millis, Verdict};
+use super::family::{Families, GaugeVec, HistogramVec, IntCounterVec};
+use crate::record::{DriftLevel, Facts};
 
 /// Around 1, where alarms begin.
 const SCORE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
 const SHARE: &[f64] = &[0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
-pub(super) const SEVERITIES: [&str; 2] = ["warning", "critical"];
+/// Seconds to score and learn what one partition has closed in one batch.
+const SCORE_SECONDS: &[f64] =
+    &[0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// What closed the newest row of a window, in the order of the counts in `Facts`.
+const TRIGGERS: [&str; 3] = ["watermark", "idle", "flush"];
 
 /// The state of one stream in this process, summed over its partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -19,8 +24,18 @@ pub struct StreamGauges {
     pub series: usize,
     /// Series still warming up.
     pub warming: usize,
+    /// Share of the warm-up that is over, mean over the series; `None` without series.
+    pub warmup_progress: Option<f64>,
+    /// Event time until the last series that warms up is live, at its pace so far, in seconds.
+    pub warmup_remaining: Option<f64>,
     /// Alerts open, by severity (warning, critical).
     pub firing: [usize; 2],
+    /// Series that have stopped to report, told or not.
+    pub stale: usize,
+    /// Windows held back from learning.
+    pub quarantined: usize,
+    /// Mean over the series of the errors behind their calibration.
+    pub calibration_samples: Option<f64>,
     /// Rows not closed yet.
     pub open_rows: usize,
     /// Mean over the partitions of the reconstruction error of recent windows.
@@ -50,29 +65,28 @@ pub struct ShardMetrics {
     pub(super) completeness: HistogramVec,
     pub(super) score: HistogramVec,
     pub(super) quarantined: IntCounterVec,
-    pub(super) verdicts: IntCounterVec,
+    quarantine: GaugeVec,
+    pub(super) closed: IntCounterVec,
+    pub(super) score_seconds: HistogramVec,
+    calibration: GaugeVec,
     pub(super) drifts: IntCounterVec,
     pub(super) train_steps: IntCounterVec,
     pub(super) train_diverged: IntCounterVec,
     pub(super) held: IntCounterVec,
-    loss: GaugeVec,
+    pub(super) loss: GaugeVec,
     control: GaugeVec,
     state: GaugeVec,
     entities: GaugeVec,
+    warmup_progress: GaugeVec,
+    warmup_remaining: GaugeVec,
+    stale: GaugeVec,
     open_rows: GaugeVec,
-    alerts_active: GaugeVec,
-    pub(super) alerts_opened: IntCounterVec,
-    pub(super) alerts_suppressed: IntCounterVec,
-    pub(super) alerts_closed: IntCounterVec,
     pub(super) features: IntCounterVec,
-    forecasts: IntCounterVec,
-    skill: GaugeVec,
-    coverage: GaugeVec,
 }
 
 impl ShardMetrics {
     #[rustfmt::skip]
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         let stream: &[&str] = &["stream"];
         Ok(Self {
             rows: to.counter("latentd_rows_closed_total",
@@ -84,9 +98,20 @@ impl ShardMetrics {
                 "Anomaly score of each scored window; 1 and above means alarm.", stream, SCORE)?,
             quarantined: to.counter("latentd_windows_quarantined_total",
                 "Windows not learned from: their series was firing, or under maintenance.", stream)?,
-            verdicts: to.counter("latentd_verdicts_total",
-                "Verdicts of people on alerts that were put into effect.", &["stream", "verdict"])?,
-            drifts: to.counter("latentd_drift_total",
+            quarantine: to.gauge("latentd_quarantine_windows",
+                "Windows held back from learning until a verdict or time says what they were.",
+                stream)?,
+            closed: to.counter("latentd_windows_closed_total",
+                "Windows that became complete, by what closed their newest row: `watermark`, `idle` \
+                 (silence) or `flush` (too many open rows). Emptier ones are not scored.",
+                &["stream", "trigger"])?,
+            score_seconds: to.histogram("latentd_score_duration_seconds",
+                "Time to score, and learn from, what one partition has closed in one batch.",
+                stream, SCORE_SECONDS)?,
+            calibration: to.gauge("latentd_calibration_samples",
+                "Errors behind the calibration of a series, old ones counted less; mean over the \
+                 series that are judged by the errors of the network.", stream)?,
+            drifts: to.counter("latentd_drift_detections_total",
                 "Times that channels, latent codes or reconstruction errors have moved for good.",
                 &["stream", "level"])?,
             train_steps: to.counter("latentd_train_steps_total",
@@ -97,7 +122,8 @@ impl ShardMetrics {
                 "Refreshes that were due and not started: `model.train_max` did not allow them.",
                 stream)?,
             loss: to.gauge("latentd_reconstruction_loss",
-                "Mean squared reconstruction error: of the last training steps, of recent windows.",
+                "Mean squared reconstruction error: of the last training steps (`train`), of the calm \
+                 windows of the last examination (`calm`), of recent windows (`recent`).",
                 &["stream", "split"])?,
             control: to.gauge("latentd_linear_control_loss_ratio",
                 "Reconstruction error of recent windows over that of a linear model of as many \
@@ -106,27 +132,17 @@ impl ShardMetrics {
             state: to.gauge("latentd_stream_state",
                 "-1 while every series warms up, 0 calm, 1 with an open alert.", stream)?,
             entities: to.gauge("latentd_entities", "Series held.", &["stream", "state"])?,
+            warmup_progress: to.gauge("latentd_warmup_progress_ratio",
+                "Share of the warm-up that is over, mean over the series; 1 once all are live.",
+                stream)?,
+            warmup_remaining: to.gauge("latentd_warmup_remaining_seconds",
+                "Event time until the last series that warms up is live, at its pace so far.",
+                stream)?,
+            stale: to.gauge("latentd_sensor_stale",
+                "Series that have stopped to report, as `alert.stale_after` has it.", stream)?,
             open_rows: to.gauge("latentd_open_rows", "Rows not closed yet.", stream)?,
-            alerts_active: to.gauge("latentd_alerts_active",
-                "Alerts open now.", &["stream", "severity"])?,
-            alerts_opened: to.counter("latentd_alerts_opened_total",
-                "Alerts opened, by kind and by their severity at that moment.",
-                &["stream", "kind", "severity"])?,
-            alerts_suppressed: to.counter("latentd_alerts_suppressed_total",
-                "Alerts recorded and not opened: maintenance, or too many openings.",
-                &["stream", "reason"])?,
-            alerts_closed: to.counter("latentd_alerts_closed_total", "Alerts closed.", stream)?,
             features: to.counter("latentd_features_emitted_total",
                 "Latent feature records emitted.", stream)?,
-            forecasts: to.counter("latentd_forecasts_total",
-                "Forecast points emitted, by horizon and by the model that made them.",
-                &["stream", "horizon", "source"])?,
-            skill: to.gauge("latentd_forecast_skill_ratio",
-                "1 minus the error of the forecasts over that of the baseline, mean over the \
-                 series that last reported.", &["stream", "baseline"])?,
-            coverage: to.gauge("latentd_forecast_coverage_ratio",
-                "Share of actual values inside the interval of a level, mean over the series \
-                 that last reported.", &["stream", "level"])?,
         })
     }
 
@@ -136,8 +152,8 @@ impl ShardMetrics {
         self.rows.with_label_values(&[stream, "gap"]).inc_by(facts.gap_rows);
         add(&self.windows, facts.windows_scored);
         add(&self.quarantined, facts.windows_quarantined);
-        for (verdict, count) in Verdict::ALL.into_iter().zip(facts.verdicts) {
-            self.verdicts.with_label_values(&[stream, verdict.word()]).inc_by(count);
+        for (trigger, count) in TRIGGERS.into_iter().zip(facts.windows_closed) {
+            self.closed.with_label_values(&[stream, trigger]).inc_by(count);
         }
         for (level, count) in DriftLevel::ALL.into_iter().zip(facts.drifts) {
             self.drifts.with_label_values(&[stream, level.word()]).inc_by(count);
@@ -145,16 +161,6 @@ impl ShardMetrics {
         add(&self.train_steps, facts.train_steps);
         add(&self.train_diverged, facts.train_diverged);
         add(&self.held, facts.refreshes_held);
-        for (kind, opened) in AlertKind::ALL.into_iter().zip(facts.alerts_opened) {
-            for (severity, opened) in SEVERITIES.into_iter().zip(opened) {
-                let labels = [stream, kind.word(), severity];
-                self.alerts_opened.with_label_values(&labels).inc_by(opened);
-            }
-        }
-        for (reason, n) in AlertReason::SUPPRESSED.into_iter().zip(facts.alerts_suppressed) {
-            self.alerts_suppressed.with_label_values(&[stream, reason.word()]).inc_by(n);
-        }
-        add(&self.alerts_closed, facts.alerts_closed);
         add(&self.features, facts.features);
         let scores = self.score.with_label_values(&[stream]);
         facts.anomaly_scores.iter().for_each(|score| scores.observe(f64::from(*score)));
@@ -166,29 +172,9 @@ impl ShardMetrics {
         }
     }
 
-    /// Counts forecast points and shows what the records say about their own quality.
-    pub fn count_forecasts(&self, stream: &str, records: &[ForecastRecord]) {
-        for record in records {
-            for point in &record.points {
-                let horizon = horizon_label(point.horizon, record.step);
-                let labels = [stream, horizon.as_str(), point.source.word()];
-                self.forecasts.with_label_values(&labels).inc();
-            }
-        }
-        let skills = || records.iter().filter_map(|record| record.skill);
-        let baselines = [
-            ("last_value", mean(skills().map(|skill| skill.last_value))),
-            ("seasonal_naive", mean(skills().map(|skill| skill.seasonal_naive))),
-        ];
-        for (baseline, value) in baselines {
-            set_if_some(&self.skill, &[stream, baseline], value);
-        }
-        let levels = records.iter().find(|record| !record.coverage.is_empty());
-        for (i, (level, _)) in levels.iter().flat_map(|r| r.coverage.iter()).enumerate() {
-            let realised =
-                records.iter().filter_map(|r| r.coverage.get(i)).map(|(_, share)| *share);
-            set_if_some(&self.coverage, &[stream, &level.to_string()], mean(realised));
-        }
+    /// Adds the seconds that a partition took to score and learn what a batch has closed.
+    pub fn observe_scoring(&self, stream: &str, seconds: f64) {
+        self.score_seconds.with_label_values(&[stream]).observe(seconds);
     }
 
     /// Shows the state of a stream; without a partition there is nothing to show.
@@ -204,9 +190,11 @@ impl ShardMetrics {
         let live = now.series.saturating_sub(now.warming);
         self.entities.with_label_values(&[stream, "warming"]).set(now.warming as f64);
         self.entities.with_label_values(&[stream, "live"]).set(live as f64);
-        for (severity, firing) in SEVERITIES.into_iter().zip(now.firing) {
-            self.alerts_active.with_label_values(&[stream, severity]).set(firing as f64);
-        }
+        set(&self.stale, now.stale as f64);
+        set(&self.quarantine, now.quarantined as f64);
+        set(&self.warmup_remaining, now.warmup_remaining.unwrap_or(0.0));
+        set_if_some(&self.warmup_progress, &[stream], now.warmup_progress);
+        set_if_some(&self.calibration, &[stream], now.calibration_samples);
         set_if_some(&self.loss, &[stream, "recent"], now.recent_loss);
         set_if_some(&self.control, &[stream], now.linear_control_ratio);
     }
@@ -221,13 +209,4 @@ pub(super) fn set_if_some(family: &GaugeVec, labels: &[&str], value: Option<f64>
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0u64), |(sum, n), value| (sum + value, n + 1));
     (n > 0).then(|| sum / n as f64)
-}
-
-/// `1h` on a grid, `3 records` where each record is a row.
-fn horizon_label(rows: u32, step: Millis) -> String {
-    if step.get() > 0 {
-        Millis::new(step.get().saturating_mul(i64::from(rows))).to_string()
-    } else {
-        format!("{rows} records")
-    }
 }

@@ -1,8 +1,9 @@
 //! State: what is stored, what is restored, and what could not be.
 
-use prometheus::{Error, Histogram, IntCounter, IntCounterVec};
+use prometheus::{Error, Gauge, Histogram, IntCounter};
 
-use super::family::Families;
+use super::delivery::outcome;
+use super::family::{Families, GaugeVec, IntCounterVec};
 
 /// Seconds, from one small partition to many large ones.
 const RESTORE_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -16,12 +17,15 @@ pub struct StateMetrics {
     pub(super) restores: IntCounterVec,
     restore_seconds: Histogram,
     snapshot_seconds: Histogram,
+    pub(super) checkpoints: IntCounterVec,
+    checkpoint_at: Gauge,
+    bytes: GaugeVec,
     pub(super) gone: IntCounterVec,
     notices_refused: IntCounter,
 }
 
 impl StateMetrics {
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         Ok(Self {
             written_bytes: to.single_counter(
                 "latentd_state_written_bytes_total",
@@ -39,9 +43,23 @@ impl StateMetrics {
                 RESTORE_SECONDS,
             )?,
             snapshot_seconds: to.single_histogram(
-                "latentd_state_snapshot_duration_seconds",
+                "latentd_checkpoint_duration_seconds",
                 "Time to take one snapshot of one partition: no record is read meanwhile.",
                 SNAPSHOT_SECONDS,
+            )?,
+            checkpoints: to.counter(
+                "latentd_checkpoints_total",
+                "Snapshots of partitions that were stored, by whether their batch was acknowledged.",
+                &["outcome"],
+            )?,
+            checkpoint_at: to.single_gauge(
+                "latentd_checkpoint_last_success_timestamp_seconds",
+                "When a snapshot was acknowledged last, in seconds since 1970; 0 before the first.",
+            )?,
+            bytes: to.gauge(
+                "latentd_state_bytes",
+                "State of the partitions owned. Tier `log`: of their newest snapshots, compressed.",
+                &["stream", "tier"],
             )?,
             gone: to.counter(
                 "latentd_offset_gone_total",
@@ -73,6 +91,21 @@ impl StateMetrics {
     /// Adds the seconds of one snapshot.
     pub fn observe_snapshot(&self, seconds: f64) {
         self.snapshot_seconds.observe(seconds);
+    }
+
+    /// Counts an attempt to store snapshots; `now` in seconds since 1970.
+    pub fn count_checkpoints(&self, ok: bool, snapshots: u64, now: f64) {
+        if snapshots > 0 {
+            self.checkpoints.with_label_values(&[outcome(ok)]).inc_by(snapshots);
+            if ok {
+                self.checkpoint_at.set(now);
+            }
+        }
+    }
+
+    /// Shows the bytes of the newest snapshots of a stream.
+    pub fn set_bytes(&self, stream: &str, bytes: u64) {
+        self.bytes.with_label_values(&[stream, "log"]).set(bytes as f64);
     }
 
     /// Counts a record that cannot be read.

@@ -1,8 +1,9 @@
 //! Training: who did it, how long it took, and how long shards waited for it.
 
-use prometheus::{Error, Histogram, HistogramVec, Registry};
+use prometheus::{Error, Histogram, Registry};
 
-use super::family::Families;
+use super::SERIES_MAX;
+use super::family::{Families, HistogramVec};
 
 /// Seconds of one refresh: from a small network's few steps to a large one's many.
 const REFRESH_SECONDS: &[f64] = &[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
@@ -17,10 +18,10 @@ pub struct TrainingMetrics {
 }
 
 impl TrainingMetrics {
-    pub(super) fn register(to: Families<'_>) -> Result<Self, Error> {
+    pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         Ok(Self {
             refresh_seconds: to.histogram(
-                "latentd_refresh_duration_seconds",
+                "latentd_train_duration_seconds",
                 "Time of the training steps of one refresh, by who took them: `pool` (a training \
                  thread), `shard` (the scoring thread: no training thread was free).",
                 &["by"],
@@ -40,7 +41,7 @@ impl TrainingMetrics {
     ///
     /// If `registry` holds a family of one of these names already.
     pub fn register_alone(registry: &Registry) -> Result<Self, Error> {
-        Self::register(Families(registry))
+        Self::register(&Families::new(registry, SERIES_MAX)?)
     }
 
     /// Counts one refresh, done by a thread of the `pool` or by the `shard` itself.

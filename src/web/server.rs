@@ -1,97 +1,131 @@
-//! Routes, limits and answers.
+//! Connections: accepted within limits, with or without TLS, ended in order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
-use tokio::net::TcpListener;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use prometheus::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
-use super::api::StreamsBody;
+use super::access::Access;
+use super::actions::Actions;
+use super::history::History;
+use super::routes::router;
 use super::status::SharedStatus;
 
-const PAGE: &str = include_str!("page.html");
-/// The page may run its own script and ask its own server, nothing else.
-const PAGE_POLICY: &str =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'";
-/// Nothing here waits for anything, so an answer that takes longer will never come.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
-const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Longest time for a TLS handshake, for the head of a request, and for a connection to be idle.
+const HEAD_MAX: Duration = Duration::from_secs(15);
+/// Pause after the system has refused a connection, for example for want of files.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the handlers read.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// State of the daemon.
-    pub status: SharedStatus,
-    /// Metrics.
-    pub registry: Registry,
+/// Bounds of what a client may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; more wait in the queue of the system.
+    pub connections_max: usize,
+    /// Time for a request and its answer.
+    pub request_timeout: Duration,
+    /// Bytes of a body.
+    pub body_bytes_max: usize,
 }
 
-/// Answers requests on `listener` until `shutdown` is done and open answers are written.
-///
-/// # Errors
-///
-/// If the listener breaks.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(listener, router(app)).with_graceful_shutdown(shutdown).await
-}
-
-fn router(app: App) -> Router {
-    Router::new()
-        .route("/", get(page))
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/api/v1/streams", get(streams))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(limit_time))
-        .with_state(app)
-}
-
-async fn limit_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(ANSWER_TIME_MAX, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "took too long\n").into_response(),
-    }
-}
-
-async fn page() -> impl IntoResponse {
-    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(PAGE))
-}
-
-async fn metrics(State(app): State<App>) -> Response {
-    match TextEncoder::new().encode_to_string(&app.registry.gather()) {
-        Ok(text) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("metrics: {error}\n")).into_response()
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 256,
+            request_timeout: Duration::from_secs(10),
+            body_bytes_max: 1 << 20,
         }
     }
 }
 
-async fn healthz(State(app): State<App>) -> (StatusCode, String) {
-    app.status.read(|status| match &status.stalled {
-        None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n")),
-    })
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// State of the daemon.
+    pub status: SharedStatus,
+    /// What happened of late.
+    pub history: History,
+    /// Metrics.
+    pub registry: Registry,
+    /// What may be set in motion.
+    pub actions: Actions,
+    /// Who may do so.
+    pub access: Access,
+    /// Bounds.
+    pub limits: Limits,
 }
 
-async fn readyz(State(app): State<App>) -> (StatusCode, String) {
-    app.status.read(|status| match &status.not_ready {
-        None => (StatusCode::OK, "ready\n".to_owned()),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-    })
+/// Answers requests on `listener` until `shutdown` is done and open answers are written.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let permits = Arc::new(Semaphore::new(app.limits.connections_max));
+    let (graceful, tls) = (GracefulShutdown::new(), tls.map(TlsAcceptor::from));
+    let router = router(app);
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = async {
+            // Never closed, so there is always a permit to wait for.
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            (permit, listener.accept().await)
+        };
+        let (permit, stream) = tokio::select! {
+            (permit, accepted) = accepted => (permit, accepted),
+            () = &mut shutdown => break,
+        };
+        let Ok((stream, _)) = stream else {
+            // One client less is no reason to end; a listener that is gone fails again and again.
+            tokio::time::sleep(REFUSED_PAUSE).await;
+            continue;
+        };
+        let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            connection(stream, tls, router, watcher).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
 }
 
-async fn streams(State(app): State<App>) -> Response {
-    app.status.read(|status| Json(StreamsBody::from(status)).into_response())
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, watcher: Watcher) {
+    // Answers are small and whole: waiting to fill packets only delays them.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => talk(stream, router, watcher).await,
+        Some(tls) => match tokio::time::timeout(HEAD_MAX, tls.accept(stream)).await {
+            Ok(Ok(stream)) => talk(stream, router, watcher).await,
+            Ok(Err(error)) => tracing::debug!("tls: {error}"),
+            Err(_) => tracing::debug!("tls: no handshake in time"),
+        },
+    }
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    router: Router,
+    watcher: Watcher,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // A client that breaks off or talks nonsense is its own affair.
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!("http: {error}");
+    }
 }
 
 #[cfg(test)]

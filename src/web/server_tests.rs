@@ -1,82 +1,6 @@
-use std::net::SocketAddr;
-
-use tokio::sync::oneshot;
-
 use super::*;
-use crate::engine::ShardStatus;
-use crate::record::EventTime;
-use crate::telemetry::Metrics;
-use crate::web::{NotReady, PartitionStatus, Status, StreamStatus};
-
-/// A server on a free port; it stops with this value.
-struct Server {
-    address: SocketAddr,
-    status: SharedStatus,
-    stop: Option<oneshot::Sender<()>>,
-    runtime: tokio::runtime::Runtime,
-    running: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
-}
-
-impl Server {
-    fn start(status: Status) -> Self {
-        let registry = Registry::new();
-        Metrics::register(&registry).unwrap().add_stream("press");
-        let app = App { status: SharedStatus::new(status), registry };
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let status = app.status.clone();
-        let running = runtime.spawn(serve(listener, app, async {
-            let _ = stopped.await;
-        }));
-        Self { address, status, stop: Some(stop), runtime, running: Some(running) }
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.ask("GET", path, 0)
-    }
-
-    fn ask(&self, method: &str, path: &str, body: usize) -> (u16, String) {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-        let url = format!("http://{}{path}", self.address);
-        let answer = match method {
-            "GET" => agent.get(&url).call(),
-            _ => agent.post(&url).send(vec![b'x'; body].as_slice()),
-        };
-        let mut answer = answer.unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
-    }
-}
-
-fn status() -> Status {
-    let shard = ShardStatus {
-        partition: 3,
-        series: 5,
-        warming: 2,
-        firing: [1, 0],
-        watermark: Some(EventTime::from_millis(1_700_000_000_000)),
-        open_rows: 4,
-        model_version: 17,
-        reconstruction_loss: Some(0.25),
-        linear_control_ratio: Some(0.5),
-        codebook_perplexity: None,
-    };
-    let partition = PartitionStatus {
-        topic: "plant.press".into(),
-        shard,
-        next_offset: Some(99),
-        lag: Some(7),
-        idle: false,
-    };
-    let stream = StreamStatus {
-        name: "press".into(),
-        topics: vec!["plant.press".into()],
-        channels: vec!["oil".into()],
-        partitions: vec![partition],
-    };
-    Status { version: "1.2.3".into(), not_ready: None, stalled: None, streams: vec![stream] }
-}
+use crate::web::harness::{Server, status};
+use crate::web::{NotReady, Status};
 
 #[test]
 fn probes_tell_their_reason() {
@@ -101,12 +25,13 @@ fn streams_are_shown_with_their_partitions() {
     let (code, body) = server.get("/api/v1/streams");
     let alerts = serde_json::json!({"warning": 1, "critical": 0});
     let expected = serde_json::json!({
-        "version": "1.2.3", "ready": true, "not_ready_reason": null,
+        "version": "1.2.3", "ready": true, "not_ready_reason": null, "total": 1,
         "streams": [{
-            "stream": "press", "topics": ["plant.press"], "channels": ["oil"],
-            "series": 5, "warming": 2, "alerts": alerts, "lag_records": 7,
+            "stream": "press", "topics": ["plant.press"], "channels": ["oil", "flow"],
+            "series": 5, "warming": 2, "alerts": alerts, "lag_records": 7, "records_per_sec": 2.5,
             "partitions": [{
                 "topic": "plant.press", "partition": 3, "next_offset": 99, "lag_records": 7,
+                "lag_seconds": 1.5, "records_per_sec": 2.5,
                 "watermark": "2023-11-14T22:13:20Z", "idle": false, "series": 5, "warming": 2,
                 "alerts": alerts, "open_rows": 4, "model_version": 17, "reconstruction_loss": 0.25,
                 "linear_control_loss_ratio": 0.5,
@@ -118,17 +43,13 @@ fn streams_are_shown_with_their_partitions() {
 }
 
 #[test]
-fn metrics_and_the_page_are_served_and_nothing_can_be_written() {
+fn metrics_are_served_and_not_written() {
     let server = Server::start(status());
     let (code, text) = server.get("/metrics");
     assert_eq!(code, 200);
     assert!(text.contains("latentd_windows_scored_total{stream=\"press\"} 0\n"), "{text}");
-    let (code, page) = server.get("/");
-    assert_eq!(code, 200);
-    assert!(page.contains("<title>latentd</title>"), "{page}");
-    assert!(!page.contains("://"), "the page asks no other server");
     assert_eq!(server.get("/nothing").0, 404);
-    assert_eq!(server.ask("POST", "/metrics", 10).0, 405);
+    assert_eq!(server.send("POST", "/metrics", &[], "x").0, 405);
 }
 
 #[test]
@@ -137,5 +58,52 @@ fn the_server_ends_when_asked() {
     assert_eq!(server.get("/healthz").0, 200);
     server.stop.take().unwrap().send(()).unwrap();
     let running = server.running.take().unwrap();
-    server.runtime.block_on(running).unwrap().unwrap();
+    server.runtime.block_on(running).unwrap();
+}
+
+#[test]
+fn connections_wait_for_a_place_and_slow_ones_do_not_keep_it() {
+    use std::io::{Read as _, Write as _};
+    let app = Server::app(status());
+    let limits = Limits { connections_max: 2, ..app.limits };
+    let server = Server::start_app(App { limits, ..app }, None);
+    let connect = || std::net::TcpStream::connect(server.address).unwrap();
+    let ask = |mut stream: &std::net::TcpStream| {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).unwrap();
+        answer
+    };
+    let [first, second, third] = [connect(), connect(), connect()];
+    assert_eq!(ask(&first), *b"HTTP/1.1 200 OK");
+    assert_eq!(ask(&second), *b"HTTP/1.1 200 OK");
+    // The third is in the queue of the system: its answer comes when a place is free.
+    (&third).write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    assert!((&third).read_exact(&mut [0; 1]).is_err(), "there are two places");
+    drop(first);
+    third.set_read_timeout(None).unwrap();
+    let mut answer = [0; 15];
+    (&third).read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_told_so() {
+    let app = Server::app(status());
+    let limits = Limits { request_timeout: Duration::from_millis(50), ..app.limits };
+    // Waits until the test is over: longer than any limit.
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let reload: crate::web::Reload = Arc::new(move || {
+        let _ = wait.lock().unwrap().recv();
+        Ok(String::new())
+    });
+    let actions = Actions { reload: Some(reload), ..Actions::default() };
+    let server = Server::start_app(App { limits, actions, ..app }, None);
+    let (status, headers, body) = server.send("POST", "/-/reload", &[], "");
+    assert_eq!(status, 503, "{body}");
+    assert!(headers.contains("application/problem+json"), "{headers}");
+    assert!(body.contains("http.request_timeout"), "{body}");
+    drop(release);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::engine::ShardStatus;
+use crate::engine::{SeriesStatus, ShardStatus};
 
 /// Why the daemon is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,8 +56,16 @@ pub struct PartitionStatus {
     pub next_offset: Option<i64>,
     /// Records between the position and the end, if known.
     pub lag: Option<i64>,
+    /// Age of the newest record read, in seconds, if known; 0 once the end is reached.
+    pub lag_seconds: Option<f64>,
+    /// Bytes of the newest snapshot in the state topic.
+    pub stored_bytes: u64,
     /// Silence, not records, moves the watermark.
     pub idle: bool,
+    /// Records read per second of late.
+    pub records_per_sec: f64,
+    /// Its series; of very many only the first.
+    pub listed: Arc<[SeriesStatus]>,
 }
 
 /// One stream and the partitions that this process owns.

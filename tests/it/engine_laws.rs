@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use latentd::alert::DetectorKind;
 use latentd::engine::{Shard, StreamSpec};
 use latentd::model::{Scope, TrainMax, Variant};
 use latentd::record::{
@@ -236,4 +237,77 @@ fn a_new_series_over_the_limit_is_refused_and_counted() {
         .map(|i| Owned { key: format!("s{}", i % 3), time: 1_000 * i, values: vec![1.0] })
         .collect();
     assert_eq!(run(&spec, [records.as_slice()]).facts.series_refused, 3);
+}
+
+/// A series that warms up tells how many rows it still needs, and keeps its word.
+#[test]
+fn a_warm_up_ends_when_it_was_said_to() {
+    for spec in [spec(Scope::Shard, 2, 1), with_detectors(2), with_detectors(1)] {
+        let mut shard = Shard::new(Arc::new(spec.clone()), 0);
+        let mut out = Outbox { keep_rows: true, ..Outbox::default() };
+        let mut said = None;
+        for i in 0..500_i64 {
+            let time = EventTime::from_millis(1_000 * i);
+            let wave = (i as f64 / 7.0).sin();
+            let values = vec![wave; spec.channels.len()];
+            shard.push(RecordRef { key: "a", time, values: &values, offset: i }, time, &mut out);
+            shard.settle(&mut out);
+            let status = shard.series_statuses(10).remove(0);
+            let Some(warming) = status.warming.filter(|_| status.rows > 8) else { continue };
+            let end = warming.until.expect("a grid");
+            assert_eq!(*said.get_or_insert(end), end, "row {i}: {warming:?}");
+            assert!((0.0..=1.0).contains(&warming.done), "{warming:?}");
+        }
+        // The last row that was still part of the warm-up ends where it was said that it would.
+        let last = out.rows.iter().rfind(|row| row.warming).expect("a warm-up");
+        let end = last.time + Millis::new(2_000);
+        assert_eq!(said, Some(end), "{} channels", spec.channels.len());
+    }
+}
+
+/// Looking at a series changes nothing, and shows the rows that a replay would.
+#[test]
+fn rows_are_told_of_series_that_are_shown_and_of_no_others() {
+    let (spec, records) = (spec(Scope::Series, 2, 3), two_waves(400));
+    let whole = run(&spec, [records.as_slice()]);
+    let mut shard = Shard::new(Arc::new(spec), 0);
+    let mut out = Outbox::default();
+    shard.show_rows(true, &mut |_| true);
+    for (offset, record) in records.iter().enumerate() {
+        let (time, values) = (EventTime::from_millis(record.time), &record.values);
+        let offset = offset as i64;
+        shard.push(RecordRef { key: &record.key, time, values, offset }, time, &mut out);
+        if offset == 100 {
+            shard.settle(&mut out);
+            shard.show_rows(false, &mut |key| &**key == "a");
+        }
+    }
+    shard.close_until(EventTime::from_millis(i64::MAX), &mut out);
+    let of = |out: &Outbox, key: &str| -> Vec<String> {
+        // Until something is expected, only those that are shown tell their values.
+        let rows = out.rows.iter().filter(|row| &*row.entity == key && !row.warming);
+        rows.map(|row| format!("{row:?}")).collect()
+    };
+    assert_eq!(of(&out, "a"), of(&whole, "a"));
+    assert!(of(&out, "a").len() > 100 && of(&whole, "b").len() > 100 && of(&out, "b").len() < 10);
+    let first = out.rows.first().expect("a row");
+    assert!(first.warming && first.channels[0].y == records[0].values[0], "{first:?}");
+    let results = |out: &Outbox| bits(&Outbox { rows: vec![], keep_rows: false, ..out.clone() });
+    assert_eq!(results(&out), results(&whole));
+}
+
+fn with_detectors(channels: usize) -> StreamSpec {
+    let mut spec = spec(Scope::Series, channels, 1);
+    spec.alert.detector = DetectorKind::Auto;
+    spec
+}
+
+/// `rows` records of the series `a` and `b` in turn.
+fn two_waves(rows: i64) -> Vec<Owned> {
+    let record = |i: i64| Owned {
+        key: if i % 2 == 0 { "a" } else { "b" }.to_owned(),
+        time: 1_000 * (i / 2),
+        values: vec![(i as f64 / 9.0).sin(), (i as f64 / 9.0).cos()],
+    };
+    (0..rows).map(record).collect()
 }

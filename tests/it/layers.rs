@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const LAYERS: &[(&str, u8)] = &[
     ("record", 0),
-    ("window", 1), ("model", 1), ("alert", 1), ("forecast", 1),
-    ("grade", 1),
-    ("detect", 2), ("telemetry", 2), ("sim", 2),
+    ("window", 1), ("model", 1), ("alert", 1),
+    ("grade", 1), ("chart", 1),
+    ("detect", 2), ("forecast", 2), ("telemetry", 2), ("sim", 2),
     ("engine", 3),
-    ("io", 4), ("web", 4), ("pool", 4),
+    ("io", 4), ("web", 4), ("pool", 4), ("notify", 4),
     ("config", 5),
     ("daemon", 6), ("replay", 6),
     ("demo", 7),
@@ -19,8 +19,9 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// The core does no I/O, reads no clock, spawns nothing, and takes its random numbers.
-const CORE: &[&str] =
-    &["record", "window", "model", "alert", "detect", "forecast", "engine", "sim", "grade"];
+const CORE: &[&str] = &[
+    "record", "window", "model", "alert", "detect", "forecast", "engine", "sim", "grade", "chart",
+];
 #[rustfmt::skip]
 const BANNED_IN_CORE: &[&str] = &[
     "tokio", "rdkafka", "prometheus", "tracing", "std::fs", "std::net", "std::thread",

@@ -76,7 +76,7 @@ fn an_alert_is_explained_from_stored_state_and_a_verdict_closes_it() {
     // The inbox looks for new topics and records while it runs.
     let is_closed = |body: &Value| body["change"] == "closed" && body["alert_id"] == id;
     wait_for("the verdict", LIMIT, || {
-        let heard = daemon.metric("latentd_verdicts_total", &["verdict=\"new_normal\""]);
+        let heard = daemon.metric("latentd_feedback_total", &["verdict=\"new_normal\""]);
         (heard == 1.0).then_some(())
     });
     broker.read_until("alerts.people", LIMIT, |seen| bodies(seen).iter().any(is_closed));

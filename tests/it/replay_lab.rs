@@ -180,3 +180,66 @@ fn a_benchmark_is_scored_by_its_own_rule() {
     let text = said(&[nab[0], nab[1], Path::new("--config"), &deaf]);
     assert_eq!(cell(&text, "NAB, alerts only", "all", "found"), "0/1", "{text}");
 }
+
+/// Hours of a daily wave with a quiet weekend and noise.
+fn hours(rows: usize) -> Vec<f64> {
+    let value = |i: usize| {
+        let noise = ((i * 7_919 + 13) % 1_009) as f64 / 1_009.0;
+        let share = if i / 24 % 7 < 5 { 1.0 } else { 0.5 };
+        100.0 + 40.0 * share * (i as f64 * std::f64::consts::TAU / 24.0).sin() + 20.0 * noise
+    };
+    (0..rows).map(value).collect()
+}
+
+#[test]
+fn forecasts_are_graded_beside_the_naive_and_drawn() {
+    let (folder, first) = (TempDir::new().expect("a folder"), 1_700_006_400_i64);
+    let values = hours(1_200);
+    let lines = values.iter().enumerate();
+    let lines = lines.map(|(i, v)| format!("{},{v:.6}\n", first + i as i64 * 3_600));
+    let text = format!("timestamp,units\n{}", lines.collect::<String>());
+    let file = write(folder.path(), "shop.csv", &text);
+    let [out, page] = ["f.csv", "page.html"].map(|name| folder.path().join(name));
+    let options = ["--forecasts", "--report", "--horizons", "--season", "--train-rows"];
+    let [forecasts, report, horizons, season, train] = options.map(Path::new);
+    let text = said(&[
+        &file,
+        forecasts,
+        &out,
+        report,
+        &page,
+        horizons,
+        Path::new("1..24"),
+        season,
+        Path::new("24,168"),
+        train,
+        Path::new("700"),
+    ]);
+    let lines = text.lines().skip_while(|line| !line.starts_with("Forecasts")).skip(2);
+    let rows: Vec<Vec<String>> = lines
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.replace(" %", "").split_whitespace().map(str::to_owned).collect())
+        .collect();
+    let all = rows.iter().find(|row| row[1] == "all").expect("all horizons");
+    let number = |i: usize| all[i].parse::<f64>().expect("a number");
+    assert_eq!(rows.iter().filter(|row| row[0] == "units").count(), 3, "{text}");
+    // The same from the file.
+    let (mut sum, mut n) = (0.0, 0.0);
+    for record in csv::Reader::from_path(&out).expect("a file").records() {
+        let record = record.expect("a row");
+        let issued: jiff::Timestamp = record[2].parse().expect("a time");
+        let target: jiff::Timestamp = record[3].parse().expect("a time");
+        let row = |t: jiff::Timestamp| ((t.as_second() - first) / 3_600) as usize;
+        if row(issued) > 700 && row(target) < values.len() {
+            let yhat: f64 = record[5].parse().expect("a number");
+            (sum, n) = (sum + (yhat - values[row(target)]).abs(), n + 1.0);
+        }
+    }
+    let scale: f64 = (24..values.len()).map(|t| (values[t] - values[t - 24]).abs()).sum();
+    let mase = sum / n / (scale / (values.len() - 24) as f64);
+    assert_eq!(number(2), n, "{text}");
+    assert!((number(3) - mase).abs() < 6e-4, "{mase}: {text}");
+    assert!(number(3) < 0.9 * number(9), "better than the naive: {text}");
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains("Forecasts against the truth") && page.contains("intervals of 80"));
+}

@@ -49,7 +49,7 @@ fn a_stream_needs_a_name_topics_and_channels_only() {
 }
 
 #[test]
-fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default() {
+fn the_defaults_name_every_key_but_those_of_one_stream_and_files_without_a_default() {
     let defaults = std::fs::read_to_string(in_repository("config/default.toml")).unwrap();
     let defaults: Value = toml::from_str(&defaults).unwrap();
     let properties = |pointer: &str| json_schema().pointer(pointer).unwrap()["properties"].clone();
@@ -62,6 +62,10 @@ fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default
     assert_eq!(
         compare("/$defs/KafkaParams", &defaults["kafka"]),
         ["instance", "sasl_password_file"]
+    );
+    assert_eq!(
+        compare("/$defs/HttpSettings", &defaults["http"]),
+        ["tls_cert_file", "tls_key_file", "token_file"]
     );
     let stream = &defaults["stream_defaults"];
     assert_eq!(compare("/$defs/StreamDefaults", stream), Vec::<String>::new());
@@ -81,6 +85,8 @@ fn the_defaults_name_every_key_but_those_of_one_stream_and_two_without_a_default
 fn the_defaults_of_the_model_are_those_of_its_type() {
     let settings = usable(SMALLEST);
     assert_eq!(settings.stream[0].model, latentd::model::ModelParams::default());
+    let latent = &settings.stream[0].forecast.latent;
+    assert_eq!(*latent, latentd::forecast::LatentParams::default());
 }
 
 #[test]
@@ -201,7 +207,7 @@ fn a_single_fault_stands_on_the_first_line() {
         ("modle = { latent = 2 }",
             "stream[0].modle: unknown key, did you mean `model`?"),
         ("latent = 2",
-            "stream[0].latent: unknown key, did you mean `model.latent`?"),
+            "stream[0].latent: unknown key, did you mean `forecast.latent` or `model.latent`?"),
         ("window_length = 2",
             "stream[0].window_length: unknown key, did you mean `window.length`?"),
         ("[stream.window]\nlength = 8\nstep = '10s'",
@@ -288,6 +294,14 @@ fn rules_between_keys_say_both_sides() {
             "stream[0].forecast.horizons[1] = 1m: is not longer than the one before it, 2m"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], seasons = ['30s'] }",
             "stream[0].forecast.seasons[0] = 30s: is not a whole multiple of step = 1m"),
+        ("forecast = { targets = ['pressure'], horizons = ['1m'], exogenous = ['flux'] }",
+            "stream[0].forecast.exogenous[0] = \"flux\": is not a channel of this stream"),
+        ("forecast = { targets = ['pressure'], horizons = ['1m'], time_zone = 'Mars/Base' }",
+            "stream[0].forecast.time_zone = \"Mars/Base\": is no time zone: expected an IANA name such as Europe/Berlin"),
+        ("forecast = { targets = ['pressure'], horizons = ['1m'], holidays = ['25.12.2026'] }",
+            "stream[0].forecast.holidays[0] = \"25.12.2026\": expected a date such as 2026-12-25"),
+        ("model.scope = 'shard'\nforecast = { targets = ['pressure'], horizons = ['1m'] }",
+            "stream[0].forecast.seasons: is needed with model.scope = \"shard\", for example [\"1d\", \"1w\"]: series that share a network share its seasons"),
         ("step = 'event'\nforecast = { targets = ['pressure'], horizons = ['1m'] }",
             "stream[0].forecast.targets = [\"pressure\"]: forecasts need rows at fixed distances: set `step` to a duration"),
     ];
@@ -431,6 +445,10 @@ fn durations_become_rows_and_names_become_indexes() {
     let spec = stream.spec(7);
     let forecast = spec.forecast.as_ref().unwrap();
     assert_eq!(forecast.targets, [1]);
+    assert_eq!(
+        (forecast.memory, forecast.latent.refresh, forecast.half_life.get()),
+        (10_080, 1, 524_160.0)
+    );
     assert_eq!((&forecast.horizons[..], &forecast.seasons[..]), (&[1, 60][..], &[1440][..]));
     assert_eq!((spec.shape().cells(), spec.seed), (32, 7));
     assert_eq!(format!("{:?}", spec.rows.aggregates), "[Max, Mean]");
@@ -625,5 +643,25 @@ fn faults_of_alerts_and_maintenance_say_what_is_needed() {
         load(&range).expect_err("faulty").to_string(),
         "settings are not usable: stream[0].channel[1].data_range = [9.0]: expected the smallest \
          and the largest possible value, such as [-20, 140]"
+    );
+}
+
+#[test]
+fn rules_of_the_http_server_name_the_key() {
+    let fault = |http: &str| {
+        let text = format!("http = {{ {http} }}\n{SMALLEST}");
+        Settings::from_text(&text, &BTreeMap::new()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        fault("tls_cert_file = '/a'"),
+        "settings are not usable: http.tls_key_file: is missing: a certificate and its key are used together"
+    );
+    assert_eq!(
+        fault("request_timeout = '1ms'"),
+        "settings are not usable: http.request_timeout = 1ms: expected a duration from 100ms to 10m"
+    );
+    assert_eq!(
+        fault("connections_max = 0"),
+        "settings are not usable: http.connections_max: expected a whole number from 1 to 65536, got 0"
     );
 }

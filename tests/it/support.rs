@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latentd::alert::{AlertParams, Budget, DetectionDirection, DetectorKind};
 use latentd::engine::{Shard, StreamSpec};
-use latentd::forecast::{ForecastParams, NonNegative};
+use latentd::forecast::{Calendar, ForecastParams, LatentParams};
 use latentd::model::{Activation, GateParams, ModelParams, Scope, Variant, VqVaeParams};
 use latentd::record::{EventTime, Fraction, Millis, Outbox, Positive, RecordRef, Step};
 use latentd::window::{Aggregate, RowParams, WindowParams};
@@ -75,14 +75,21 @@ pub fn spec(scope: Scope, channels: usize, seed: u64) -> StreamSpec {
         maintenance: Vec::new(),
         features_every: 2,
         forecast: Some(ForecastParams {
-            targets: vec![0],
-            horizons: vec![1, 3],
-            seasons: vec![6],
             every: 4,
-            ridge: positive(1.0),
-            memory: positive(500.0),
-            levels: vec![fraction(0.8), fraction(0.95)],
-            non_negative: NonNegative::Auto,
+            exogenous: if channels > 1 { vec![1] } else { Vec::new() },
+            half_life: positive(500.0),
+            memory: 64,
+            shared: scope == Scope::Shard,
+            latent: LatentParams {
+                width: 2,
+                hidden: 4,
+                steps: 2,
+                batch: 4,
+                refresh: 2,
+                windows_max: 16,
+                ..LatentParams::default()
+            },
+            ..ForecastParams::new(vec![1, 3], vec![6], Calendar::utc(Millis::new(1_000)))
         }),
         series_max: 100,
         seed,

@@ -8,7 +8,7 @@ use latentd::record::{
     AlertChange, Decided, EventTime, Feedback, Millis, Outbox, RecordRef, Step, Verdict,
 };
 
-use crate::support::{Owned, bits, spec};
+use crate::support::{Owned, bits, positive, spec};
 
 const FAULT: std::ops::Range<usize> = 1_500..1_560;
 
@@ -162,4 +162,42 @@ fn a_restart_within_an_alert_changes_nothing() {
     let shard = Shard::restore(Arc::new(spec.clone()), 0, &bytes).expect("its own bytes");
     let restored = Run { shard, out: run.out.clone(), offset: run.offset };
     assert_eq!(finish(run, &alert), finish(restored, &alert));
+}
+
+/// A sensor that is wont to jump is learned from verdicts: alerts say how likely they are true, and
+/// a restart forgets nothing of it.
+#[test]
+fn alerts_say_how_likely_they_are_true_once_the_verdicts_tell() {
+    let mut spec = minutes(720);
+    spec.model.scope = Scope::Shard;
+    (spec.alert.flap_limit.openings, spec.alert.budget.alerts) = (1_000, positive(100.0));
+    let mut run = Run::new(&spec);
+    let mut all = records(1_500 + 40 * 80, 0..0);
+    for fault in 0..40 {
+        let first = 1_500 + 80 * fault;
+        for record in &mut all[first..first + 8] {
+            record.values[fault % 2] += 6.0;
+        }
+    }
+    run.feed(&all[..1_500]);
+    let mut said: Vec<(usize, Option<f64>)> = Vec::new();
+    for fault in 0..40 {
+        let known = run.out.alerts.len();
+        run.feed(&all[1_500 + 80 * fault..1_580 + 80 * fault]);
+        let opened = run.out.alerts[known..].iter().find(|a| a.change == AlertChange::Opened);
+        let Some(opened) = opened.cloned() else { continue };
+        said.push((fault % 2, opened.p_true));
+        let verdict = [Verdict::Expected, Verdict::TruePositive][fault % 2];
+        run.say(&opened.alert_id, verdict, fault as i64);
+        if fault == 20 {
+            let bytes = run.shard.save();
+            run.shard = Shard::restore(Arc::new(spec.clone()), 0, &bytes).expect("just saved");
+        }
+    }
+    assert!(said.len() >= 30, "{said:?}");
+    assert!(said[..6].iter().all(|(_, p)| p.is_none()), "{said:?}");
+    for (real, p) in &said[said.len() - 6..] {
+        let p = p.expect("the verdicts tell");
+        assert!(if *real == 1 { p > 0.7 } else { p < 0.3 }, "{said:?}");
+    }
 }

@@ -128,6 +128,11 @@ impl Multivariate {
         self.channels
     }
 
+    /// Rows up to the first that brings evidence.
+    pub fn warm_up_left(&self) -> u64 {
+        (self.tuning.warmup + 1).saturating_sub(self.rows)
+    }
+
     /// Judges a row of `channels` values, NaN where missing, by what was known before it.
     pub fn judge(&mut self, values: &[f64], space: &mut MultivariateSpace) -> Judgement {
         self.rows += 1;

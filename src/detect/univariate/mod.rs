@@ -146,6 +146,11 @@ impl Univariate {
         Some(Self { short: self.short.adopt(&fresh.short)?, shape, ..self })
     }
 
+    /// Observed records up to the first that brings evidence.
+    pub fn warm_up_left(&self) -> u64 {
+        (WARM_UP + 1).saturating_sub(self.learned)
+    }
+
     /// Judges a record by what was known before it. `time_ms`: event time since 1970, should not
     /// fall; `value`: NaN if not observed, which is no reason to alarm.
     ///

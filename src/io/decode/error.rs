@@ -177,6 +177,14 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Every [`DecodeError::reason`] there is.
+    #[rustfmt::skip]
+    pub const REASONS: [&str; 17] = [
+        "tombstone", "too_long", "utf8", "json", "number_range", "envelope", "channel_type", "no_channel",
+        "entity_missing", "entity_type", "entity_utf8", "entity_too_long", "timestamp_missing",
+        "timestamp_type", "timestamp_format", "timestamp_old", "timestamp_ahead",
+    ];
+
     /// The `reason` of metrics and dead letters: one of a bounded set, never the message text.
     pub const fn reason(&self) -> &'static str {
         match self {

@@ -34,7 +34,10 @@ fn message(payload: &[u8]) -> MessageRef<'_> {
 fn read(params: &InputParams, message: &MessageRef<'_>) -> Result<String, String> {
     match Decoder::new(params).unwrap().decode(message) {
         Ok(record) => Ok(format!("{} {} {:?}", record.key, record.time.as_millis(), record.values)),
-        Err(error) => Err(format!("{}: {error}", error.reason())),
+        Err(error) => {
+            assert!(DecodeError::REASONS.contains(&error.reason()), "{error:?}");
+            Err(format!("{}: {error}", error.reason()))
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! the JSON Schemas in `config/schemas`, which the tests hold against encoded samples.
 
 mod event;
+mod forecast;
 mod model;
 mod wire;
 
@@ -15,8 +16,9 @@ pub use event::Origin;
 use serde::Serialize;
 
 use self::event::{Event, Kind, TimeText};
+use self::forecast::ForecastBody;
 use self::model::{DriftBody, ModelBody};
-use self::wire::{AlertBody, FeatureBody, ForecastBody};
+use self::wire::{AlertBody, FeatureBody};
 use super::{OutMessage, TopicNames};
 use crate::record::{
     AlertChange, AlertRecord, DriftLevel, DriftRecord, FeatureRecord, ForecastRecord, ModelRecord,

@@ -7,9 +7,13 @@ use serde_json::Value;
 use super::*;
 use crate::record::{
     AlertChange, AlertKind, AlertReason, Contribution, Direction, DriftAction, DriftLevel,
-    DriftRecord, EventTime, Evidence, FaultClass, ForecastPoint, ForecastSource, HeadOutput,
-    Interval, Marks, Millis, ModelChange, Severity, Skill, WindowSpan,
+    DriftRecord, EventTime, Evidence, FaultClass, HeadOutput, Marks, Millis, ModelChange, Severity,
+    WindowSpan,
 };
+
+#[path = "forecast_tests.rs"]
+mod forecasts;
+use forecasts::forecast;
 
 const ALERT: &str = include_str!("../../../config/schemas/alert.v1.json");
 const MODEL: &str = include_str!("../../../config/schemas/model.v1.json");
@@ -77,6 +81,7 @@ fn alert(change: AlertChange) -> AlertRecord {
             },
         ],
         cause: Some(FaultClass::Sensor(1)),
+        p_true: Some(0.875),
         model_version: 42,
         evidence: Evidence { partition: 5, from_offset: 8_812_034, to_offset: 8_812_093 },
     }
@@ -95,33 +100,6 @@ fn features() -> FeatureRecord {
         model_version: 42,
         latent_space_id: Arc::from("press-7f3a"),
         offset: 8_812_093,
-    }
-}
-
-fn forecast() -> ForecastRecord {
-    let point = |horizon: u32, source| ForecastPoint {
-        horizon,
-        target_at: at(NOON + (i64::from(horizon) - 1) * HOUR),
-        yhat: 14.2,
-        intervals: vec![
-            Interval { level: 0.8, lower: 9.0, upper: 19.0 },
-            Interval { level: 0.95, lower: 6.0, upper: 24.0 },
-        ],
-        source,
-    };
-    ForecastRecord {
-        entity: "store-12/sku-884".into(),
-        channel: 1,
-        issued_at: at(NOON),
-        step: Millis::new(HOUR),
-        points: vec![
-            point(1, ForecastSource::LatentRidge),
-            point(36, ForecastSource::SeasonalNaive),
-        ],
-        skill: Some(Skill { last_value: 0.21, seasonal_naive: -0.08, windows: 336 }),
-        coverage: vec![(0.8, 0.79), (0.95, 0.94)],
-        model_version: 17,
-        offset: 99,
     }
 }
 
@@ -154,7 +132,7 @@ fn an_alert_reads_as_promised() {
             r#""severity":"critical","stream":"press-line","entity":"press-07","#,
             r#""starts_at":"2023-11-14T22:11:20Z","ends_at":null,"duration":"PT2M","#,
             r#""window":{"start":"2023-11-14T22:12:20Z","end":"2023-11-14T22:13:20Z","completeness":0.98},"#,
-            r#""anomaly_score":1.25,"surprise":3.75,"p_value":0.00018,"threshold":3.0,"#,
+            r#""anomaly_score":1.25,"surprise":3.75,"p_value":0.00018,"threshold":3.0,"p_true":0.875,"#,
             r#""direction":"above_expected","explanation":{"top":["#,
             r#"{"sensor":"flow","y":3.1,"yhat":4.6,"yhat_lower":4.2,"yhat_upper":5.0,"share":0.75},"#,
             r#"{"sensor":"oil_temp","y":null,"yhat":58.2,"yhat_lower":null,"yhat_upper":61.4,"share":0.25}],"#,
@@ -255,33 +233,6 @@ fn features_read_as_promised() {
     let headers = headers(&message);
     assert_eq!(headers[2], "ce_id: plant.press/5/8812093/features/press-07/1700000000000");
     assert_eq!(headers[4], "ce_type: io.latentd.features.v1");
-}
-
-#[test]
-fn a_forecast_reads_as_promised() {
-    let message = encoder().forecast(&forecast(), ORIGIN);
-    assert_eq!(message.topic, "latentd.forecasts.v1");
-    assert_eq!(message.key.as_deref(), Some(&b"store-12/sku-884"[..]));
-    let intervals =
-        r#"[{"level":0.8,"lower":9.0,"upper":19.0},{"level":0.95,"lower":6.0,"upper":24.0}]"#;
-    assert_eq!(
-        body(&message),
-        [
-            r#"{"stream":"press-line","entity":"store-12/sku-884","target":"flow","#,
-            r#""issued_at":"2023-11-14T22:13:20Z","points":["#,
-            r#"{"horizon":"PT1H","at":"2023-11-14T22:13:20Z","yhat":14.2,"intervals":"#,
-            intervals,
-            r#","source":"latent_ridge"},{"horizon":"PT36H","at":"2023-11-16T09:13:20Z","yhat":14.2,"intervals":"#,
-            intervals,
-            r#","source":"seasonal_naive"}],"#,
-            r#""skill":{"last_value":0.21,"seasonal_naive":-0.08,"windows":336},"#,
-            r#""coverage":{"0.8":0.79,"0.95":0.94},"model_version":"17"}"#,
-        ]
-        .concat()
-    );
-    let headers = headers(&message);
-    assert_eq!(headers[2], "ce_id: plant.press/5/99/forecast/flow/store-12/sku-884/1700000000000");
-    assert_eq!(headers[4], "ce_type: io.latentd.forecast.v1");
 }
 
 #[test]

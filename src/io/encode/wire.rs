@@ -3,13 +3,12 @@
 
 use jiff::SignedDuration;
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::Serializer;
 
 use super::Origin;
 use crate::record::{
     AlertChange, AlertReason, AlertRecord, Contribution, Direction, EventTime, FaultClass,
-    FeatureRecord, ForecastPoint, ForecastRecord, HeadOutput, Interval, Severity, Skill,
-    WindowSpan,
+    FeatureRecord, HeadOutput, Severity, WindowSpan,
 };
 
 /// An event time as RFC 3339.
@@ -27,6 +26,15 @@ pub(super) struct Version(pub(super) u64);
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(itoa::Buffer::new().format(self.0))
+    }
+}
+
+/// Milliseconds as an ISO 8601 duration: `PT1H`.
+pub(super) struct Span(pub(super) i64);
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&SignedDuration::from_millis(self.0))
     }
 }
 
@@ -54,6 +62,8 @@ pub(super) struct AlertBody<'a> {
     surprise: f64,
     p_value: f64,
     threshold: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p_true: Option<f64>,
     direction: Option<&'static str>,
     explanation: Explanation<'a>,
     model: Model,
@@ -144,6 +154,7 @@ impl<'a> AlertBody<'a> {
             surprise: record.surprise,
             p_value: record.p_value,
             threshold: record.threshold,
+            p_true: record.p_true,
             direction: record.direction.map(direction_word),
             explanation: Explanation {
                 top: record.top.iter().map(|part| Sensor::new(part, channels)).collect(),
@@ -251,117 +262,5 @@ impl<'a> FeatureBody<'a> {
             reconstruction_error: record.reconstruction_error,
             warming: record.warming,
         }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct ForecastBody<'a> {
-    stream: &'a str,
-    entity: &'a str,
-    target: &'a str,
-    issued_at: At,
-    points: Points<'a>,
-    skill: Option<SkillBody>,
-    coverage: Coverage<'a>,
-    model_version: Version,
-}
-
-impl<'a> ForecastBody<'a> {
-    pub(super) fn new(record: &'a ForecastRecord, stream: &'a str, target: &'a str) -> Self {
-        Self {
-            stream,
-            entity: &record.entity,
-            target,
-            issued_at: At(record.issued_at),
-            points: Points(record),
-            skill: record.skill.map(SkillBody::from),
-            coverage: Coverage(&record.coverage),
-            model_version: Version(record.model_version),
-        }
-    }
-}
-
-/// The points of a forecast, written without a list in between.
-struct Points<'a>(&'a ForecastRecord);
-
-impl Serialize for Points<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let step = self.0.step.get();
-        serializer.collect_seq(self.0.points.iter().map(|point| Point::new(point, step)))
-    }
-}
-
-#[derive(Serialize)]
-struct Point<'a> {
-    horizon: Span,
-    at: At,
-    yhat: f64,
-    intervals: Intervals<'a>,
-    source: &'static str,
-}
-
-impl<'a> Point<'a> {
-    fn new(point: &'a ForecastPoint, step_ms: i64) -> Self {
-        Self {
-            horizon: Span(step_ms.saturating_mul(point.horizon.into())),
-            at: At(point.target_at),
-            yhat: point.yhat,
-            intervals: Intervals(&point.intervals),
-            source: point.source.word(),
-        }
-    }
-}
-
-/// Milliseconds as an ISO 8601 duration: `PT1H`.
-struct Span(i64);
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&SignedDuration::from_millis(self.0))
-    }
-}
-
-struct Intervals<'a>(&'a [Interval]);
-
-impl Serialize for Intervals<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Bounds {
-            level: f64,
-            lower: f64,
-            upper: f64,
-        }
-        serializer.collect_seq(self.0.iter().map(|&Interval { level, lower, upper }| Bounds {
-            level,
-            lower,
-            upper,
-        }))
-    }
-}
-
-#[derive(Serialize)]
-struct SkillBody {
-    last_value: f64,
-    seasonal_naive: f64,
-    windows: u64,
-}
-
-impl From<Skill> for SkillBody {
-    fn from(skill: Skill) -> Self {
-        let Skill { last_value, seasonal_naive, windows } = skill;
-        Self { last_value, seasonal_naive, windows }
-    }
-}
-
-/// Realised coverage by level: `{"0.8": 0.79}`.
-struct Coverage<'a>(&'a [(f64, f64)]);
-
-impl Serialize for Coverage<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (level, realised) in self.0 {
-            map.serialize_entry(&level.to_string(), realised)?;
-        }
-        map.end()
     }
 }

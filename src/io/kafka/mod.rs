@@ -2,10 +2,11 @@
 //!
 //! [`KafkaLog`] joins a consumer (`inlet`) and a producer (`outlet`, behind `sender`). With exactly-once delivery
 //! `transaction` makes outputs, state and positions one; with at-least-once delivery `commit`
-//! commits positions after the outputs were acknowledged. `reader` reads state topics, `settings`
+//! commits positions after the outputs were acknowledged. `feed` hands out a topic record by record, `reader` reads state topics, `settings`
 //! has the properties of all clients, `report` their log lines.
 
 mod commit;
+mod feed;
 mod inbox;
 mod inlet;
 mod log;
@@ -20,10 +21,11 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
+pub use feed::{Feed, FeedRecord};
 pub use log::KafkaLog;
 pub use reader::PartitionReader;
 pub use settings::OWNED_PROPERTIES;
-pub use single::write_one;
+pub use single::{SingleWriter, write_one};
 
 use rdkafka::ClientConfig;
 

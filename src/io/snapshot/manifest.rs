@@ -40,7 +40,7 @@ pub struct Manifest {
 }
 
 /// Something that happened to a shard without a record of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// It happened before the record of this offset, and after all records before.
     pub next_offset: i64,
@@ -50,7 +50,7 @@ pub struct JournalEntry {
 }
 
 /// What may happen without a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JournalKind {
     /// Silence closed the rows that end until then.

@@ -9,8 +9,10 @@ use super::super::layout::LABEL;
 use super::super::scores::{Line, Numbers};
 use super::super::table::Table;
 use super::super::{ReplayArgs, ReplayError};
+use super::ledger::Ledger;
 use super::trace::Trace;
 use crate::alert::Budget;
+use crate::engine::StreamSpec;
 use crate::grade::Graded;
 use crate::record::{
     AlertChange, AlertRecord, EventTime, Millis, Outbox, SeriesKey, Severity, Step,
@@ -33,6 +35,8 @@ pub(in super::super) struct Lab {
     channels: Arc<[Arc<str>]>,
     step: Millis,
     budget: f64,
+    /// Forecasts and what came true of them.
+    pub(super) ledger: Ledger,
 }
 
 /// What is kept of a series.
@@ -74,7 +78,8 @@ impl Lab {
     /// A listener, if the arguments or the labels of the files ask for one.
     pub fn wanted(args: &ReplayArgs) -> Result<Option<Self>, ReplayError> {
         let label = args.label.as_deref().unwrap_or(LABEL);
-        let mut wanted = args.report.is_some() || args.against.is_some();
+        let mut wanted =
+            args.report.is_some() || args.against.is_some() || args.forecasts.is_some();
         for file in &args.files {
             wanted |= Table::open(file, &ProgressBar::hidden())?.column(label).is_some();
         }
@@ -82,6 +87,7 @@ impl Lab {
             .then(|| Self {
                 plots: args.report.is_some(),
                 quiet: args.report.is_some() || args.against.is_some(),
+                ledger: Ledger::new(args.train_rows, args.report.is_some()),
                 ..Self::of_all_rows()
             })
             .map(|lab| Self { ungraded: false, ..lab }))
@@ -98,6 +104,7 @@ impl Lab {
             channels: Arc::from([]),
             step: Millis::new(1),
             budget: 0.0,
+            ledger: Ledger::default(),
         }
     }
 
@@ -112,9 +119,10 @@ impl Lab {
     }
 
     /// The next rows come from a log of these channels.
-    pub fn begin(&mut self, channels: &[Arc<str>], step: Step, budget: Budget) {
-        self.channels = Arc::from(channels);
-        self.step = match step {
+    pub fn begin(&mut self, spec: &StreamSpec, budget: Budget) {
+        self.ledger.begin(spec);
+        self.channels = Arc::from(&spec.channels[..]);
+        self.step = match spec.rows.step {
             Step::Grid(step) => step,
             Step::Event => Millis::new(1),
         };
@@ -133,6 +141,7 @@ impl Lab {
 
     /// What the engine has said; the lines of these rows come after.
     pub fn take(&mut self, outbox: &Outbox) {
+        self.ledger.take(outbox);
         for record in &outbox.alerts {
             let at = self.at(&record.entity);
             self.series[at].hear(record);

@@ -2,12 +2,14 @@
 //! configuration.
 //!
 //! Start with [`Lab`], which listens to a replay. `trace` keeps a series in bounded memory,
-//! `table` brings figures into cells, `change` compares two replays, `plot` draws (on the axes of `axis`), `page` puts
+//! `ledger` keeps forecasts until they come true, `forecasts` tells what became of them, `table`
+//! brings figures into cells, `change` compares two replays, `plot` draws, `page` puts
 //! everything into one HTML file. `nab` runs the Numenta Anomaly Benchmark.
 
-mod axis;
 mod change;
 mod collect;
+mod forecasts;
+mod ledger;
 mod nab;
 mod page;
 mod plot;
@@ -91,7 +93,7 @@ pub(super) fn publish(
 ) -> Result<(), ReplayError> {
     let first = Outcome::new(args, args.config.as_deref(), lab);
     let second = other.map(|lab| Outcome::new(args, args.against.as_deref(), lab));
-    let tables = Table::of(&first, second.as_ref());
+    let mut tables = Table::of(&first, second.as_ref());
     let change = second.as_ref().map(|second| Change::of(&first, second, args.slack as u64));
     if first.lab.is_labelled() || second.is_some() {
         tables.iter().for_each(|table| say(&table.text()));
@@ -99,6 +101,19 @@ pub(super) fn publish(
     if let Some(change) = &change {
         say(&change.table().text());
     }
+    let both = std::iter::once(&first).chain(&second);
+    let forecasts: Vec<Table> = both
+        .filter_map(|outcome| {
+            let table = forecasts::table(&outcome.lab.ledger)?;
+            let title = match &second {
+                Some(_) => format!("{} of {}", table.title, outcome.name),
+                None => table.title.clone(),
+            };
+            Some(Table { title, ..table })
+        })
+        .collect();
+    forecasts.iter().for_each(|table| say(&table.text()));
+    tables.extend(forecasts);
     match &args.report {
         Some(path) => page::write(path, args, &first, change.as_ref(), &tables, summary),
         None => Ok(()),

@@ -2,19 +2,20 @@
 //!
 //! Sections in order: figures, what changed against another configuration, alerts, plots by series.
 //! A section is a function that returns HTML; every text that comes from data goes through
-//! [`escape`].
+//! [`chart::escape`].
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::super::{ReplayArgs, ReplayError, ReplaySummary};
 use super::Outcome;
-use super::axis::short;
 use super::change::Change;
 use super::collect::{Note, Series};
-use super::plot::{self, Mark, SCORE_MAX, Size};
+use super::forecasts;
+use super::plot::{self, Mark, SCORE_MAX};
 use super::table::Table;
 use super::trace::Trace;
+use crate::chart::{self, Size, escape, short};
 
 const STYLE: &str = include_str!("page.css");
 /// Series with plots, at most.
@@ -36,18 +37,6 @@ const SIZES: [(&str, Size, Size); 2] = [
         Size { width: 370, height: 110, ticks: 3 },
     ),
 ];
-/// Colours of the pictures, as `plot` names them, and of the page.
-const COLOURS: [(&str, &str); 8] = [
-    ("#010101", "ink"),
-    ("#010102", "grid"),
-    ("#010103", "series"),
-    ("#010104", "band"),
-    ("#010105", "label"),
-    ("#010106", "alert"),
-    ("#010107", "score"),
-    ("#010108", "other"),
-];
-
 /// Writes the report.
 ///
 /// # Errors
@@ -67,43 +56,18 @@ pub(super) fn write(
         body += &html(table, table.title.starts_with("Alerts"));
     }
     body += &html(&alerts(outcome), true);
+    body += &forecast_plots(outcome)?;
     body += &plots(outcome, change)?;
     let names: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>latentd replay {}</title>\n<style>\n{STYLE}{}</style>\n</head>\n\
+         <title>latentd replay {0}</title>\n<style>\n{1}{STYLE}</style>\n</head>\n\
          <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
         escape(&names.join(" ").chars().take(100).collect::<String>()),
-        colours(),
+        chart::css(),
     );
     std::fs::write(path, page).map_err(|source| ReplayError::File { path: path.into(), source })
-}
-
-/// Text that is no markup.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// Lets the pictures follow the theme.
-fn colours() -> String {
-    let rule = |(from, to): &(&str, &str)| {
-        format!(
-            "svg [fill=\"{from}\"] {{ fill: var(--{to}); }} svg [stroke=\"{from}\"] {{ stroke: var(--{to}); }}\n"
-        )
-    };
-    COLOURS.iter().map(rule).collect()
 }
 
 fn head(args: &ReplayArgs, summary: &ReplaySummary) -> String {
@@ -206,11 +170,29 @@ fn plots(outcome: &Outcome, change: Option<&Change<'_>>) -> Result<String, Repla
     Ok(text)
 }
 
-fn legend(other: bool) -> String {
-    let entry = |(colour, what): (&str, &str)| {
+/// The newest forecasts of some series.
+fn forecast_plots(outcome: &Outcome) -> Result<String, ReplayError> {
+    let mut text = String::new();
+    for (channel, entity, picture) in outcome.lab.ledger.pictures() {
+        if text.is_empty() {
+            text += "<h2>Forecasts against the truth</h2>\n";
+            text += &entries(&forecasts::LEGEND);
+        }
+        let caption = format!("{channel} of {entity}");
+        text += &figure(&caption, |tall, _| forecasts::picture(picture, tall))?;
+    }
+    Ok(text)
+}
+
+fn entries(entries: &[(&str, &str)]) -> String {
+    let entry = |(colour, what): &(&str, &str)| {
         format!("<li><i style=\"background: var(--{colour})\"></i>{what}</li>")
     };
-    let entries = [
+    format!("<ul class=\"legend\">{}</ul>\n", entries.iter().map(entry).collect::<String>())
+}
+
+fn legend(other: bool) -> String {
+    let all = [
         ("series", "observed"),
         ("band", "expected (about 99 % of calm rows)"),
         ("label", "labelled as anomalous"),
@@ -219,8 +201,7 @@ fn legend(other: bool) -> String {
         ("other", "the same of the other configuration, at the head"),
     ];
     let shown = if other { 6 } else { 5 };
-    let entries: String = entries.into_iter().take(shown).map(entry).collect();
-    format!("<ul class=\"legend\">{entries}</ul>\n")
+    entries(&all[..shown])
 }
 
 fn section(

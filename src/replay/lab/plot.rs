@@ -2,37 +2,17 @@
 
 use std::ops::Range;
 
-use plotters::coord::Shift;
-use plotters::prelude::*;
+use plotters::style::Color;
 
 use super::super::ReplayError;
-use super::axis::{TimeAxis, extent, short, tick};
 use super::trace::{Span, Trace};
+use crate::chart::{ALERT, BAND, Canvas, INK, LABEL, OTHER, SCORE, SERIES, Size, frame};
 use crate::record::EventTime;
 
-/// Colours that the page replaces by its own, which follow the theme of the reader.
-pub(super) const INK: RGBColor = RGBColor(1, 1, 1);
-const GRID: RGBColor = RGBColor(1, 1, 2);
-const SERIES: RGBColor = RGBColor(1, 1, 3);
-const BAND: RGBColor = RGBColor(1, 1, 4);
-const LABEL: RGBColor = RGBColor(1, 1, 5);
-const ALERT: RGBColor = RGBColor(1, 1, 6);
-const SCORE: RGBColor = RGBColor(1, 1, 7);
-const OTHER: RGBColor = RGBColor(1, 1, 8);
 /// Scores above are drawn here.
 pub(super) const SCORE_MAX: f64 = 5.0;
-/// Size of letters; the library draws them a fifth smaller.
-const FONT: u32 = 15;
 /// Columns without a value that a line still crosses.
 const BRIDGED: usize = 2;
-/// Size of a picture, and how many ticks its time axis has room for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    pub width: u32,
-    pub height: u32,
-    pub ticks: usize,
-}
-
 /// An alert in a picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
@@ -41,9 +21,6 @@ pub(super) struct Mark {
     /// Of the configuration that this one is compared with.
     pub other: bool,
 }
-
-type Chart<'a, 'b> =
-    ChartContext<'a, SVGBackend<'b>, Cartesian2d<TimeAxis, plotters::coord::types::RangedCoordf64>>;
 
 /// A channel with its expected band, labels and alerts, as SVG.
 pub(super) fn channel(
@@ -55,14 +32,11 @@ pub(super) fn channel(
     let trace = trace.reduced((size.width / 2) as usize);
     let spans: Vec<Span> = trace.spans(channel).collect();
     let (low, high) = extent(&spans);
-    draw(&trace, size, low..high, |chart| {
-        shade_labels(chart, &trace, low..high)?;
+    frame(size, ends(&trace), low..high, |canvas| {
+        shade_labels(canvas, &trace, low..high)?;
         for band in runs(&spans, |span| [span.lower, span.upper]) {
-            let upper = band.iter().map(|(at, [_, upper])| (*at, upper.clamp(low, high)));
-            let lower = band.iter().rev().map(|(at, [lower, _])| (*at, lower.clamp(low, high)));
-            let outline =
-                upper.chain(lower).map(|(at, v)| (middle(&trace, at), v)).collect::<Vec<_>>();
-            chart.draw_series([Polygon::new(outline, BAND.mix(0.5).filled())]).map_err(fault)?;
+            let band: Vec<_> = band.iter().map(|(at, pair)| (middle(&trace, *at), *pair)).collect();
+            canvas.area(&band, BAND.mix(0.5).filled())?;
         }
         for line in runs(&spans, |span| [span.low, span.high]) {
             // Down and up in turn: the shortest way through both ends of each column.
@@ -71,10 +45,9 @@ pub(super) fn channel(
                 let keep = if low == high { 1 } else { 2 };
                 ends.into_iter().take(keep).map(|v| (middle(&trace, *at), v)).collect::<Vec<_>>()
             });
-            let path = PathElement::new(points.collect::<Vec<_>>(), SERIES.stroke_width(1));
-            chart.draw_series([path]).map_err(fault)?;
+            canvas.line(points, SERIES.stroke_width(1))?;
         }
-        draw_marks(chart, marks, (low, high), ends(&trace).1)
+        draw_marks(canvas, marks)
     })
 }
 
@@ -83,67 +56,35 @@ pub(super) fn score(trace: &Trace, marks: &[Mark], size: Size) -> Result<String,
     let trace = trace.reduced((size.width / 2) as usize);
     let worst = trace.columns.iter().map(|column| column.score).fold(0.0, f64::max);
     let high = worst.clamp(1.4, SCORE_MAX) * 1.04;
-    draw(&trace, size, 0.0..high, |chart| {
-        shade_labels(chart, &trace, 0.0..high)?;
+    frame(size, ends(&trace), 0.0..high, |canvas| {
+        shade_labels(canvas, &trace, 0.0..high)?;
         for (i, column) in trace.columns.iter().enumerate().filter(|(_, c)| 0.0 < c.score) {
             let from = trace.start.as_millis() as f64 + (i as i64 * trace.width) as f64;
             let bar = [(from, 0.0), (from + trace.width as f64, column.score.min(SCORE_MAX))];
-            chart.draw_series([Rectangle::new(bar, SCORE.filled())]).map_err(fault)?;
+            canvas.bar(bar, SCORE.filled())?;
         }
-        let (from, to) = ends(&trace);
-        let threshold = PathElement::new(vec![(from, 1.0), (to, 1.0)], INK.stroke_width(1));
-        chart.draw_series([threshold]).map_err(fault)?;
-        draw_marks(chart, marks, (0.0, high), to)
+        let (from, to) = canvas.span;
+        canvas.line([(from, 1.0), (to, 1.0)], INK.stroke_width(1))?;
+        draw_marks(canvas, marks)
     })
 }
 
-fn fault(error: impl std::fmt::Display) -> ReplayError {
-    ReplayError::Plot { why: error.to_string() }
-}
-
-/// Axes, and what `content` puts between them.
-fn draw(
-    trace: &Trace,
-    size: Size,
-    range: Range<f64>,
-    content: impl FnOnce(&mut Chart<'_, '_>) -> Result<(), ReplayError>,
-) -> Result<String, ReplayError> {
-    let mut svg = String::new();
-    {
-        let backend = SVGBackend::with_string(&mut svg, (size.width, size.height));
-        let area: DrawingArea<SVGBackend<'_>, Shift> = backend.into_drawing_area();
-        let (from, to) = ends(trace);
-        let axis = TimeAxis::new(from, to, size.ticks);
-        let step = axis.step;
-        let mut chart = ChartBuilder::on(&area)
-            .margin(4)
-            .margin_right(12)
-            .x_label_area_size(22)
-            .y_label_area_size(52)
-            .build_cartesian_2d(axis, range)
-            .map_err(fault)?;
-        let style = ("sans-serif", FONT).into_font().color(&INK);
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(GRID)
-            .axis_style(GRID)
-            .label_style(style)
-            .x_labels(size.ticks)
-            .y_labels(4)
-            .x_label_formatter(&|at| tick(*at as i64, step))
-            .y_label_formatter(&|value| short(*value))
-            .draw()
-            .map_err(fault)?;
-        content(&mut chart)?;
-        area.present().map_err(fault)?;
-    }
-    Ok(svg)
+/// Room for all values, and for the band as far as it is not far outside of them.
+fn extent(spans: &[Span]) -> (f64, f64) {
+    let fold = |of: fn(&Span) -> f64, pick: fn(f64, f64) -> f64| {
+        spans.iter().map(of).filter(|v| v.is_finite()).reduce(pick)
+    };
+    let low = fold(|s| s.low, f64::min).unwrap_or(0.0);
+    let high = fold(|s| s.high, f64::max).unwrap_or(0.0);
+    let room = ((high - low) * 0.25).max(high.abs().max(low.abs()) * 1e-6).max(1e-9);
+    let lower = fold(|s| s.lower, f64::min).unwrap_or(low).clamp(low - room, low);
+    let upper = fold(|s| s.upper, f64::max).unwrap_or(high).clamp(high, high + room);
+    let margin = ((upper - lower) * 0.06).max(1e-9);
+    (lower - margin, upper + margin)
 }
 
 fn shade_labels(
-    chart: &mut Chart<'_, '_>,
+    canvas: &mut Canvas<'_, '_>,
     trace: &Trace,
     range: Range<f64>,
 ) -> Result<(), ReplayError> {
@@ -152,8 +93,7 @@ fn shade_labels(
         if part[0].label {
             let x = |column: usize| (trace.start.as_millis() + column as i64 * trace.width) as f64;
             let corners = [(x(at), range.start), (x(at + part.len()), range.end)];
-            let shade = Rectangle::new(corners, LABEL.mix(0.25).filled());
-            chart.draw_series([shade]).map_err(fault)?;
+            canvas.bar(corners, LABEL.mix(0.25).filled())?;
         }
         at += part.len();
     }
@@ -162,22 +102,15 @@ fn shade_labels(
 
 /// A line where an alert opened, and a bar at the foot while it was open; those of another
 /// configuration at the head.
-fn draw_marks(
-    chart: &mut Chart<'_, '_>,
-    marks: &[Mark],
-    (low, high): (f64, f64),
-    end: f64,
-) -> Result<(), ReplayError> {
+fn draw_marks(canvas: &mut Canvas<'_, '_>, marks: &[Mark]) -> Result<(), ReplayError> {
+    let ((low, high), end) = (canvas.range, canvas.span.1);
     let thick = (high - low) * 0.03;
     for mark in marks {
         let (colour, foot) = if mark.other { (OTHER, high - thick) } else { (ALERT, low) };
         let from = mark.opened.as_millis() as f64;
         let to = mark.closed.map_or(end, |at| at.as_millis() as f64).min(end);
-        let line =
-            PathElement::new(vec![(from, low), (from, high)], colour.mix(0.6).stroke_width(1));
-        chart.draw_series([line]).map_err(fault)?;
-        let bar = [(from, foot), (to.max(from), foot + thick)];
-        chart.draw_series([Rectangle::new(bar, colour.filled())]).map_err(fault)?;
+        canvas.line([(from, low), (from, high)], colour.mix(0.6).stroke_width(1))?;
+        canvas.bar([(from, foot), (to.max(from), foot + thick)], colour.filled())?;
     }
     Ok(())
 }
@@ -197,9 +130,10 @@ fn runs(spans: &[Span], of: fn(&Span) -> [f64; 2]) -> Vec<Vec<(usize, [f64; 2])>
 }
 
 /// First and last time.
-fn ends(trace: &Trace) -> (f64, f64) {
-    let from = trace.start.as_millis() as f64;
-    (from, from + (trace.width * trace.columns.len().max(1) as i64) as f64)
+fn ends(trace: &Trace) -> (EventTime, EventTime) {
+    let from = trace.start.as_millis();
+    let to = from.saturating_add(trace.width.saturating_mul(trace.columns.len().max(1) as i64));
+    (trace.start, EventTime::from_millis(to))
 }
 
 fn middle(trace: &Trace, column: usize) -> f64 {

@@ -8,7 +8,7 @@ use crate::grade::Figures;
 /// Series that a table names, at most.
 const NAMED_MAX: usize = 500;
 /// A cell for what has no answer.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 /// A table with a title and a line of explanation.
 #[derive(Debug, Clone, Default, PartialEq)]

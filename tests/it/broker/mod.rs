@@ -7,6 +7,7 @@
 pub mod client;
 mod jars;
 pub mod process;
+pub mod secure;
 
 use std::fs;
 use std::io::Write;
@@ -16,6 +17,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+pub use jars::require;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -25,7 +27,7 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const JVM: &[&str] = &["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /// Ends the JVM when the pipe to the test process closes, however that process died.
-const LEASH: &str =
+pub const LEASH: &str =
     r#""$@" & jvm=$!; echo $jvm; read -r _; kill -TERM $jvm 2>/dev/null; wait $jvm"#;
 
 /// A Kafka node and the place of its data.
@@ -55,7 +57,11 @@ pub fn shared() -> &'static Broker {
 impl Broker {
     /// Starts a node on free loopback ports and waits until it answers.
     pub fn start() -> Self {
-        let home = TempDir::new().expect("a temporary folder");
+        Self::start_in(TempDir::new().expect("a temporary folder"), "", &[])
+    }
+
+    /// The same in a folder of the test's, with further properties and arguments of the formatter.
+    fn start_in(home: TempDir, more: &str, format_args: &[&str]) -> Self {
         let [port, controller] = free_ports();
         let template = include_str!("../../broker/server.properties");
         let data = home.path().join("data");
@@ -63,9 +69,11 @@ impl Broker {
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER_PORT@", &controller.to_string())
             .replace("@DATA@", &data.display().to_string());
+        let properties = format!("{properties}{}", more.replace("@PORT@", &port.to_string()));
         fs::write(home.path().join("server.properties"), properties).expect("a writable folder");
         let format = ["format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", "server.properties"];
-        let out = java(home.path(), "kafka.tools.StorageTool").args(format).output();
+        let out =
+            java(home.path(), "kafka.tools.StorageTool").args(format).args(format_args).output();
         let out = out.expect("java starts");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let broker = Self {
@@ -146,7 +154,7 @@ fn java(home: &Path, main: &str) -> Command {
 }
 
 /// Two ports that are free now.
-fn free_ports() -> [u16; 2] {
+pub fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     listeners.map(|l| l.local_addr().expect("bound").port())
 }

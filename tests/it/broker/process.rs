@@ -93,6 +93,11 @@ impl Latentd {
         Self { child, folder, url: String::new() }
     }
 
+    /// Replaces its configuration file.
+    pub fn rewrite(&self, settings: &str) {
+        fs::write(self.folder.path().join("latentd.toml"), settings).expect("a writable folder");
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
@@ -115,11 +120,34 @@ impl Latentd {
         fs::read_to_string(self.folder.path().join("log")).expect("the log")
     }
 
+    /// `host:port` of its HTTP server.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// Status and body of a path of its HTTP server.
     pub fn get(&self, path: &str) -> (u16, String) {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut answer = agent.get(format!("{}{path}", self.url)).call().expect("an answer");
+        let body = answer.body_mut().read_to_string().expect("a body");
+        (answer.status().as_u16(), body)
+    }
+
+    /// Where its HTTP server is: `http://address:port`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Status and body of the answer to a request with a body.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+        let agent: ureq::Agent = config.build().into();
+        let mut request = agent.post(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request.send(body).expect("an answer");
         let body = answer.body_mut().read_to_string().expect("a body");
         (answer.status().as_u16(), body)
     }

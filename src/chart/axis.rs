@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
-use super::trace::Span;
-
 /// Distances of ticks: seconds, minutes, hours, days, and the like, in milliseconds.
 #[rustfmt::skip]
 const STEPS: [i64; 22] = [
@@ -18,7 +16,8 @@ const DAY: i64 = 86_400_000;
 const ROW_NUMBERS: i64 = 1_000_000_000;
 
 /// Milliseconds since 1970, with ticks of our own choice.
-pub(super) struct TimeAxis {
+#[derive(Debug, Clone)]
+pub struct TimeAxis {
     from: f64,
     to: f64,
     /// Distance of the ticks.
@@ -52,20 +51,6 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// Room for all values, and for the band as far as it is not far outside of them.
-pub(super) fn extent(spans: &[Span]) -> (f64, f64) {
-    let fold = |of: fn(&Span) -> f64, pick: fn(f64, f64) -> f64| {
-        spans.iter().map(of).filter(|v| v.is_finite()).reduce(pick)
-    };
-    let low = fold(|s| s.low, f64::min).unwrap_or(0.0);
-    let high = fold(|s| s.high, f64::max).unwrap_or(0.0);
-    let room = ((high - low) * 0.25).max(high.abs().max(low.abs()) * 1e-6).max(1e-9);
-    let lower = fold(|s| s.lower, f64::min).unwrap_or(low).clamp(low - room, low);
-    let upper = fold(|s| s.upper, f64::max).unwrap_or(high).clamp(high, high + room);
-    let margin = ((upper - lower) * 0.06).max(1e-9);
-    (lower - margin, upper + margin)
-}
-
 /// Round times, about `most` at most, and their distance in milliseconds.
 fn ticks(from: i64, to: i64, most: usize) -> (i64, Vec<f64>) {
     let span = to.saturating_sub(from).max(1);
@@ -81,7 +66,7 @@ fn ticks(from: i64, to: i64, most: usize) -> (i64, Vec<f64>) {
 }
 
 /// A time as short as its neighbours allow; rows without a clock are seconds.
-pub(super) fn tick(at: i64, step: i64) -> String {
+pub fn tick(at: i64, step: i64) -> String {
     let Ok(time) = jiff::Timestamp::from_millisecond(at) else { return String::new() };
     if at.abs() < ROW_NUMBERS {
         return short(at as f64 / 1e3);
@@ -96,7 +81,7 @@ pub(super) fn tick(at: i64, step: i64) -> String {
 }
 
 /// A number that fits beside an axis.
-pub(super) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let size = value.abs();
     match size {
         _ if !value.is_finite() => "–".into(),

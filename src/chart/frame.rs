@@ -1,0 +1,190 @@
+//! Axes, and what stands between them.
+
+use std::ops::Range;
+
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+
+use super::axis::{TimeAxis, short, tick};
+use super::theme::{GRID, INK};
+use crate::record::EventTime;
+
+/// Size of letters; the library draws them a fifth smaller.
+const FONT: u32 = 15;
+
+/// Why there is no picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the picture cannot be drawn: {0}")]
+pub struct ChartError(pub String);
+
+/// Size of a picture in pixels, and how many ticks its time axis has room for.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+    /// Ticks of the time axis, about.
+    pub ticks: usize,
+}
+
+/// The place between the axes. Values outside of `low` and `high` are drawn at the edge.
+pub struct Canvas<'a, 'b> {
+    chart: ChartContext<'a, SVGBackend<'b>, Cartesian2d<TimeAxis, RangedCoordf64>>,
+    /// First and last time.
+    pub span: (f64, f64),
+    /// Lowest and highest value.
+    pub range: (f64, f64),
+}
+
+impl std::fmt::Debug for Canvas<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Canvas({:?}, {:?})", self.span, self.range)
+    }
+}
+
+impl<'b> Canvas<'_, 'b> {
+    /// A line through points of time in milliseconds and value.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError`] if the library refuses it.
+    pub fn line(
+        &mut self,
+        points: impl IntoIterator<Item = (f64, f64)>,
+        style: impl Into<ShapeStyle>,
+    ) -> Result<(), ChartError> {
+        let (low, high) = self.range;
+        let points: Vec<(f64, f64)> =
+            points.into_iter().map(|(at, value)| (at, value.clamp(low, high))).collect();
+        let style = style.into();
+        match points.as_slice() {
+            [] => Ok(()),
+            // A path of one point shows nothing.
+            [only] => self.element(Circle::new(*only, 2, style.filled())),
+            _ => self.element(PathElement::new(points, style)),
+        }
+    }
+
+    /// The area between two lines of equally many points.
+    ///
+    /// # Errors
+    ///
+    /// As [`Canvas::line`].
+    pub fn area(
+        &mut self,
+        points: &[(f64, [f64; 2])],
+        style: impl Into<ShapeStyle>,
+    ) -> Result<(), ChartError> {
+        let (low, high) = self.range;
+        let edge =
+            |which: usize| points.iter().map(move |(at, pair)| (*at, pair[which].clamp(low, high)));
+        let outline: Vec<(f64, f64)> = edge(1).chain(edge(0).rev()).collect();
+        match outline.len() {
+            0..=1 => Ok(()),
+            // One row: a bar that shows where it ends.
+            2 => self.line(outline, style.into().stroke_width(6)),
+            _ => self.element(Polygon::new(outline, style)),
+        }
+    }
+
+    /// A rectangle.
+    ///
+    /// # Errors
+    ///
+    /// As [`Canvas::line`].
+    pub fn bar(
+        &mut self,
+        corners: [(f64, f64); 2],
+        style: impl Into<ShapeStyle>,
+    ) -> Result<(), ChartError> {
+        self.element(Rectangle::new(corners, style))
+    }
+
+    fn element<E>(&mut self, element: E) -> Result<(), ChartError>
+    where
+        for<'x> &'x E: plotters::element::PointCollection<'x, (f64, f64)>,
+        E: plotters::element::Drawable<SVGBackend<'b>>,
+    {
+        self.chart.draw_series([element]).map_err(fault).map(|_| ())
+    }
+}
+
+pub(super) fn fault(error: impl std::fmt::Display) -> ChartError {
+    ChartError(error.to_string())
+}
+
+/// A picture with a time axis from `span` and a value axis from `range`, as SVG.
+///
+/// # Errors
+///
+/// [`ChartError`] if the library refuses it, or what `content` says.
+pub fn frame<E: From<ChartError>>(
+    size: Size,
+    span: (EventTime, EventTime),
+    range: Range<f64>,
+    content: impl FnOnce(&mut Canvas<'_, '_>) -> Result<(), E>,
+) -> Result<String, E> {
+    let mut svg = String::new();
+    {
+        let backend = SVGBackend::with_string(&mut svg, (size.width, size.height));
+        let area = backend.into_drawing_area();
+        let (from, to) = (span.0.as_millis() as f64, span.1.as_millis() as f64);
+        let to = to.max(from + 1.0);
+        let axis = TimeAxis::new(from, to, size.ticks);
+        let step = axis.step;
+        let ends = (range.start, range.end);
+        let mut chart = ChartBuilder::on(&area)
+            .margin(4)
+            // The label of a tick at the very end needs half its width.
+            .margin_right(36)
+            .x_label_area_size(22)
+            .y_label_area_size(52)
+            .build_cartesian_2d(axis, range)
+            .map_err(fault)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID)
+            .axis_style(GRID)
+            .label_style(("sans-serif", FONT).into_font().color(&INK))
+            .x_labels(size.ticks)
+            .y_labels(4)
+            .x_label_formatter(&|at| tick(*at as i64, step))
+            .y_label_formatter(&|value| short(*value))
+            .draw()
+            .map_err(fault)?;
+        content(&mut Canvas { chart, span: (from, to), range: ends })?;
+        area.present().map_err(fault)?;
+    }
+    Ok(svg)
+}
+
+/// The range of some numbers, with room around it.
+pub(super) fn room(numbers: impl Iterator<Item = f64> + Clone) -> Range<f64> {
+    let finite = numbers.filter(|v| v.is_finite());
+    let low = finite.clone().reduce(f64::min).unwrap_or(0.0);
+    let high = finite.reduce(f64::max).unwrap_or(0.0);
+    let margin = ((high - low) * 0.06).max(high.abs().max(low.abs()) * 1e-6).max(1e-9);
+    low - margin..high + margin
+}
+
+/// Parts of a line: points whose values are all finite and whose times are not further apart than
+/// `gap` milliseconds.
+pub(super) fn runs<const N: usize>(
+    points: impl Iterator<Item = (EventTime, [f64; N])>,
+    gap: i64,
+) -> Vec<Vec<(f64, [f64; N])>> {
+    let mut runs: Vec<Vec<(f64, [f64; N])>> = Vec::new();
+    for (time, values) in points.filter(|(_, values)| values.iter().all(|v| v.is_finite())) {
+        let at = time.as_millis() as f64;
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|(last, _)| at - last <= gap as f64) => {
+                run.push((at, values));
+            }
+            _ => runs.push(vec![(at, values)]),
+        }
+    }
+    runs
+}

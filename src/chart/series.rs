@@ -1,0 +1,221 @@
+//! Observed values against what was expected, and the anomaly score below them.
+
+use plotters::style::Color;
+
+use super::frame::{Canvas, ChartError, Size, frame, room, runs};
+use super::theme::{ALERT, BAND, INK, SCORE, SERIES, escape, labelled};
+use crate::record::EventTime;
+
+/// Scores above are drawn here.
+const SCORE_MAX: f64 = 5.0;
+/// Missing rows that a line still crosses.
+const BRIDGED: i64 = 3;
+
+/// A row of one channel; NaN where nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Start of the row.
+    pub time: EventTime,
+    /// Observed.
+    pub y: f64,
+    /// Lower end of what was expected.
+    pub lower: f64,
+    /// Expected.
+    pub yhat: f64,
+    /// Upper end of what was expected.
+    pub upper: f64,
+}
+
+/// An alert in a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Start.
+    pub opened: EventTime,
+    /// End, if it has ended.
+    pub closed: Option<EventTime>,
+}
+
+/// A channel in an explanation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// What it is called.
+    pub name: String,
+    /// In order of time.
+    pub points: Vec<Point>,
+}
+
+/// Observed values as a line, what was expected as a band with a line in its middle, alerts.
+///
+/// # Errors
+///
+/// [`ChartError`] if the library refuses it.
+pub fn expected(points: &[Point], marks: &[Mark], size: Size) -> Result<String, ChartError> {
+    let times: Vec<EventTime> = points.iter().map(|point| point.time).collect();
+    let gap = gap(&times);
+    let observed = room(points.iter().map(|p| p.y).filter(|y| y.is_finite()));
+    let range = room(points.iter().flat_map(|p| [p.y, p.lower, p.upper, p.yhat]));
+    // A band that is far wider than what happens would flatten the line.
+    let reach = (observed.end - observed.start) * 1.5;
+    let range = match points.iter().any(|p| p.y.is_finite()) {
+        true => range.start.max(observed.start - reach)..range.end.min(observed.end + reach),
+        false => range,
+    };
+    frame(size, span(&times), range, |canvas| {
+        for band in runs(points.iter().map(|p| (p.time, [p.lower, p.upper])), gap) {
+            canvas.area(&band, BAND.mix(0.45).filled())?;
+        }
+        let line = |of: fn(&Point) -> f64| runs(points.iter().map(move |p| (p.time, [of(p)])), gap);
+        for run in line(|p| p.yhat) {
+            canvas.line(run.iter().map(|(at, [v])| (*at, *v)), BAND.stroke_width(1))?;
+        }
+        for run in line(|p| p.y) {
+            canvas.line(run.iter().map(|(at, [v])| (*at, *v)), SERIES.stroke_width(1))?;
+        }
+        draw_marks(canvas, marks)
+    })
+}
+
+/// The anomaly score as bars, with the threshold at 1; scores above 5 are cut.
+///
+/// # Errors
+///
+/// As [`expected`].
+pub fn anomaly_score(
+    points: &[(EventTime, f64)],
+    marks: &[Mark],
+    size: Size,
+) -> Result<String, ChartError> {
+    let times: Vec<EventTime> = points.iter().map(|(time, _)| *time).collect();
+    let worst = points.iter().map(|(_, score)| *score).fold(0.0, f64::max);
+    let high = worst.clamp(1.4, SCORE_MAX) * 1.04;
+    let width = (gap(&times) / BRIDGED) as f64;
+    frame(size, span(&times), 0.0..high, |canvas| {
+        for (time, score) in points.iter().filter(|(_, score)| 0.0 < *score) {
+            let from = time.as_millis() as f64;
+            let to = (from + width).min(canvas.span.1);
+            canvas.bar([(from, 0.0), (to, score.min(SCORE_MAX))], SCORE.filled())?;
+        }
+        let (from, to) = canvas.span;
+        canvas.line([(from, 1.0), (to, 1.0)], INK.stroke_width(1))?;
+        draw_marks(canvas, marks)
+    })
+}
+
+/// Several channels below each other in one picture, each with its name, under a title if there is one.
+///
+/// # Errors
+///
+/// As [`expected`].
+pub fn explanation(
+    title: &str,
+    panels: &[Panel],
+    marks: &[Mark],
+    size: Size,
+) -> Result<String, ChartError> {
+    const NAME: u32 = 22;
+    let head = if title.is_empty() { 0 } else { 34 };
+    let each = NAME + size.height;
+    let (width, height) = (size.width, head + each * panels.len() as u32);
+    let text = |y: u32, size: u32, weight: u32, what: &str| {
+        format!(
+            "<text x=\"10\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"{size}\" \
+             font-weight=\"{weight}\" fill=\"#010101\">{}</text>\n",
+            escape(what)
+        )
+    };
+    let mut svg = format!(
+        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n"
+    );
+    if !title.is_empty() {
+        svg += &text(23, 17, 600, title);
+    }
+    for (i, panel) in panels.iter().enumerate() {
+        let top = head + each * i as u32;
+        svg += &text(top + 14, 13, 600, &panel.name);
+        let inner = expected(&panel.points, marks, size)?;
+        svg += &inner.replacen("<svg ", &format!("<svg y=\"{}\" ", top + NAME), 1);
+    }
+    let names: Vec<&str> = panels.iter().map(|panel| panel.name.as_str()).collect();
+    let label = format!("{title} Observed against expected: {}", names.join(", "));
+    Ok(labelled(&(svg + "</svg>\n"), label.trim_start()))
+}
+
+/// A line where an alert opened, and a bar at the foot while it was open.
+fn draw_marks(canvas: &mut Canvas<'_, '_>, marks: &[Mark]) -> Result<(), ChartError> {
+    let ((from, to), (low, high)) = (canvas.span, canvas.range);
+    let foot = low + (high - low) * 0.03;
+    for mark in marks {
+        let opened = mark.opened.as_millis() as f64;
+        let closed = mark.closed.map_or(to, |at| at.as_millis() as f64).min(to);
+        if closed < from || to < opened {
+            continue;
+        }
+        if from <= opened {
+            let line = [(opened, low), (opened, high)];
+            canvas.line(line, ALERT.mix(0.6).stroke_width(1))?;
+        }
+        let opened = opened.max(from);
+        canvas.bar([(opened, low), (closed.max(opened), foot)], ALERT.filled())?;
+    }
+    Ok(())
+}
+
+fn span(times: &[EventTime]) -> (EventTime, EventTime) {
+    let first = times.first().copied().unwrap_or(EventTime::from_millis(0));
+    (first, times.last().copied().unwrap_or(first))
+}
+
+/// The longest pause that a line still crosses: a few times the usual one.
+fn gap(times: &[EventTime]) -> i64 {
+    let mut steps: Vec<i64> = times.windows(2).map(|pair| (pair[1] - pair[0]).get()).collect();
+    steps.sort_unstable();
+    BRIDGED * steps.get(steps.len() / 2).copied().unwrap_or(1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size { width: 400, height: 120, ticks: 3 };
+
+    fn point(second: i64, y: f64) -> Point {
+        let time = EventTime::from_millis(1_700_000_000_000 + 1_000 * second);
+        Point { time, y, lower: y - 1.0, yhat: y, upper: y + 1.0 }
+    }
+
+    #[test]
+    fn little_nothing_and_infinity_are_drawn_without_a_fault() {
+        let mark = Mark { opened: point(1, 0.0).time, closed: None };
+        let nan = f64::NAN;
+        for values in [vec![], vec![nan], vec![7.0], vec![7.0, f64::INFINITY, nan, 1e300, -1e300]] {
+            let points: Vec<Point> =
+                values.iter().enumerate().map(|(i, y)| point(i as i64, *y)).collect();
+            let drawn = expected(&points, &[mark], SIZE).unwrap();
+            assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"), "{drawn}");
+            assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
+            let scores: Vec<_> = points.iter().map(|p| (p.time, p.y)).collect();
+            assert!(anomaly_score(&scores, &[mark], SIZE).unwrap().contains("</svg>"));
+        }
+    }
+
+    #[test]
+    fn a_pause_cuts_the_line_and_an_alert_of_another_time_is_left_out() {
+        let points: Vec<Point> = (0..10).chain(100..110).map(|i| point(i, i as f64)).collect();
+        let lines = |svg: &str| svg.matches("<polyline").count();
+        let calm = expected(&points, &[], SIZE).unwrap();
+        let whole = expected(&points[..10], &[], SIZE).unwrap();
+        // Two lines (observed, expected) more: one for each part.
+        assert_eq!(lines(&calm), lines(&whole) + 2);
+        let before = Mark { opened: point(-9, 0.0).time, closed: Some(point(-3, 0.0).time) };
+        assert_eq!(expected(&points, &[before], SIZE).unwrap(), calm);
+    }
+
+    #[test]
+    fn an_explanation_names_its_channels_and_none_of_them_is_markup() {
+        let panel = |name: &str| Panel { name: name.into(), points: vec![point(0, 1.0)] };
+        let svg = explanation("<a-1>", &[panel("oil & gas"), panel("</svg>")], &[], SIZE).unwrap();
+        assert!(svg.contains(">&lt;a-1&gt;</text>") && svg.contains(">oil &amp; gas</text>"));
+        assert_eq!(svg.matches("</svg>").count(), 3, "{svg}");
+    }
+}

@@ -1,0 +1,178 @@
+//! The HTTP server of the daemon: its address, its means, its end.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use super::reload::Reload;
+use super::shutdown::{Signals, watch_signals};
+use super::supervise::{notify_ready, notify_reload};
+use super::{DaemonError, Options, Shutdown};
+use crate::config::{ConfigError, Layers, Settings, TextFormat};
+use crate::io::{KafkaParams, OutMessage, SingleWriter, TopicNames};
+use crate::web::{
+    self, Access, Actions, App, ConfigFormat, ConfigProblem, Limits, Notice, NoticeKind, Validate,
+    WriteNotice, Written,
+};
+
+/// HTTP answers a few scrapers and people; the work is done elsewhere.
+const HTTP_THREADS: usize = 2;
+/// Threads of requests that wait for Kafka.
+const WRITING_THREADS: usize = 4;
+/// Longest wait for the acknowledgement of what a person says; below `http.request_timeout`.
+const WRITE_WAIT: Duration = Duration::from_secs(8);
+
+/// What the settings say of the server, looked at before anything is started.
+pub(super) struct Terms {
+    address: SocketAddr,
+    tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
+    pub access: Access,
+    pub limits: Limits,
+}
+
+impl Terms {
+    /// Reads token, certificate and key.
+    pub fn of(settings: &Settings) -> Result<Self, DaemonError> {
+        let http = &settings.http;
+        let address = http.listen.parse().map_err(|_| DaemonError::Listen {
+            address: http.listen.clone(),
+            source: std::io::ErrorKind::InvalidInput.into(),
+        })?;
+        let tls = match (&http.tls_cert_file, &http.tls_key_file) {
+            (Some(cert), Some(key)) => Some(web::tls_config(cert, key)?),
+            _ => None,
+        };
+        let limits = Limits {
+            connections_max: http.connections_max,
+            request_timeout: http.request_timeout.to_duration(),
+            body_bytes_max: http.body_bytes_max,
+        };
+        let access = Access::new(http.token_file.as_deref(), address)?;
+        Ok(Self { address, tls, access, limits })
+    }
+}
+
+/// Binds the address before anything is read: an address in use is told at once.
+pub(super) fn start(
+    terms: Terms,
+    app: App,
+    options: &Options,
+    reload: &Reload,
+    shutdown: &Shutdown,
+) -> Result<Runtime, DaemonError> {
+    let refused = |source| DaemonError::Listen { address: terms.address.to_string(), source };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(HTTP_THREADS)
+        .max_blocking_threads(WRITING_THREADS)
+        .thread_name("http")
+        .enable_all()
+        .build()
+        .map_err(DaemonError::Thread)?;
+    let listener = runtime.block_on(TcpListener::bind(terms.address)).map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    tracing::info!("http listening on {bound}");
+    if let Some(listening) = &options.listening {
+        // A caller that no longer wants to know is no fault.
+        let _ = listening.send(bound);
+    }
+    runtime.spawn(web::serve(listener, terms.tls, app, shutdown.clone().requested()));
+    if options.signals {
+        catch_signals(&runtime, reload, shutdown)?;
+    }
+    Ok(runtime)
+}
+
+/// Signals are caught before the service manager is told that the process is up.
+fn catch_signals(
+    runtime: &Runtime,
+    reload: &Reload,
+    shutdown: &Shutdown,
+) -> Result<(), DaemonError> {
+    let _context = runtime.enter();
+    let signals = Signals::catch().map_err(DaemonError::Signals)?;
+    let (reload, stop) = (reload.clone(), shutdown.clone());
+    runtime.spawn(watch_signals(signals, stop, move || {
+        notify_reload();
+        // What is wrong is logged and counted: a signal has no answer.
+        let _ = reload.reload();
+        notify_ready();
+    }));
+    Ok(())
+}
+
+/// The means that options bring, and those that every run has.
+pub(super) fn actions(options: &Options, reload: &Reload) -> Actions {
+    let mut actions = options.actions.clone();
+    let reload = reload.clone();
+    let again: web::Reload = Arc::new(move || match reload.reload() {
+        Ok(changes) if changes.live.is_empty() => Ok("nothing has changed".to_owned()),
+        Ok(changes) => Ok(format!("changed: {}", changes.live.join(", "))),
+        Err(error) => Err(error.to_string()),
+    });
+    actions.reload.get_or_insert(again);
+    actions.validate.get_or_insert_with(|| validate(BTreeMap::new()));
+    actions
+}
+
+/// Checks configurations as `latentd check` does, with these environment variables.
+pub fn validate(env: BTreeMap<String, String>) -> Validate {
+    Arc::new(move |text, format| {
+        let format = match format {
+            ConfigFormat::Toml => TextFormat::Toml,
+            ConfigFormat::Yaml => TextFormat::Yaml,
+            ConfigFormat::Json => TextFormat::Json,
+        };
+        let layers = Layers::new().text(text, format, "the request");
+        match layers.and_then(|layers| layers.environment(&env).settings()) {
+            Ok(_) => Vec::new(),
+            Err(ConfigError::Faults(faults)) => faults
+                .iter()
+                .map(|fault| ConfigProblem {
+                    path: fault.path().to_owned(),
+                    message: fault.to_string(),
+                })
+                .collect(),
+            Err(error) => vec![ConfigProblem { path: String::new(), message: error.to_string() }],
+        }
+    })
+}
+
+/// Writes what people say to its topic, by a producer of its own: it must not wait for a transaction of
+/// the pipeline, nor be part of one that fails.
+pub(super) fn writer(kafka: &KafkaParams, topics: &TopicNames) -> WriteNotice {
+    let (kafka, topics) = (kafka.clone(), topics.clone());
+    let opened: Mutex<Option<Arc<SingleWriter>>> = Mutex::new(None);
+    Arc::new(move |notice: &Notice| {
+        let writer = {
+            // Opened by the first who writes: most processes never hear a word.
+            let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*opened {
+                Some(writer) => Arc::clone(writer),
+                None => {
+                    let writer = SingleWriter::open(&kafka, WRITE_WAIT);
+                    let writer = Arc::new(writer.map_err(|error| error.to_string())?);
+                    Arc::clone(opened.insert(writer))
+                }
+            }
+        };
+        let topic = match notice.kind {
+            NoticeKind::Verdict => &topics.feedback,
+            NoticeKind::Maintenance => &topics.control,
+        };
+        let message = OutMessage {
+            topic: topic.clone(),
+            partition: None,
+            key: Some(notice.key.clone().into_bytes()),
+            payload: Some(notice.body.to_string().into_bytes()),
+            headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
+        };
+        match writer.write(&message) {
+            Ok((partition, offset)) => Ok(Written { topic: topic.clone(), partition, offset }),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+}

@@ -1,0 +1,38 @@
+//! What a batch of a partition did, as metrics.
+
+use super::Clock;
+use super::partition::Partition;
+use crate::telemetry::{Metrics, PartitionLabels};
+
+/// Scores what is closed, with a watch on it.
+pub(super) fn settle(
+    metrics: &Metrics,
+    clock: &Clock,
+    of: PartitionLabels<'_>,
+    partition: &mut Partition,
+) {
+    let began = clock.steady();
+    partition.settle(began);
+    if partition.records + partition.replayed > 0 {
+        let took = clock.steady().saturating_sub(began);
+        metrics.shards.observe_scoring(of.stream, took.as_secs_f64());
+    }
+}
+
+/// Counts what a settled partition has done in its batch.
+pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &Partition) {
+    if partition.records > 0 {
+        metrics.ingest.count_consumed(labels, partition.records, partition.bytes);
+    }
+    metrics.ingest.count_replayed(labels.stream, partition.replayed);
+    let facts = &partition.outbox.facts;
+    metrics.count_facts(labels.stream, facts);
+    metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
+    metrics.forecasts.count(labels.stream, &partition.outbox.forecasts);
+    for found in &partition.outbox.facts.seasons_found {
+        let (entity, channel, rows) = (&found.entity, found.channel, &found.seasons);
+        tracing::info!(stream = labels.stream, %entity, channel, ?rows, "seasons found");
+    }
+    metrics.models.count(labels.stream, &partition.outbox.models);
+    metrics.models.show_drifts(labels.stream, &partition.outbox.drifts);
+}

@@ -1,0 +1,361 @@
+//! One target channel of one series, with given seasons: observe rows, say what comes next.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::design::Design;
+use super::experts::Experts;
+use super::head::{Plan, Scratch};
+use super::history::History;
+use super::hurdle::Hurdle;
+use super::interval::Bands;
+use super::mix::Mix;
+use super::origin::Origin;
+use super::shared::Shared;
+use super::skill::{Contest, group_of};
+use super::{ForecastParams, NonNegative};
+use crate::record::{EventTime, ForecastSource, HorizonGroup};
+
+/// Intervals of a series that has not been checked yet are so many scales wide.
+const WIDE: f64 = 2.0;
+/// Residuals of so many seasons before their size is believed alone.
+const TRUSTED: f64 = 2.0;
+
+/// The forecaster of one target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Target {
+    pub design: Design,
+    pub history: History,
+    pub experts: Experts,
+    mix: Mix,
+    pub bands: Bands,
+    /// One per group of horizons.
+    pub contests: [Contest; 3],
+    pub hurdle: Hurdle,
+    /// What was said at the origins whose targets are still to come, newest last.
+    pub origins: VecDeque<Origin>,
+    /// Start of the next row, if rows go on.
+    next: Option<EventTime>,
+    /// Row of a season at which it refreshes: series take turns.
+    phase: usize,
+}
+
+impl Target {
+    pub(super) fn new(params: &ForecastParams, seasons: &[u32], seed: u64) -> Self {
+        let design = Design::new(params, seasons);
+        let horizons = design.horizons.len();
+        let experts = Experts::new(params, &design, seed);
+        let levels: Vec<f64> = params.levels.iter().map(|level| level.get()).collect();
+        let contest = |group: HorizonGroup| {
+            let of = design.horizons.iter().filter(|h| group_of(&design, **h) == group);
+            Contest::new(design.seasons.len(), of.count(), design.pace)
+        };
+        // Hurdle and mix share the last seat of the experts.
+        let mix = Mix::new(experts.count(&design) + 1, horizons, design.pace);
+        let phase = if params.shared { seed as usize % design.pace } else { 0 };
+        Self {
+            history: History::new(&design),
+            mix,
+            bands: Bands::new(&levels, horizons, design.slots(), design.pace),
+            contests: HorizonGroup::ALL.map(contest),
+            hurdle: Hurdle::default(),
+            origins: VecDeque::new(),
+            next: None,
+            phase,
+            experts,
+            design,
+        }
+    }
+
+    /// What this target knows, under the settings of `fresh`; `None` if its shapes are others.
+    pub(super) fn adopt(self, fresh: Self, params: &ForecastParams) -> Option<Self> {
+        let design = &fresh.design;
+        let (experts, horizons) = (fresh.experts.count(design) + 1, design.horizons.len());
+        let contests = self.contests.iter().zip(&fresh.contests);
+        let plan = Plan { params, design, history: &self.history };
+        let sound = self.design == *design
+            && self.history.fits(design)
+            && self.mix.is_like(&fresh.mix)
+            && self.bands.is_like(&fresh.bands)
+            && contests.into_iter().all(|(a, b)| a.is_like(b))
+            && self.hurdle.is_like(Hurdle::features_of(&plan))
+            && self.origins.len() <= design.reach()
+            && self.origins.iter().all(|o| o.fits(experts, horizons, self.bands.taus()));
+        sound.then_some(())?;
+        let experts = self.experts.adopt(fresh.experts)?;
+        Some(Self { experts, design: fresh.design, phase: fresh.phase, ..self })
+    }
+
+    /// Takes the next row; `y` on the scale of the link, NaN if missing; `exogenous` standardised;
+    /// `known` gives the standardised announced value of a channel at a time.
+    pub(super) fn observe(
+        &mut self,
+        params: &ForecastParams,
+        (time, y, exogenous): (EventTime, f64, &[f64]),
+        known: &dyn Fn(usize, EventTime) -> f64,
+        shared: Option<&mut Shared>,
+        scratch: &mut Scratch,
+    ) {
+        self.look_ahead(params, time, known);
+        if !y.is_nan() {
+            self.check(params, y);
+        }
+        if !self.history.push(&self.design, y, exogenous) {
+            return;
+        }
+        let t = self.history.rows() - 1;
+        let shared = self.learn(params, t, shared, scratch);
+        let first = self.design.first_origin();
+        if t > first && (t - first) % self.design.pace == self.phase {
+            self.refresh(params, t, shared, scratch);
+        }
+        let origin = self.say(params, t, shared, scratch);
+        if self.origins.len() == self.design.reach() {
+            self.origins.pop_front();
+        }
+        self.origins.push_back(origin);
+    }
+
+    /// Moments and announced values from this row to the farthest horizon.
+    fn look_ahead(
+        &mut self,
+        params: &ForecastParams,
+        time: EventTime,
+        known: &dyn Fn(usize, EventTime) -> f64,
+    ) {
+        let (calendar, step) = (&params.calendar, params.calendar.step());
+        let reach = self.design.reach() as i64;
+        let at = |k: i64| {
+            EventTime::from_millis(time.as_millis().saturating_add(k.saturating_mul(step.get())))
+        };
+        if self.next == Some(time) && self.history.rows() > 0 {
+            self.history.look_farther(calendar.moment(at(reach)));
+        } else {
+            self.history.look_ahead((0..=reach).map(|k| calendar.moment(at(k))));
+        }
+        for channel in 0..self.design.known {
+            self.history.announce(channel, (0..=reach).map(|k| known(channel, at(k))));
+        }
+        self.next = Some(at(1));
+    }
+
+    /// Scores what was said for this row.
+    fn check(&mut self, params: &ForecastParams, y: f64) {
+        let (design, link) = (&self.design, params.link);
+        let horizons = design.horizons.len();
+        let slot = self.slot(self.history.rows());
+        self.mix.fade();
+        // The mean is wanted of intermittent demand; absolute errors would ask for the median, zero.
+        let cost = |said: f64, square: bool| {
+            let error = (link.invert(y) - link.invert(said)).abs();
+            if square { error * error } else { error }
+        };
+        let square = self.hurdle.active;
+        for (k, h) in design.horizons.iter().enumerate() {
+            let Some(origin) = self.origins.len().checked_sub(*h).and_then(|i| self.origins.get(i))
+            else {
+                continue;
+            };
+            for (expert, said) in origin.said.chunks_exact(horizons).enumerate() {
+                self.mix.learn(expert, k, cost(said[k], square));
+            }
+            let seasons = design.seasons.len();
+            let mut errors = vec![cost(origin.mixed[k], square), cost(origin.last, square)];
+            errors.extend((0..seasons).map(|s| cost(origin.naive(s, k, horizons), square)));
+            let group = group_of(design, *h) as usize;
+            self.contests[group].learn(&errors);
+            let taus = self.bands.taus();
+            let bounds = &origin.bounds[k * taus..(k + 1) * taus];
+            self.bands.learn((k, slot), (y, origin.point[k], bounds), link);
+        }
+    }
+
+    /// Slot of the shortest season that row `j` is in.
+    fn slot(&self, j: usize) -> usize {
+        let (short, slots) = (self.design.short(), self.design.slots());
+        if self.design.day_rows == short {
+            return (self.history.moment(j).day_fraction() * slots as f64) as usize % slots;
+        }
+        j % short * slots / short
+    }
+
+    /// The newest origin whose future is known teaches the experts.
+    fn learn<'s>(
+        &mut self,
+        params: &ForecastParams,
+        t: usize,
+        shared: Option<&'s mut Shared>,
+        scratch: &mut Scratch,
+    ) -> Option<&'s Shared> {
+        let Self { design, history, experts, .. } = self;
+        let plan = Plan { params, design, history };
+        let origin = t.checked_sub(design.reach()).filter(|t| *t >= design.first_origin());
+        let shared = shared.map(|shared| {
+            if let Some(origin) = origin {
+                shared.offer(&plan.view(origin));
+            }
+            &*shared
+        });
+        if let Some(origin) = origin {
+            experts.learn(&plan, origin, shared, scratch);
+        }
+        shared
+    }
+
+    /// A season is over.
+    fn refresh(
+        &mut self,
+        params: &ForecastParams,
+        t: usize,
+        shared: Option<&Shared>,
+        scratch: &mut Scratch,
+    ) {
+        let Self { design, history, experts, hurdle, .. } = self;
+        let plan = Plan { params, design, history };
+        experts.refresh(&plan, t, shared, scratch);
+        if hurdle.refresh(&plan, t) {
+            // Errors are of another kind from now on.
+            let Self { mix, contests, .. } = Self::new(params, &season_rows(design), 0);
+            (self.mix, self.contests) = (mix, contests);
+        }
+    }
+
+    /// What is said at row `t`.
+    fn say(
+        &self,
+        params: &ForecastParams,
+        t: usize,
+        shared: Option<&Shared>,
+        scratch: &mut Scratch,
+    ) -> Origin {
+        let Self { design, history, experts, .. } = self;
+        let plan = Plan { params, design, history };
+        let horizons = design.horizons.len();
+        let mut said = Vec::with_capacity((experts.count(design) + 1) * horizons);
+        experts.say(&plan, t, shared, scratch, &mut said);
+        let hurdle = self.hurdle_says(&plan, t, scratch);
+        let p_zero = hurdle.iter().flatten().map(|(p, _)| *p).collect();
+        match &hurdle {
+            Some(hurdle) => said.extend(hurdle.iter().map(|(_, y)| *y)),
+            None => said.resize(said.len() + horizons, f64::NAN),
+        }
+        said.iter_mut().for_each(|y| *y = self.floor(params, *y));
+        let by = self.mix.weights(&said);
+        let mut origin = Origin {
+            mixed: vec![0.0; horizons],
+            point: vec![0.0; horizons],
+            bounds: Vec::with_capacity(horizons * self.bands.taus()),
+            p_zero,
+            weights: by.chunks_exact(horizons).map(mean).collect(),
+            sources: Vec::with_capacity(horizons),
+            last: history.y(t),
+            said,
+        };
+        for k in 0..horizons {
+            self.publish(params, (t, k), &by, hurdle.is_some(), &mut origin);
+        }
+        origin
+    }
+
+    fn hurdle_says(
+        &self,
+        plan: &Plan<'_>,
+        t: usize,
+        scratch: &mut Scratch,
+    ) -> Option<Vec<(f64, f64)>> {
+        if !self.hurdle.active || t < self.design.first_origin() {
+            return None;
+        }
+        let view = plan.view(t);
+        scratch.own.clear();
+        view.future(&mut scratch.own);
+        self.hurdle.say(&view, &scratch.own)
+    }
+
+    /// Mixes horizon index `k`, decides what is published, and puts bounds around it.
+    fn publish(
+        &self,
+        params: &ForecastParams,
+        (t, k): (usize, usize),
+        by: &[f64],
+        hurdle: bool,
+        origin: &mut Origin,
+    ) {
+        let horizons = self.design.horizons.len();
+        let (mut mixed, mut total) = (0.0, 0.0);
+        for (weights, said) in by.chunks_exact(horizons).zip(origin.said.chunks_exact(horizons)) {
+            if weights[k] > 0.0 {
+                mixed += weights[k] * said[k];
+                total += weights[k];
+            }
+        }
+        let group = group_of(&self.design, self.design.horizons[k]) as usize;
+        let contest = &self.contests[group];
+        origin.mixed[k] = if total > 0.0 { mixed } else { origin.naive(0, k, horizons) };
+        let season = contest.best_season();
+        (origin.point[k], _) = match (total > 0.0 && contest.publishes_mix(), hurdle) {
+            (true, true) => (origin.mixed[k], origin.sources.push(ForecastSource::Hurdle)),
+            (true, false) => (origin.mixed[k], origin.sources.push(ForecastSource::Mix)),
+            (false, _) => {
+                let naive = origin.said[season * horizons + k];
+                let seasonal = self.design.is_seasonal() && !naive.is_nan();
+                let source = match seasonal {
+                    true => ForecastSource::SeasonalNaive,
+                    false => ForecastSource::LastValue,
+                };
+                (origin.naive(season, k, horizons), origin.sources.push(source))
+            }
+        };
+        let slot = self.slot(t + self.design.horizons[k]);
+        let scale = self.scale(t, k, slot);
+        let offsets = self.bands.offsets(k);
+        let bounds = offsets.iter().map(|q| self.floor(params, origin.point[k] + q * scale));
+        origin.bounds.extend(bounds);
+    }
+
+    /// Usual size of the residual; wide while few were seen.
+    fn scale(&self, t: usize, k: usize, slot: usize) -> f64 {
+        let young = WIDE * self.history.scale(t).max(self.history.young_scale());
+        let need = TRUSTED * self.design.pace as f64;
+        let trust = (self.bands.checked(k) / need).min(1.0);
+        match self.bands.scale(k, slot) {
+            Some(scale) if trust >= 1.0 => scale,
+            Some(scale) => scale.max((1.0 - trust) * young),
+            None => young,
+        }
+    }
+
+    /// Counts never go below zero. Keeps NaN.
+    fn floor(&self, params: &ForecastParams, value: f64) -> f64 {
+        let at_zero = match params.non_negative {
+            NonNegative::Always => true,
+            NonNegative::Never => false,
+            NonNegative::Auto => self.history.lowest() >= 0.0,
+        };
+        if at_zero && value < 0.0 { 0.0 } else { value }
+    }
+
+    pub(super) fn state_bytes(&self) -> usize {
+        let (horizons, experts) =
+            (self.design.horizons.len(), self.experts.count(&self.design) + 1);
+        let origin = size_of::<Origin>()
+            + 8 * (horizons * (experts + 3 + self.bands.taus()) + experts)
+            + horizons;
+        self.history.state_bytes()
+            + self.experts.state_bytes()
+            + self.mix.state_bytes()
+            + self.bands.state_bytes()
+            + self.design.reach() * origin
+    }
+}
+
+/// Seasons as they are configured: none is an empty list.
+pub(super) fn season_rows(design: &Design) -> Vec<u32> {
+    let seasons = design.seasons.iter().filter(|_| design.is_seasonal());
+    seasons.map(|s| *s as u32).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
