@@ -138,6 +138,14 @@ impl Detector {
         }
     }
 
+    /// What was learned since it was accepted is where it stays. A detector of one channel learns
+    /// its level anew anyway.
+    pub(super) fn settle_new_normal(&mut self) {
+        if let Self::Multivariate(detector) = self {
+            detector.settle_new_normal();
+        }
+    }
+
     /// Observed and expected values of the row judged last, and each channel's part.
     pub(super) fn explain(&self, seen: &Seen, values: &[f64]) -> Vec<Contribution> {
         match (self, seen.band) {

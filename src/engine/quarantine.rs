@@ -133,6 +133,9 @@ impl Released {
             detector.judge(eyes, time, &values);
             detector.learn(eyes, true);
         }
+        if anew {
+            detector.settle_new_normal();
+        }
         Some(detector)
     }
 }

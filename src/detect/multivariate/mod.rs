@@ -177,6 +177,13 @@ impl Multivariate {
         }
     }
 
+    /// Someone has said that what was learned since then is normal.
+    pub fn settle_new_normal(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.settle_new_normal(&self.tuning);
+        }
+    }
+
     /// Why the row that was judged last is as unusual as it is; empty while warming.
     pub fn explain(&self) -> Vec<SensorView> {
         self.running.as_ref().map_or(Vec::new(), |running| running.explain(&self.tuning))

@@ -174,6 +174,12 @@ impl Running {
     /// What was tracked meanwhile is normal from now on.
     pub(super) fn accept_new_normal(&mut self, tuning: &Tuning) {
         self.memory = self.tracking.clone();
-        self.memory.doubt(tuning.doubt_rows);
+        self.memory.rebase(tuning.doubt_rows);
+    }
+
+    /// The same, for the memory that ranks rows, too: someone has said so.
+    pub(super) fn settle_new_normal(&mut self, tuning: &Tuning) {
+        self.tracking.rebase(tuning.doubt_rows);
+        self.memory = self.tracking.clone();
     }
 }

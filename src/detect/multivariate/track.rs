@@ -130,6 +130,12 @@ impl Track {
         self.signal.copy_from_slice(&self.base);
     }
 
+    /// The baseline where the signal is now, as if it was known for `rows` rows at most.
+    pub(super) fn rebase(&mut self, rows: f64) {
+        self.base.copy_from_slice(&self.signal);
+        self.doubt(rows);
+    }
+
     pub(super) fn forget_phase(&mut self) {
         if self.profile.is_some() {
             self.profile = Some(Profile::new(self.signal.len(), 0.15));

@@ -53,7 +53,7 @@ pub struct Tuning {
     pub gate: f64,
     /// And with which weight.
     pub gate_weight: f64,
-    /// Rows that an accepted new normal is believed to know at most.
+    /// Rows that the baselines of an accepted new normal are believed to be known for, at most.
     pub doubt_rows: f64,
     /// Rows with more training.
     pub fit_rows: u64,
@@ -102,7 +102,7 @@ impl Default for Tuning {
             hold_trust: 3.0,
             gate: 3.0,
             gate_weight: 0.1,
-            doubt_rows: 1e9,
+            doubt_rows: 20.0,
             fit_rows: 3_200,
             steps_early: 0.47,
             steps_late: 0.0625,
