@@ -138,11 +138,11 @@ impl Detector {
         }
     }
 
-    /// What was learned since it was accepted is where it stays. A detector of one channel learns
-    /// its level anew anyway.
-    pub(super) fn settle_new_normal(&mut self) {
-        if let Self::Multivariate(detector) = self {
-            detector.settle_new_normal();
+    /// Someone has said that the rows that come next are normal.
+    pub(super) fn welcome_new_normal(&mut self) {
+        match self {
+            Self::Univariate(detector) => detector.accept_new_normal(),
+            Self::Multivariate(detector) => detector.welcome_new_normal(),
         }
     }
 

@@ -127,14 +127,11 @@ impl Released {
     pub(super) fn relive(&mut self, eyes: &mut Eyes, anew: bool) -> Option<Detector> {
         let Past { mut detector, rows } = self.past.take()?;
         if anew {
-            detector.accept_new_normal();
+            detector.welcome_new_normal();
         }
         for (time, values) in rows {
             detector.judge(eyes, time, &values);
             detector.learn(eyes, true);
-        }
-        if anew {
-            detector.settle_new_normal();
         }
         Some(detector)
     }

@@ -72,6 +72,13 @@ impl Blocks {
         self.rows = 0;
     }
 
+    /// Forgets how sure it is: what follows counts like a start with so many blocks, 1 at least.
+    pub(super) fn doubt(&mut self, blocks: f64) {
+        self.blocks = self.blocks.min(blocks.max(1.0));
+        self.largest = f64::MIN;
+        self.rows = 0;
+    }
+
     /// `-log10` of the chance that a block of calm rows reaches `x`: Gumbel with the moments of the
     /// block maxima, its spread widened while few blocks are known.
     pub(super) fn surprise(&self, x: f64) -> f64 {

@@ -177,10 +177,10 @@ impl Multivariate {
         }
     }
 
-    /// Someone has said that what was learned since then is normal.
-    pub fn settle_new_normal(&mut self) {
+    /// Someone has said that the rows that come next are normal.
+    pub fn welcome_new_normal(&mut self) {
         if let Some(running) = &mut self.running {
-            running.settle_new_normal(&self.tuning);
+            running.welcome_new_normal();
         }
     }
 

@@ -15,6 +15,10 @@ const FIT_STEPS: f64 = 300.0;
 /// Most training steps a row.
 const STEPS_MAX: u32 = 8;
 
+/// Rows for which a new normal is welcome, and as how many the old one counts from then on: from 50 to
+/// 300 an offset of four ranges is calm after an hour of it, at 500 it is not.
+const WELCOMED: u32 = 150;
+
 /// While the first rows come in: the network learns the first half of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Starting {
@@ -37,6 +41,9 @@ pub(super) struct Running {
     /// How unusual each sensor was in the last rows, fading.
     #[serde(with = "raw::f64s")]
     pub(super) lately: Vec<f64>,
+    /// Rows that are still learned whatever they look like.
+    #[serde(default)]
+    welcome: u32,
     #[serde(skip)]
     pub(super) expected: Vec<f32>,
     #[serde(skip)]
@@ -109,6 +116,7 @@ impl Starting {
             rows: self.rows,
             lately: vec![0.0; channels],
             expected: Vec::new(),
+            welcome: 0,
             bin: None,
         }
     }
@@ -158,7 +166,8 @@ impl Running {
     /// Learns the row that was judged last; `calm` false while an alert fires.
     pub(super) fn learn(&mut self, calm: bool, tuning: &Tuning, space: &mut MultivariateSpace) {
         if calm {
-            let over = self.memory.evidence() > tuning.gate;
+            let over = self.welcome == 0 && self.memory.evidence() > tuning.gate;
+            self.welcome = self.welcome.saturating_sub(1);
             let weight = if over { tuning.gate_weight } else { 1.0 };
             self.memory.learn(weight, self.bin, tuning);
             self.predictor.learn(weight, self.bin, tuning);
@@ -177,9 +186,11 @@ impl Running {
         self.memory.rebase(tuning.doubt_rows);
     }
 
-    /// The same, for the memory that ranks rows, too: someone has said so.
-    pub(super) fn settle_new_normal(&mut self, tuning: &Tuning) {
-        self.tracking.rebase(tuning.doubt_rows);
+    /// What is coming was said to be normal: it is learned fast, and without a look at how unusual it
+    /// is to what was known.
+    pub(super) fn welcome_new_normal(&mut self) {
         self.memory = self.tracking.clone();
+        self.memory.doubt(f64::from(WELCOMED));
+        self.welcome = WELCOMED;
     }
 }
