@@ -42,14 +42,18 @@ impl Cases {
     /// Whether someone has said that the alert of then is a fault: then it does not become normal
     /// by lasting.
     pub(super) fn is_fault(&self, starts_at: EventTime) -> bool {
-        let case = self.0.iter().rev().find(|case| case.starts_at == starts_at);
-        case.and_then(|case| case.heard).is_some_and(|(said, _)| said == Verdict::TruePositive)
+        self.of(starts_at)
+            .and_then(|case| case.heard)
+            .is_some_and(|(said, _)| said == Verdict::TruePositive)
     }
 
     /// What was known of an alert when it opened.
     pub(super) fn features(&self, starts_at: EventTime) -> Option<&[f64]> {
-        let case = self.0.iter().rev().find(|case| case.starts_at == starts_at);
-        case.map(|case| case.features.as_slice())
+        self.of(starts_at).map(|case| case.features.as_slice())
+    }
+
+    fn of(&self, starts_at: EventTime) -> Option<&Case> {
+        self.0.iter().rev().find(|case| case.starts_at == starts_at)
     }
 
     fn find(&mut self, spec: &StreamSpec, entity: &str, alert_id: &str) -> Option<&mut Case> {

@@ -51,7 +51,8 @@ pub(super) fn is_eligible(params: &AlertParams, channels: &[Contribution]) -> bo
     }
 }
 
-fn top_channel(channels: &[Contribution]) -> Option<&Contribution> {
+/// The channel with the largest part in the error.
+pub(super) fn top_channel(channels: &[Contribution]) -> Option<&Contribution> {
     channels.iter().max_by(|a, b| a.share.total_cmp(&b.share))
 }
 

@@ -1,5 +1,6 @@
 //! What is known of an alert when it opens, for the layer that learns from verdicts.
 
+use super::explain::top_channel;
 use super::judge::Judged;
 use super::score::{Context, Scored};
 use crate::model::Scope;
@@ -16,8 +17,8 @@ pub(super) fn features(
     channels: &[Contribution],
     scored: Option<Scored<'_>>,
 ) -> Vec<f64> {
-    let top = channels.iter().max_by(|a, b| a.share.total_cmp(&b.share));
-    let direction = top.map_or(0.0, |top| if top.y >= top.yhat { 1.0 } else { -1.0 });
+    let direction =
+        top_channel(channels).map_or(0.0, |top| if top.y >= top.yhat { 1.0 } else { -1.0 });
     let mut features = vec![judged.anomaly_score.max(f64::MIN_POSITIVE).ln(), direction];
     let count = context.spec.channels.len();
     if count <= SHARES_MAX {

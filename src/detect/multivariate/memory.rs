@@ -218,13 +218,11 @@ impl Memory {
 
     /// Learns the row that was judged last with `weight` in 0 to 1.
     pub(super) fn learn(&mut self, weight: f64, bin: Option<usize>, tuning: &Tuning) {
-        let Self { raw, error_tracks, sensors, errors, last, .. } = self;
-        if !last.seen.contains(&true) {
+        if !self.last.seen.contains(&true) {
             return;
         }
-        if let Some(range) = &mut self.range {
-            range.learn(&last.values);
-        }
+        self.learn_range();
+        let Self { raw, error_tracks, sensors, errors, last, .. } = self;
         let row = Learned { seen: &last.seen, weight, bin };
         raw.iter_mut().for_each(|t| t.learn(sensors, row, tuning));
         sensors.learn(&last.clipped, weight, tuning);
