@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use latentd::config::{ConfigError, Layers, Settings, json_schema};
+use latentd::config::{ConfigError, Layers, Settings, TextFormat, json_schema};
 use latentd::io::{EntitySource, TimestampSource};
 use latentd::record::{Millis, Step};
 use serde_json::{Value, json};
@@ -361,6 +361,24 @@ fn unknown_keys_wrong_kinds_and_missing_keys_are_told_together() {
   stream[0].name: is missing
   stream[0].channel[0].name: is missing";
     assert_eq!(load(text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn a_document_that_is_no_table_is_refused() {
+    for value in [json!(88888), json!([{"stream": []}]), json!("x"), Value::Null] {
+        let refused = Layers::new().table(value).settings().unwrap_err().to_string();
+        assert!(refused.starts_with("settings are not usable: expected a table, got "), "{refused}");
+    }
+    for (format, text) in [
+        (TextFormat::Json, "88888"),
+        (TextFormat::Json, "[]"),
+        (TextFormat::Yaml, "- a"),
+        (TextFormat::Yaml, "x"),
+        (TextFormat::Toml, "88888"),
+    ] {
+        let refused = Layers::new().text(text, format, "file.x").unwrap_err().to_string();
+        assert!(refused.contains("file.x"), "{refused}");
+    }
 }
 
 #[test]
