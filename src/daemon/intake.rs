@@ -222,7 +222,7 @@ impl Intake {
             if partitions.remove(number).is_some() {
                 let stream = &self.streams[*stream].name;
                 let labels = PartitionLabels { stream, topic: name, partition: *number };
-                self.metrics.ingest.partition_revoked(labels);
+                self.metrics.partition_revoked(labels);
                 self.notifier.left(labels);
                 tracing::info!(%stream, topic, partition = number, "partition revoked");
             }

@@ -274,6 +274,16 @@ impl Partition {
         self.shard.alerts_per_period()
     }
 
+    /// Series held.
+    pub fn series(&self) -> usize {
+        self.shard.series_held()
+    }
+
+    /// Networks that score.
+    pub fn networks(&self) -> usize {
+        self.shard.networks()
+    }
+
     /// Silence moves the watermark.
     pub fn is_idle(&self) -> bool {
         self.silence.closing

@@ -136,18 +136,16 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
         }
         let sums = sums(stream);
         metrics.shards.set_stream(&stream.name, &sums);
-        metrics.alerts.set_active(&stream.name, sums.firing);
-        let stored = stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
-        metrics.state.set_bytes(&stream.name, stored);
+        let owns = sums.partitions > 0;
+        metrics.alerts.set_active(&stream.name, owns.then_some(sums.firing));
+        let stored = || stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
+        metrics.state.set_bytes(&stream.name, owns.then(stored));
         let shards = || stream.partitions.iter().map(|partition| &partition.shard);
-        if let Some(newest) = shards().filter_map(|shard| shard.watermark).max() {
-            metrics.models.set_ages(&stream.name, newest);
-        }
+        let newest = shards().filter_map(|shard| shard.watermark).max();
+        metrics.models.set_ages(&stream.name, newest);
         let perplexities: Vec<f64> =
             shards().filter_map(|shard| shard.codebook_perplexity).collect();
-        if let Some(perplexity) = mean(&perplexities) {
-            metrics.models.set_perplexity(&stream.name, perplexity);
-        }
+        metrics.models.set_perplexity(&stream.name, mean(&perplexities));
     }
 }
 
