@@ -83,7 +83,8 @@ fn take_part(
 ) -> (Part, Note) {
     let mut outputs = Vec::new();
     let origin = Origin { topic: &topic, partition: number };
-    history.take(index, &stream.encode(origin, &partition.outbox, &mut outputs));
+    let news = stream.encode(origin, &partition.outbox, &mut outputs);
+    history.take(index, (&topic, number), &news);
     let mut dead = Vec::new();
     for letter in partition.dead.drain(..) {
         dead.push(letter.reason);

@@ -84,7 +84,7 @@ impl Server {
             models: Vec::new(),
             outbox: &outbox,
         };
-        self.history.take(0, &news);
+        self.history.take(0, ("plant.press", 3), &news);
     }
 
     /// Status, headers in small letters, body.
