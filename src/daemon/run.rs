@@ -137,7 +137,8 @@ fn run_with<L: Log + Send + 'static>(
     let boards = Board::for_workers(logs.len(), &status, &history);
     let mut pipelines = Vec::with_capacity(logs.len());
     let (load, clock) = (options.load.clone(), options.clock.clone());
-    let reload = Reload::new(settings, load, clock, metrics.clone());
+    let renew = terms.renewal(settings);
+    let reload = Reload::new(settings, load, renew, (clock, metrics.clone()));
     for (log, board) in logs.into_iter().zip(boards) {
         let shared = Shared {
             trainer: &trainer,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::*;
 use crate::engine::{SeriesStatus, ShardStatus, Warming};
@@ -48,7 +47,7 @@ impl Server {
         }
     }
 
-    pub fn start_app(app: App, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub fn start_app(app: App, tls: Option<Tls>) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
