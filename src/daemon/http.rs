@@ -13,7 +13,7 @@ use super::shutdown::{Signals, watch_signals};
 use super::supervise::{notify_ready, notify_reload};
 use super::{DaemonError, Options, Shutdown};
 use crate::config::{ConfigError, Layers, Settings, TextFormat};
-use crate::io::{KafkaParams, OutMessage, SingleWriter, TopicNames};
+use crate::io::{OutMessage, SingleWriter};
 use crate::web::{
     self, Access, Actions, App, ConfigFormat, ConfigProblem, Limits, Notice, NoticeKind, Tls,
     TlsError, Validate, WriteNotice, Written,
@@ -23,7 +23,7 @@ use crate::web::{
 const HTTP_THREADS: usize = 2;
 /// Threads of requests that wait for Kafka.
 const WRITING_THREADS: usize = 4;
-/// Longest wait for the acknowledgement of what a person says; below `http.request_timeout`.
+/// Longest wait for the acknowledgement of what a person says.
 const WRITE_WAIT: Duration = Duration::from_secs(8);
 
 /// What the settings say of the server, looked at before anything is started.
@@ -175,8 +175,10 @@ pub fn validate(env: BTreeMap<String, String>) -> Validate {
 
 /// Writes what people say to its topic, by a producer of its own: it must not wait for a transaction of
 /// the pipeline, nor be part of one that fails.
-pub(super) fn writer(kafka: &KafkaParams, topics: &TopicNames) -> WriteNotice {
-    let (kafka, topics) = (kafka.clone(), topics.clone());
+pub(super) fn writer(settings: &Settings) -> WriteNotice {
+    let (kafka, topics) = (settings.kafka.clone(), settings.topics.clone());
+    // What is not written when the request ends must not be written afterwards.
+    let wait = WRITE_WAIT.min(settings.http.request_timeout.to_duration().mul_f64(0.8));
     let opened: Mutex<Option<Arc<SingleWriter>>> = Mutex::new(None);
     Arc::new(move |notice: &Notice| {
         let writer = {
@@ -185,7 +187,7 @@ pub(super) fn writer(kafka: &KafkaParams, topics: &TopicNames) -> WriteNotice {
             match &*opened {
                 Some(writer) => Arc::clone(writer),
                 None => {
-                    let writer = SingleWriter::open(&kafka, WRITE_WAIT);
+                    let writer = SingleWriter::open(&kafka, wait);
                     let writer = Arc::new(writer.map_err(|error| error.to_string())?);
                     Arc::clone(opened.insert(writer))
                 }

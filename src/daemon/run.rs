@@ -87,7 +87,7 @@ pub fn run_on_kafka(
     mut options: Options,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
-    let write = || http::writer(&settings.kafka, &settings.topics);
+    let write = || http::writer(settings);
     options.actions.write.get_or_insert_with(write);
     let topics = settings.input_topics();
     let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
