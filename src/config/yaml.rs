@@ -10,8 +10,9 @@ const EXPANDED_BYTES_MAX: u64 = 4 << 20;
 pub(super) fn expansion_fault(text: &str) -> Option<String> {
     let mut sizes = Sizes::default();
     Parser::new_from_str(text).load(&mut sizes, true).ok()?;
-    (sizes.total > EXPANDED_BYTES_MAX)
-        .then(|| format!("with its aliases written out it is longer than {EXPANDED_BYTES_MAX} bytes"))
+    (sizes.total > EXPANDED_BYTES_MAX).then(|| {
+        format!("with its aliases written out it is longer than {EXPANDED_BYTES_MAX} bytes")
+    })
 }
 
 /// Bytes of what was read so far.
@@ -59,7 +60,8 @@ mod tests {
 
     /// `lines` of tenfold aliases of the line before.
     fn nested(lines: usize) -> String {
-        let line = |i: usize| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(","));
+        let line =
+            |i: usize| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(","));
         "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned() + &(1..=lines).map(line).collect::<String>()
     }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::engine::{SeriesStatus, ShardStatus, Warming};
+use crate::engine::{NetworkStatus, SeriesStatus, ShardStatus, Warming};
 use crate::io::{Encoder, Origin, OutMessage, TopicNames};
 use crate::record::{
     AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, Coverage, EventTime, Evidence,
@@ -133,7 +133,9 @@ pub const ALERT: &str = "a-0123456789ab";
 pub const EVIL: &str = "</svg><script>\"'/..&";
 
 fn series(entity: &str, warming: Option<Warming>, open: Vec<OpenAlert>) -> SeriesStatus {
-    SeriesStatus { entity: Arc::from(entity), rows: 300, last_row: Some(at(299)), warming, open }
+    let network = Some(NetworkStatus { version: 4_711, linear_control_ratio: Some(0.625) });
+    let (entity, last_row) = (Arc::from(entity), Some(at(299)));
+    SeriesStatus { entity, rows: 300, last_row, warming, open, network }
 }
 
 fn warming() -> SeriesStatus {

@@ -99,7 +99,8 @@ impl Browser {
     /// Presses the tabulator key.
     pub fn tab(&mut self) {
         for kind in ["keyDown", "keyUp"] {
-            let key = json!({"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9});
+            let key =
+                json!({"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9});
             self.call("Input.dispatchKeyEvent", key);
         }
     }

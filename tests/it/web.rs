@@ -186,7 +186,8 @@ fn the_page_serves_phones_keyboards_and_the_dark() {
         assert!(light >= 4.5 && dark >= 4.5, "{path}: {light} in the light, {dark} in the dark");
     }
     // The checks do find what they are for.
-    browser.value("document.body.insertAdjacentHTML('beforeend', '<input><div style=width:5000px>')");
+    browser
+        .value("document.body.insertAdjacentHTML('beforeend', '<input><div style=width:5000px>')");
     let faults = browser.value(include_str!("markup.js"));
     let faults = faults.as_str().expect("text");
     assert!(faults.contains("no label") && faults.contains("px wide"), "{faults}");
