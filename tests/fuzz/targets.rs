@@ -209,6 +209,7 @@ fn seed() {
         _ => {
             write("stream", STREAM.as_bytes());
             write("default", include_bytes!("../../config/default.toml"));
+            write("yaml", b"seed: &n 7\nkafka: {brokers: [\"a:1\"]}\nstream:\n- {name: a, topics: [t], channel: [{name: x}], series_max: *n}\n");
             write("table", br#"{"kafka":{"brokers":["a:1"]},"stream":[{"name":"a","topics":["t"],"channel":[{"name":"x"}]}]}"#);
         }
     }
