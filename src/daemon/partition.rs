@@ -334,6 +334,11 @@ impl Partition {
         self.shard.series_statuses(most).into()
     }
 
+    /// Alerts open now.
+    pub fn open_alerts(&self) -> Vec<OpenAlert> {
+        self.shard.open_alerts()
+    }
+
     /// Which rows are told, see [`Shard::show_rows`].
     pub fn show_rows(&mut self, new: bool, wanted: &mut dyn FnMut(&SeriesKey) -> bool) {
         self.shard.show_rows(new, wanted);

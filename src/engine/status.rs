@@ -54,6 +54,17 @@ pub struct SeriesStatus {
     pub warming: Option<Warming>,
     /// Alerts that are open now.
     pub open: Vec<OpenAlert>,
+    /// Its own network, if it has one.
+    pub network: Option<NetworkStatus>,
+}
+
+/// A picture of the network of one series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NetworkStatus {
+    /// Training steps behind it.
+    pub version: u64,
+    /// Its reconstruction error over that of PCA; above 1 PCA would do.
+    pub linear_control_ratio: Option<f64>,
 }
 
 /// How far a series is from its first alert.
@@ -144,6 +155,10 @@ impl Series {
             last_row: self.last_row,
             warming: self.is_warming(spec).then(|| self.warm_up(spec)),
             open,
+            network: self.learner.as_deref().map(|learner| NetworkStatus {
+                version: learner.version(),
+                linear_control_ratio: learner.linear_control_ratio(),
+            }),
         }
     }
 

@@ -543,6 +543,15 @@ fn defaults_and_examples_are_usable_and_valid_by_the_schema() {
     }
 }
 
+#[test]
+fn what_is_shipped_for_systemd_kubernetes_and_compose_is_usable() {
+    for path in ["systemd/latentd.toml", "kubernetes/base/latentd.toml", "latentd.toml"] {
+        let settings = Settings::load(Some(&in_repository("deploy").join(path)), &BTreeMap::new());
+        let settings = settings.unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(settings.check(), Ok(()), "{path}");
+    }
+}
+
 /// What the walk over the schema lets pass, serde must take, and the other way round: a file that
 /// the published schema refuses must not load.
 #[test]
