@@ -180,6 +180,13 @@ impl Memory {
         (self.last.surprise + f64::from(BLOCK).log10()).max(self.last.outside)
     }
 
+    /// Takes note of the row that was judged last while an alert fires.
+    pub(super) fn pass(&mut self) {
+        if let Some(range) = &mut self.range {
+            range.pass(&self.last.values);
+        }
+    }
+
     fn learn_range(&mut self) {
         if let Some(range) = &mut self.range {
             range.learn(&self.last.values);

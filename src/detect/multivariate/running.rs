@@ -173,6 +173,7 @@ impl Running {
             self.predictor.learn(weight, self.bin, tuning);
             self.predictor.train(&mut space.network, STEPS_MAX, tuning);
         } else {
+            self.memory.pass();
             self.predictor.drop_waiting();
         }
         self.tracking.learn(1.0, self.bin, tuning);
