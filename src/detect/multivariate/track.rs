@@ -28,6 +28,9 @@ pub struct TrackTuning {
     pub weight: f64,
     /// Additional weight if the network explains the sensors well, see [`Tuning::skill`].
     pub trusted: f64,
+    /// Half-life of the baseline, rows; 0 for [`Tuning::base`].
+    #[serde(default)]
+    pub base: f64,
 }
 
 /// Smoothed signal, baseline and variances of one source, all in the source's units.
@@ -202,7 +205,7 @@ impl Track {
         let Learned { seen, weight, bin } = row;
         self.learned += weight;
         let early = t.early / (self.learned + 1.0);
-        let (to_base, to_variance) = (rate(t.base), rate(t.variance));
+        let (to_base, to_variance) = (rate(if self.how.base > 0.0 { self.how.base } else { t.base }), rate(t.variance));
         for j in (0..self.signal.len()).filter(|j| seen[*j]) {
             let off = self.signal[j] - self.base[j];
             let square = (off * off).min(25.0 * (self.variance[j] + self.least(j, scale)));
