@@ -200,4 +200,6 @@ impl Multivariate {
 }
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod tests;

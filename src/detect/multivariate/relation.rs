@@ -123,7 +123,7 @@ impl Relation {
     }
 
     /// Inverts the moments; what was known stays if that is not possible.
-    fn refit(&mut self) {
+    pub(super) fn refit(&mut self) {
         let k = self.forms.len();
         let wide = (k as f64 / REFIT_WIDTH).max(1.0);
         self.due = (REFIT * wide.powi(2)) as u32;

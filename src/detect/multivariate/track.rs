@@ -163,6 +163,12 @@ impl Track {
         self.base[j]
     }
 
+    /// Variance of sensor `j` around it.
+    #[cfg(test)]
+    pub(super) fn variance(&self, j: usize) -> f64 {
+        self.variance[j]
+    }
+
     /// Weight when channels are joined; `trust` in the network, 1 and above.
     pub(super) fn weight(&self, trust: f64) -> f64 {
         self.how.weight + self.how.trusted * (trust - 1.0)

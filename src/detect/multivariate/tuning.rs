@@ -9,6 +9,7 @@ use super::track::TrackTuning;
 
 /// All constants; one configuration for all streams.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tuning {
     /// Rows before anything is judged.
     pub warmup: u64,
