@@ -174,17 +174,10 @@ impl Multivariate {
         }
     }
 
-    /// An alert lasted so long that what it saw is normal from now on.
+    /// What is, or what comes next, is normal from now on: an alert lasted long enough, or someone said so.
     pub fn accept_new_normal(&mut self) {
         if let Some(running) = &mut self.running {
             running.accept_new_normal(&self.tuning);
-        }
-    }
-
-    /// Someone has said that the rows that come next are normal.
-    pub fn welcome_new_normal(&mut self) {
-        if let Some(running) = &mut self.running {
-            running.welcome_new_normal();
         }
     }
 

@@ -326,7 +326,11 @@ mod tests {
             related.see(&row);
             related.score(&seen);
             let over = related.surprise() > 2.5;
-            if stuck { still += u32::from(over) } else { calm += u32::from(over) }
+            if stuck {
+                still += u32::from(over)
+            } else {
+                calm += u32::from(over)
+            }
             related.learn(&seen, if stuck { 0.0 } else { 1.0 }, &tuning);
         }
         assert!(calm < 40, "{calm} of 3,600 calm rows");

@@ -98,9 +98,7 @@ impl Scale {
     /// Rows `(n * channels,)` in standard deviations, clipped.
     pub(super) fn standard(&self, rows: &[f64]) -> Vec<f64> {
         let p = self.mean.len();
-        let of = |(i, x): (usize, &f64)| {
-            (self.clip(i % p, *x) - self.mean(i % p)) / self.sd(i % p)
-        };
+        let of = |(i, x): (usize, &f64)| (self.clip(i % p, *x) - self.mean(i % p)) / self.sd(i % p);
         rows.iter().enumerate().map(of).collect()
     }
 

@@ -211,7 +211,8 @@ impl Track {
         let Learned { seen, weight, bin } = row;
         self.learned += weight;
         let early = t.early / (self.learned + 1.0);
-        let (to_base, to_variance) = (rate(if self.how.base > 0.0 { self.how.base } else { t.base }), rate(t.variance));
+        let (to_base, to_variance) =
+            (rate(if self.how.base > 0.0 { self.how.base } else { t.base }), rate(t.variance));
         for j in (0..self.signal.len()).filter(|j| seen[*j]) {
             let off = self.signal[j] - self.base[j];
             let square = (off * off).min(25.0 * (self.variance[j] + self.least(j, scale)));

@@ -80,8 +80,14 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        let raw =
-            TrackTuning { smooth: 5.0, seasonal: 0.0, squares: false, weight: 2.0, trusted: 0.0, base: 0.0 };
+        let raw = TrackTuning {
+            smooth: 5.0,
+            seasonal: 0.0,
+            squares: false,
+            weight: 2.0,
+            trusted: 0.0,
+            base: 0.0,
+        };
         let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
         let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.01, ..raw };
         let quick = TrackTuning { smooth: 1.0, weight: 0.0, trusted: 1.0, ..error };
