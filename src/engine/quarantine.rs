@@ -127,7 +127,7 @@ impl Released {
     pub(super) fn relive(&mut self, eyes: &mut Eyes, anew: bool) -> Option<Detector> {
         let Past { mut detector, rows } = self.past.take()?;
         if anew {
-            detector.welcome_new_normal();
+            detector.accept_new_normal();
         }
         for (time, values) in rows {
             detector.judge(eyes, time, &values);
