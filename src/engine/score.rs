@@ -335,6 +335,6 @@ fn keep_budget(
 }
 
 /// Whether the series is calm, and maintenance lets it learn.
-fn may_learn(context: &Context<'_>, series: &Series) -> bool {
+pub(super) fn may_learn(context: &Context<'_>, series: &Series) -> bool {
     context.switches.learn && series.alert.episode().is_none() && !series.watch.is_faulty()
 }

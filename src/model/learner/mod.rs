@@ -219,12 +219,13 @@ impl Learner {
     }
 
     /// Compares a scored window with the past: newest row and code in scaled units, mean squared
-    /// error. Nothing is compared before the warm-up is over.
-    pub fn watch(&mut self, newest: &[f32], code: &[f32], error: f64) -> Vec<Drifted> {
+    /// error. Nothing is compared before the warm-up is over. A window that may not be learned is no
+    /// past for those that come later.
+    pub fn watch(&mut self, window: (&[f32], &[f32], f64), learns: bool) -> Vec<Drifted> {
         if self.drift.block == 0 || self.windows < self.pace.warmup {
             return Vec::new();
         }
-        self.monitors.take(&self.drift, newest, code, error)
+        self.monitors.take(&self.drift, window, learns)
     }
 
     /// After a drift: what trains from now on is what came since, and is examined next.
