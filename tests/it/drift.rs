@@ -31,8 +31,7 @@ fn drifting(action: DriftAction, creeps: bool) -> Outbox {
 #[test]
 fn a_channel_that_creeps_is_named_and_a_calm_stream_is_left_alone() {
     let calm = drifting(DriftAction::None, false);
-    let inputs = calm.drifts.iter().filter(|d| d.level == DriftLevel::Input);
-    assert_eq!(inputs.count(), 0, "{:?}", calm.drifts);
+    assert_eq!(calm.drifts, [], "at no level");
     let out = drifting(DriftAction::None, true);
     let first = out.drifts.iter().find(|d| d.level == DriftLevel::Input).expect("it is found");
     assert_eq!((first.part, first.entity.as_deref()), (1, Some("wave")));
@@ -69,7 +68,10 @@ fn a_fault_that_fires_is_told_as_a_drift_and_changes_nothing() {
 #[test]
 fn a_reset_learns_anew_and_a_refresh_goes_on() {
     let reset = drifting(DriftAction::Reset, true);
-    let at = (reset.drifts[0].at.as_millis() / 1_000) as usize;
+    let first = &reset.drifts[0];
+    assert_eq!((first.level, first.action), (DriftLevel::Input, DriftAction::Reset));
+    let at = (first.at.as_millis() / 1_000) as usize;
+    assert!((CREEP.start..CREEP.end).contains(&at), "reset at row {at}");
     let warming = reset.rows[at + 1..at + 30].iter().filter(|row| row.warming).count();
     assert_eq!(warming, 29, "after a reset the series warms up");
     let refresh = drifting(DriftAction::Refresh, true);

@@ -1,4 +1,4 @@
-//! Drift: has what a network sees, makes of it, or fails to reconstruct, moved for good?
+//! Drift: has what a network sees or makes of it moved for good, or what it fails to reconstruct grown?
 //!
 //! Each channel of the newest row, each number of the code, and the logarithm of the reconstruction
 //! error has a window of its own (`adwin`). Neighbouring windows of a series hold nearly the same
@@ -100,9 +100,22 @@ impl Monitors {
         ends.filter_map(|(i, monitor)| {
             let moved = monitor.end_block(confidence)?;
             let (level, part) = place(i);
+            // A network that learns errs less and less.
+            let better = level == DriftLevel::Score && moved.after < moved.before;
+            (!better).then_some(())?;
             Some(Drifted { level, part, before: moved.before, after: moved.after })
         })
         .collect()
+    }
+
+    /// Forgets the codes of the past, those of a network that sees `channels` channels: what comes is
+    /// told in other coordinates.
+    pub fn restart_codes(&mut self, channels: usize) {
+        self.at_fault = None;
+        let score = self.monitors.len().saturating_sub(1);
+        for code in self.monitors.iter_mut().take(score).skip(channels) {
+            *code = Monitor::default();
+        }
     }
 
     /// Forgets the past: what comes is compared with itself.
@@ -158,6 +171,33 @@ mod tests {
             found.iter().all(|(_, d)| (d.level, d.part) == (DriftLevel::Input, 1)),
             "{found:?}"
         );
+    }
+
+    /// A network that learns, and whose codes are in other coordinates from window 2,400 on.
+    #[test]
+    fn learning_and_a_new_latent_space_are_no_drift() {
+        let params = DriftParams { block: 24, ..DriftParams::default() };
+        let run = |restart: bool, trend: f64| {
+            let mut monitors = Monitors::default();
+            let mut found = Vec::new();
+            for t in 0..4_800 {
+                let jitter = (t * 7_919 % 1_013) as f32 / 1_013.0 - 0.5;
+                let code = [jitter, if t < 2_400 { 0.4 } else { -0.8 } + jitter];
+                if restart && t == 2_400 {
+                    monitors.restart_codes(1);
+                }
+                let error = 0.1 * f64::exp(trend * f64::from(t) / 2_400.0 + f64::from(jitter));
+                found.extend(monitors.take(&params, (&[jitter], &code, error), true));
+            }
+            found
+        };
+        assert_eq!(run(true, -1.0), []);
+        let moved = run(false, -1.0);
+        assert!(
+            !moved.is_empty() && moved.iter().all(|d| (d.level, d.part) == (DriftLevel::Latent, 1))
+        );
+        let worse = run(true, 1.0);
+        assert!(!worse.is_empty() && worse.iter().all(|d| d.level == DriftLevel::Score));
     }
 
     #[test]
