@@ -52,20 +52,22 @@ impl ModelMetrics {
         Ok(Self {
             exams: to.counter(
                 "latentd_model_promotions_total",
-                "Examinations of networks in training, by outcome and by what spoke against one.",
+                "Examinations of networks in training (`model.variant`), by outcome and by what \
+                 spoke against one.",
                 &["stream", "outcome", "reason"],
             )?,
             recall: joined(
                 Join::Mean,
                 "latentd_selftest_recall_ratio",
                 "Share of faults, injected into copies of calm windows, that the scoring networks \
-                 find; mean over those that were examined last.",
+                 (`model.variant`, not those of `alert.detector`) find; mean over those that were \
+                 examined last.",
                 &["stream", "kind"],
             )?,
             delay: joined(
                 Join::Mean,
                 "latentd_selftest_delay_rows",
-                "Mean age in rows at which injected faults are found.",
+                "Mean age in rows at which injected faults are found by these networks.",
                 &["stream", "kind"],
             )?,
             alignment: joined(

@@ -120,7 +120,8 @@ impl ShardMetrics {
                 "Errors behind the calibration of a series, old ones counted less; mean over the \
                  series that are judged by the errors of the network.", stream)?,
             drifts: to.counter("latentd_drift_detections_total",
-                "Times that channels, latent codes or reconstruction errors have moved for good.",
+                "Times that channels, latent codes or reconstruction errors of the network \
+                 (`model.variant`) have moved for good.",
                 &["stream", "level"])?,
             train_steps: to.counter("latentd_train_steps_total",
                 "Training steps (minibatches).", stream)?,

@@ -258,6 +258,8 @@ fn rules_between_keys_say_both_sides() {
     let cases = [
         ("window = { length = 16, stride = 20 }",
             "stream[0].window.stride = 20: is longer than window.length = 16: records would be skipped"),
+        ("model.learning_rate = 1e39",
+            "stream[0].model.learning_rate = 1000000000000000000000000000000000000000: is a step longer than the weights themselves: expected at most 1"),
         ("window.length = 4",
             "stream[0].model.latent = 8: is not smaller than the 8 inputs (2 channels x 4 rows)"),
         ("window.min_completeness = 0",
