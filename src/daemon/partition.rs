@@ -306,6 +306,7 @@ impl Partition {
     pub fn reshape(&mut self, number: i32, stream: &Stream) -> Result<(), SnapshotError> {
         let bytes = self.shard.save();
         let shard = Shard::restore(Arc::clone(&stream.spec), number, &bytes)?;
+        super::restore::tell_dropped_forecasts(&stream.name, number, &shard);
         self.shard = shard.with_trainer(Arc::clone(&stream.trainer));
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::carry::Carry;
 use super::ids;
 use super::score::Context;
 use super::series::Series;
@@ -46,23 +47,24 @@ impl Foresight {
         Self { shared: params.targets.iter().map(shared).collect(), ..Self::default() }
     }
 
-    /// What is known, under the settings of `fresh`; `None` if its shapes are others.
-    pub(super) fn adopt(self, fresh: Self, spec: &StreamSpec) -> Option<Self> {
-        let Some(params) = &spec.forecast else { return Some(fresh) };
-        // A state from before there were shared networks.
-        if self.shared.is_empty() {
-            return Some(fresh);
+    /// What is known, under the settings of `fresh`. A network that does not fit begins anew, and with it
+    /// the forecasters that read its code.
+    pub(super) fn adopt(self, fresh: Self, spec: &StreamSpec, carry: &mut Carry) -> Self {
+        let Some(params) = &spec.forecast else { return fresh };
+        let stored = carry.pick(self.shared).into_iter();
+        let mut shared = Vec::with_capacity(fresh.shared.len());
+        for (target, (stored, fresh)) in stored.zip(fresh.shared).enumerate() {
+            let known = stored.flatten().zip(fresh.as_ref());
+            let known = known.and_then(|(known, fresh)| known.adopt(fresh, params));
+            if known.is_none() && fresh.is_some() {
+                carry.drop_target(target);
+            }
+            shared.push(known.or(fresh));
         }
-        (self.shared.len() == fresh.shared.len()).then_some(())?;
-        let shared = self.shared.into_iter().zip(fresh.shared).map(|pair| match pair {
-            (Some(known), Some(fresh)) => Some(Some(known.adopt(&fresh, params)?)),
-            (None, None) => Some(None),
-            _ => None,
-        });
         let channels = spec.channels.len();
         let mut announced = self.announced;
         announced.values_mut().for_each(|of| of.retain(|channel, _| *channel < channels));
-        Some(Self { shared: shared.collect::<Option<_>>()?, announced, scratch: fresh.scratch })
+        Self { shared, announced, scratch: fresh.scratch }
     }
 
     /// Takes announced values; `now` is the watermark. Returns whether that changed anything.
