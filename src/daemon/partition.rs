@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::restore::Restored;
 use super::stream::Stream;
-use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
+use crate::engine::{Announced, SeriesStatus, Shard, ShardStatus, SnapshotError};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, Notice, OutMessage};
 use crate::record::{
-    Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
+    Announcement, Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
 };
 
 /// A dead letter on its way, with the `reason` label of its metrics.
@@ -274,6 +274,11 @@ impl Partition {
         self.shard.alerts_per_period()
     }
 
+    /// Names of the channels of its stream.
+    pub fn channels(&self) -> &[Arc<str>] {
+        self.shard.channels()
+    }
+
     /// Silence moves the watermark.
     pub fn is_idle(&self) -> bool {
         self.silence.closing
@@ -379,7 +384,12 @@ pub(super) fn put_into_effect(shard: &mut Shard, notice: &Notice, outbox: &mut O
         }
         Notice::Known(news) => {
             shard.settle(outbox);
-            shard.apply_announcement(news)
+            let Announced { changed, refused } = shard.apply_announcement(news);
+            if refused > 0 {
+                let Announcement { entity, channel, .. } = news;
+                tracing::warn!(entity, channel, refused, "no room for announced values");
+            }
+            changed
         }
     }
 }

@@ -264,7 +264,10 @@ pub(super) fn tell_dropped_forecasts(stream: &str, partition: i32, shard: &Shard
     let Some(dropped) = shard.dropped_forecasts() else { return };
     let changes: Vec<String> = dropped.changes.iter().map(ToString::to_string).collect();
     tracing::warn!(
-        stream, partition, forecasters = dropped.forecasters, changes = changes.join(", "),
+        stream,
+        partition,
+        forecasters = dropped.forecasters,
+        changes = changes.join(", "),
         "forecasts do not fit the configuration and begin anew; all else of the state goes on"
     );
 }

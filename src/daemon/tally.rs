@@ -28,7 +28,8 @@ pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &
     let facts = &partition.outbox.facts;
     metrics.count_facts(labels.stream, facts);
     metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
-    metrics.forecasts.count(labels.stream, &partition.outbox.forecasts);
+    let channels = partition.channels();
+    metrics.forecasts.count(labels.stream, channels, &partition.outbox.forecasts);
     for found in &partition.outbox.facts.seasons_found {
         let (entity, channel, rows) = (&found.entity, found.channel, &found.seasons);
         tracing::info!(stream = labels.stream, %entity, channel, ?rows, "seasons found");

@@ -34,7 +34,7 @@ pub struct Shard {
     pub(super) partition: i32,
     pub(super) watermark: Watermark,
     #[serde(skip)]
-    index: FxHashMap<SeriesKey, usize>,
+    pub(super) index: FxHashMap<SeriesKey, usize>,
     pub(super) series: Vec<Series>,
     /// Series with a row that ends at a time, in the order in which the rows were opened.
     due: BTreeMap<EventTime, Vec<usize>>,
@@ -235,6 +235,11 @@ impl Shard {
             self.close_due(Trigger::Idle, out);
         }
         self.score_pending(out);
+    }
+
+    /// Names of the channels.
+    pub fn channels(&self) -> &[Arc<str>] {
+        &self.spec.channels
     }
 
     /// Event-time watermark.

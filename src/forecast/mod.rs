@@ -40,6 +40,8 @@ mod mix;
 mod origin;
 mod params;
 mod ridge;
+mod score;
+mod search;
 mod seasons;
 mod shared;
 mod skill;
@@ -52,5 +54,9 @@ pub use origin::{Point, PointSet};
 pub use params::{ForecastParams, Head, LatentParams, Link, NonNegative};
 pub use shared::Shared;
 
+#[cfg(test)]
+mod demand_tests;
+#[cfg(test)]
+mod forecaster_tests;
 #[cfg(test)]
 mod golden_tests;

@@ -19,8 +19,8 @@ pub use notice::{Announcement, Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass,
-    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, HeadOutput,
-    HorizonGroup, Interval, OpenAlert, Outbox, RowScore, Severity, Skill, WindowSpan,
+    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupSkill,
+    HeadOutput, HorizonGroup, Interval, OpenAlert, Outbox, RowScore, Severity, Skill, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

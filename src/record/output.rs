@@ -340,8 +340,19 @@ pub struct Skill {
     pub last_value: f64,
     /// Against the best seasonal naive; equal to `last_value` without seasons.
     pub seasonal_naive: f64,
-    /// Scored forecasts behind the figures.
+    /// Scored forecasts behind the figures, each of one horizon.
     pub windows: u64,
+}
+
+/// Live skill of the mix at one group of horizons.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroupSkill {
+    /// Horizons.
+    pub group: HorizonGroup,
+    /// Against the last value.
+    pub last_value: f64,
+    /// Against the best seasonal naive; equal to `last_value` without seasons.
+    pub seasonal_naive: f64,
 }
 
 /// What became of the intervals of one level.
@@ -381,9 +392,9 @@ pub struct ForecastRecord {
     pub points: Vec<ForecastPoint>,
     /// Of the mix, over all horizons; `None` until any forecast could be checked.
     pub skill: Option<Skill>,
-    /// Of the mix against the best seasonal naive, by group of horizons; below 0 the naive forecast
-    /// is published. Empty until checked.
-    pub group_skill: Vec<(HorizonGroup, f64)>,
+    /// Of the mix by group of horizons; where it stays below 0 against the seasonal naive, that is
+    /// published. Empty until checked.
+    pub group_skill: Vec<GroupSkill>,
     /// Per interval level, in the order of `intervals`; empty until checked.
     pub coverage: Vec<Coverage>,
     /// Mean weight of each expert in the mix, by name; they sum to 1, or to 0 while no expert could be

@@ -367,7 +367,10 @@ fn unknown_keys_wrong_kinds_and_missing_keys_are_told_together() {
 fn a_document_that_is_no_table_is_refused() {
     for value in [json!(88888), json!([{"stream": []}]), json!("x"), Value::Null] {
         let refused = Layers::new().table(value).settings().unwrap_err().to_string();
-        assert!(refused.starts_with("settings are not usable: expected a table, got "), "{refused}");
+        assert!(
+            refused.starts_with("settings are not usable: expected a table, got "),
+            "{refused}"
+        );
     }
     for (format, text) in [
         (TextFormat::Json, "88888"),
