@@ -82,19 +82,20 @@ impl Foresight {
     }
 
     /// Takes a closed row and the `gap` rows before it that have none, and emits forecasts if it is
-    /// their turn.
+    /// their turn. A row that may not be learned from counts as missing: it is no demand.
     pub(super) fn row(
         &mut self,
         context: &Context<'_>,
         series: &mut Series,
-        gap: u64,
+        (gap, learns): (u64, bool),
         out: &mut Outbox,
     ) {
         let (Some(params), Step::Grid(step)) = (&context.spec.forecast, context.spec.rows.step)
         else {
             return;
         };
-        self.observe(params, series, gap, (context.row.start, &context.row.values), out);
+        let values: &[f64] = if learns { &context.row.values } else { &[] };
+        self.observe(params, series, gap, (context.row.start, values), out);
         if !series.rows.is_multiple_of(u64::from(params.every)) {
             return;
         }
