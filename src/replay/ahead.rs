@@ -30,7 +30,7 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// `None` if nothing is known beforehand.
+    /// `None` if nothing is known beforehand. `before` has read the file before this one.
     ///
     /// # Errors
     ///
@@ -39,6 +39,7 @@ impl Ahead {
         file: &Path,
         (stream, spec): (&StreamSettings, &StreamSpec),
         args: &ReplayArgs,
+        before: Option<Self>,
     ) -> Result<Option<Self>, ReplayError> {
         let (Some(params), Step::Grid(step)) = (&spec.forecast, spec.rows.step) else {
             return Ok(None);
@@ -57,7 +58,7 @@ impl Ahead {
             known,
             reach,
             read: None,
-            position: 0,
+            position: before.map_or(0, |before| before.position),
             refused: 0,
             is_over: false,
         };

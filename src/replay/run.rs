@@ -210,7 +210,7 @@ impl Replay<'_> {
             for channel in layout.missing(stream) {
                 tracing::warn!("{}: no column for channel `{channel}`", table.path().display());
             }
-            log.ahead = Ahead::open(file, (stream, &log.spec), self.args)?;
+            log.ahead = Ahead::open(file, (stream, &log.spec), self.args, log.ahead.take())?;
             self.file(table, layout, &mut log, stream)?;
         }
         log.shard.close_until(EventTime::from_millis(i64::MAX), &mut self.outbox);
