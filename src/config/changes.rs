@@ -23,7 +23,8 @@ impl Settings {
     ///
     /// Of a stream everything can change while it runs, but its name, its place among the
     /// streams, its topics, and what its stored state depends on (see
-    /// [`crate::engine::StreamSpec::fingerprint`]): that would drop what was learned.
+    /// [`crate::engine::StreamSpec::fingerprint`]): that would drop what was learned, if only the
+    /// forecasts, which a restart begins anew.
     pub fn changes(&self, new: &Self) -> Changes {
         let (mut changes, mut paths) = (Changes::default(), Vec::new());
         differing(&self.table(), &new.table(), String::new(), &mut paths);

@@ -14,8 +14,9 @@ use crate::record::{Millis, Step};
 
 const HORIZONS_MAX: usize = 1024;
 const HORIZON_ROWS_MAX: i64 = 10_080;
-/// Forecasts that wait for their truth: horizons times the farthest of them.
-const WAITING_MAX: i64 = 400_000;
+/// Forecasts that wait for their truth: horizons times the farthest of them, each 8 bytes for every expert
+/// and bound and 24 more: 26 MB a target with the defaults.
+const WAITING_MAX: i64 = 200_000;
 const SEASONS_MAX: usize = 4;
 const SEASON_ROWS_MAX: i64 = 20_160;
 const LEVELS_MAX: usize = 16;
@@ -36,6 +37,11 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     calendar(stream, at, faults);
     learning_rate(stream, at, faults);
     seasons_of_shard(stream, at, faults);
+    let latent = &forecast.latent;
+    if latent.enabled && latent.w_rec <= 0.0 && latent.w_fc <= 0.0 {
+        let why = "and w_rec = 0 leave the network nothing to learn: one must be above 0";
+        faults.push(Fault::rule(format!("{at}.latent.w_fc"), latent.w_fc, why));
+    }
     if stream.forecast.horizons.is_empty() {
         let why = "at least one is needed to forecast, for example [\"1h\"]";
         faults.push(Fault::new(format!("{at}.horizons"), why));

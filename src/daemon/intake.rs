@@ -295,6 +295,12 @@ impl Intake {
         match read(message) {
             Ok(notice) => {
                 if self.notices.len() >= NOTICES_MAX {
+                    if self.notices_first == 0 {
+                        tracing::warn!(
+                            most = NOTICES_MAX,
+                            "more notices than are kept: partitions that come later do not hear the oldest"
+                        );
+                    }
                     self.notices.pop_front();
                     self.notices_first += 1;
                 }

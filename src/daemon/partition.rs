@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::restore::Restored;
 use super::stream::Stream;
-use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
+use crate::engine::{Announced, SeriesStatus, Shard, ShardStatus, SnapshotError};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, Notice, OutMessage};
 use crate::record::{
-    Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
+    Announcement, Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
 };
 
 /// A dead letter on its way, with the `reason` label of its metrics.
@@ -284,6 +284,11 @@ impl Partition {
         self.shard.networks()
     }
 
+    /// Names of the channels of its stream.
+    pub fn channels(&self) -> &[Arc<str>] {
+        self.shard.channels()
+    }
+
     /// Silence moves the watermark.
     pub fn is_idle(&self) -> bool {
         self.silence.closing
@@ -316,6 +321,7 @@ impl Partition {
     pub fn reshape(&mut self, number: i32, stream: &Stream) -> Result<(), SnapshotError> {
         let bytes = self.shard.save();
         let shard = Shard::restore(Arc::clone(&stream.spec), number, &bytes)?;
+        super::restore::tell_dropped_forecasts(&stream.name, number, &shard);
         self.shard = shard.with_trainer(Arc::clone(&stream.trainer));
         Ok(())
     }
@@ -393,7 +399,12 @@ pub(super) fn put_into_effect(shard: &mut Shard, notice: &Notice, outbox: &mut O
         }
         Notice::Known(news) => {
             shard.settle(outbox);
-            shard.apply_announcement(news)
+            let Announced { changed, refused } = shard.apply_announcement(news);
+            if refused > 0 {
+                let Announcement { entity, channel, .. } = news;
+                tracing::warn!(entity, channel, refused, "no room for announced values");
+            }
+            changed
         }
     }
 }

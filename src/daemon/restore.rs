@@ -212,6 +212,7 @@ fn resume(
         RestoreError::Snapshot { place: name(place), stream: stream.name.to_string(), error }
     })?;
     let shard = shard.with_trainer(Arc::clone(&stream.trainer));
+    tell_dropped_forecasts(&stream.name, place.1, &shard);
     let start = within(place, stamp, bounds, policy)?;
     // What is gone can not be learned again; what is left of the silence is kept.
     let until = within(place, committed, bounds, policy)?;
@@ -259,6 +260,19 @@ pub(super) fn within(
         "records are gone that were not read: going on elsewhere"
     );
     Ok(instead)
+}
+
+/// Forecasts that begin anew are told with what has changed.
+pub(super) fn tell_dropped_forecasts(stream: &str, partition: i32, shard: &Shard) {
+    let Some(dropped) = shard.dropped_forecasts() else { return };
+    let changes: Vec<String> = dropped.changes.iter().map(ToString::to_string).collect();
+    tracing::warn!(
+        stream,
+        partition,
+        forecasters = dropped.forecasters,
+        changes = changes.join(", "),
+        "forecasts do not fit the configuration and begin anew; all else of the state goes on"
+    );
 }
 
 fn name((topic, partition): &Place) -> String {

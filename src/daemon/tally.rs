@@ -29,7 +29,8 @@ pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &
     metrics.count_facts(labels.stream, facts);
     metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
     metrics.shards.show_training(labels, facts);
-    metrics.forecasts.count(labels, &partition.outbox.forecasts, partition.series());
+    let (channels, series) = (partition.channels(), partition.series());
+    metrics.forecasts.count(labels, channels, &partition.outbox.forecasts, series);
     for found in &partition.outbox.facts.seasons_found {
         let (entity, channel, rows) = (&found.entity, found.channel, &found.seasons);
         tracing::info!(stream = labels.stream, %entity, channel, ?rows, "seasons found");

@@ -16,6 +16,8 @@
 //! - Batch boundaries and calls of [`Shard::settle`] change no output and no weight.
 
 mod alerts;
+mod announced;
+mod carry;
 mod decide;
 mod detector;
 mod explain;
@@ -36,6 +38,8 @@ mod status;
 mod triage;
 mod watch;
 
+pub use announced::Announced;
+pub use carry::DroppedForecasts;
 pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;

@@ -114,7 +114,7 @@ impl Shard {
             }
             let scored = pending.slot.map(|slot| Scored::new(space, windows, slot));
             let error = finish(&context, series, learner, scored, eyes, out);
-            foresight.row(&context, series, pending.gap, out);
+            foresight.row(&context, series, (pending.gap, switches.learn), out);
             if pending.slot.is_some() {
                 *loss = Some(loss.map_or(error, |l| l + LOSS_RATE * (error - l)));
                 let now = context.span.end;

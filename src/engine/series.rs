@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::StreamSpec;
+use super::carry::Carry;
 use super::decide::Cases;
 use super::detector::Detector;
 use super::ids;
@@ -72,6 +73,27 @@ pub(super) struct Awaiting {
     pub(super) rows: u64,
 }
 
+fn adopt_forecasters(
+    spec: &StreamSpec,
+    stored: Vec<Forecaster>,
+    fresh: Vec<Forecaster>,
+    carry: &mut Carry,
+) -> Vec<Forecaster> {
+    let mut dropped = stored.len();
+    let known = carry.pick(stored).into_iter();
+    let adopt = |known: Forecaster| known.adopt(spec.forecast.as_ref()?);
+    let all = known.zip(fresh).map(|(known, fresh)| match known.and_then(adopt) {
+        Some(known) => {
+            dropped -= 1;
+            known
+        }
+        None => fresh,
+    });
+    let all = all.collect();
+    carry.dropped.forecasters += dropped;
+    all
+}
+
 impl Series {
     pub(super) fn new(spec: &StreamSpec, key: SeriesKey, learner: Option<Box<Learner>>) -> Self {
         let channels = spec.channels.len();
@@ -109,21 +131,13 @@ impl Series {
     }
 
     /// What this series knows, under the settings of `fresh`; `None` if its shapes are others.
-    pub(super) fn adopt(self, spec: &StreamSpec, fresh: Self) -> Option<Self> {
+    /// Forecasters that do not fit begin anew.
+    pub(super) fn adopt(self, spec: &StreamSpec, fresh: Self, carry: &mut Carry) -> Option<Self> {
         let Self { tails: [window, newest], .. } = self;
         let [fresh_window, fresh_newest] = &fresh.tails;
-        let forecasters: Vec<Forecaster> = match &spec.forecast {
-            Some(_) if self.forecasters.is_empty() => fresh.forecasters,
-            Some(params) => {
-                let known = self.forecasters.into_iter();
-                known.map(|known| known.adopt(params)).collect::<Option<_>>()?
-            }
-            None => Vec::new(),
-        };
-        let targets = spec.forecast.as_ref().map_or(0, |params| params.targets.len());
+        let forecasters = adopt_forecasters(spec, self.forecasters, fresh.forecasters, carry);
         let awaits = |a: &Awaiting| a.window.len() == spec.shape().cells();
         let sound = self.open.fits(spec.channels.len())
-            && forecasters.len() == targets
             && self.awaiting.as_ref().is_none_or(awaits)
             && self.quarantine.fits(spec);
         sound.then_some(())?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use super::carry::{Carry, DroppedForecasts};
 use super::detector::Eyes;
 use super::foresight::Foresight;
 use super::series::Series;
@@ -33,7 +34,7 @@ pub struct Shard {
     pub(super) partition: i32,
     pub(super) watermark: Watermark,
     #[serde(skip)]
-    index: FxHashMap<SeriesKey, usize>,
+    pub(super) index: FxHashMap<SeriesKey, usize>,
     pub(super) series: Vec<Series>,
     /// Series with a row that ends at a time, in the order in which the rows were opened.
     due: BTreeMap<EventTime, Vec<usize>>,
@@ -56,6 +57,8 @@ pub struct Shard {
     pub(super) silence: Silence,
     pub(super) plan: Plan,
     pub(super) foresight: Foresight,
+    #[serde(skip)]
+    dropped: DroppedForecasts,
     /// Knows from verdicts which alerts are true.
     pub(super) triage: Triage,
 }
@@ -99,6 +102,7 @@ impl Shard {
             shared: (spec.model.scope == Scope::Shard).then_some(learner),
             plan: Plan::new(&spec.maintenance),
             foresight: Foresight::new(&spec, partition),
+            dropped: DroppedForecasts::default(),
             partition,
             index: FxHashMap::default(),
             series: Vec::new(),
@@ -116,6 +120,11 @@ impl Shard {
         }
     }
 
+    /// Learned forecasts that the state had and this shard does not: their settings have changed.
+    pub fn dropped_forecasts(&self) -> Option<&DroppedForecasts> {
+        Some(&self.dropped).filter(|dropped| dropped.forecasters > 0)
+    }
+
     /// This shard, trained by `trainer` from now on. Changes no result.
     #[must_use]
     pub fn with_trainer(self, trainer: Arc<dyn Trainer>) -> Self {
@@ -130,7 +139,12 @@ impl Shard {
     }
 
     /// A shard that goes on with a stored state; `None` if the state contradicts itself or `spec`.
-    pub(super) fn adopt(spec: Arc<StreamSpec>, partition: i32, stored: Stored) -> Option<Self> {
+    pub(super) fn adopt(
+        spec: Arc<StreamSpec>,
+        partition: i32,
+        stored: Stored,
+        mut carry: Carry,
+    ) -> Option<Self> {
         let mut shard = Self::new(Arc::clone(&spec), partition);
         shard.watermark = stored.watermark.adopt(&shard.watermark);
         shard.shared = match (stored.shared, shard.shared.take()) {
@@ -138,11 +152,12 @@ impl Shard {
             (None, None) => None,
             _ => return None,
         };
+        shard.foresight = stored.foresight.adopt(shard.foresight, &spec, &mut carry);
         for series in stored.series {
             let key = Arc::clone(&series.key);
             let own = shard.shared.is_none().then(|| Box::new(new_learner(&spec, &key)));
             let fresh = Series::new(&spec, Arc::clone(&key), own);
-            shard.series.push(series.adopt(&spec, fresh)?);
+            shard.series.push(series.adopt(&spec, fresh, &mut carry)?);
             let index = shard.series.len() - 1;
             if shard.index.insert(key, index).is_some() {
                 return None;
@@ -151,7 +166,7 @@ impl Shard {
         (shard.due, shard.loss) = (stored.due, stored.loss);
         shard.silence = stored.silence;
         shard.plan = stored.plan.adopt(shard.plan);
-        shard.foresight = stored.foresight.adopt(shard.foresight, &spec)?;
+        shard.dropped = carry.dropped;
         shard.triage = stored.triage;
         shard.schedule_looks();
         shard.every_open_row_is_due().then_some(shard)
@@ -220,6 +235,11 @@ impl Shard {
             self.close_due(Trigger::Idle, out);
         }
         self.score_pending(out);
+    }
+
+    /// Names of the channels.
+    pub fn channels(&self) -> &[Arc<str>] {
+        &self.spec.channels
     }
 
     /// Event-time watermark.

@@ -11,7 +11,9 @@
 //! Structs are maps with the names of their fields, so that a later version can add fields. Long
 //! lists of numbers are their bytes ([`crate::record::raw`]). What follows from the configuration
 //! (learning rate, paces, budgets) is taken from the configuration of the day;
-//! what shapes or interprets the state is part of the fingerprint and must not change.
+//! what shapes or interprets the state is part of the fingerprint and must not change. Where only
+//! settings of forecasts have changed, forecasters that do not fit begin anew and all else goes on
+//! ([`Shard::dropped_forecasts`]).
 //!
 //! Format 1 had no trainee beside the scoring network; it is read.
 
@@ -22,12 +24,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::StreamSpec;
+use super::carry::{Carry, FORECAST};
 use super::shard::{Shard, Stored};
 use crate::record::Step;
 
 const MAGIC: &[u8; 8] = b"latentd\0";
-/// A key of all states whose forecasts are a mix.
-const MIX_KEY: &str = "forecast.link";
 /// The format that is written.
 pub const SNAPSHOT_FORMAT: u16 = 2;
 
@@ -147,7 +148,8 @@ impl StreamSpec {
         let names = |of: &[usize]| list(&mut of.iter().map(name));
         put("forecast.exogenous", names(&forecast.exogenous));
         put("forecast.known", names(&forecast.known));
-        put(MIX_KEY, format!("{:?}", forecast.link));
+        put("forecast.link", format!("{:?}", forecast.link));
+        put("forecast.holidays", forecast.calendar.has_holidays().to_string());
         put("forecast.memory", forecast.memory.to_string());
         let latent = &forecast.latent;
         put("forecast.latent.enabled", latent.enabled.to_string());
@@ -200,7 +202,10 @@ impl Shard {
         let damaged =
             |error: rmp_serde::decode::Error| SnapshotError::Damaged { detail: error.to_string() };
         let label: Label = rmp_serde::from_slice(body).map_err(damaged)?;
-        let mut changes = differences(&label.fingerprint, &spec.fingerprint());
+        let is = spec.fingerprint();
+        let (forecasts, mut changes): (Vec<_>, Vec<_>) = differences(&label.fingerprint, &is)
+            .into_iter()
+            .partition(|change| change.key.starts_with(FORECAST));
         if label.partition != partition {
             let (was, is) = (label.partition.to_string(), partition.to_string());
             changes.push(Change { key: "partition".to_owned(), was, is });
@@ -210,7 +215,8 @@ impl Shard {
         }
         let Body { state } = rmp_serde::from_slice(body).map_err(damaged)?;
         let contradiction = || SnapshotError::Damaged { detail: "shapes differ".to_owned() };
-        Self::adopt(spec, partition, state).ok_or_else(contradiction)
+        let carry = Carry::new(&label.fingerprint, &is, forecasts);
+        Self::adopt(spec, partition, state, carry).ok_or_else(contradiction)
     }
 }
 
@@ -229,10 +235,7 @@ fn differences(was: &Fingerprint, is: &Fingerprint) -> Vec<Change> {
     let keys: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
     let of =
         |map: &Fingerprint, key: &str| map.get(key).cloned().unwrap_or_else(|| "not set".into());
-    // Forecasters of states from before there was a mix are begun anew: nothing of them must fit.
-    let older = !was.contains_key(MIX_KEY) && is.contains_key(MIX_KEY);
     keys.into_iter()
-        .filter(|key| !(older && key.starts_with("forecast.")))
         .filter(|key| was.get(*key) != is.get(*key))
         .map(|key| Change { key: key.clone(), was: of(was, key), is: of(is, key) })
         .collect()

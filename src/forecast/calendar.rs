@@ -50,7 +50,7 @@ impl Calendar {
     }
 
     /// Whether there are holidays.
-    pub(super) fn has_holidays(&self) -> bool {
+    pub fn has_holidays(&self) -> bool {
         !self.holidays.is_empty()
     }
 

@@ -14,6 +14,8 @@ const SLOTS_MAX: usize = 48;
 const PLAIN_WINDOW: usize = 48;
 /// Rows from one refresh to the next where there is no season.
 const PLAIN_PACE: usize = 24;
+/// Rows that stand for a long gap: at most so many, more only if three seasons are longer.
+const GAP_MAX: u64 = 65_536;
 /// Shorter seasons are no pace.
 const PACE_MIN: usize = 4;
 
@@ -99,6 +101,24 @@ impl Design {
     /// Farthest horizon in rows.
     pub(super) fn reach(&self) -> usize {
         self.horizons.last().copied().unwrap_or(1)
+    }
+
+    /// Rows to take instead of a gap of `rows`: a few seasons, at the same phase of all of them.
+    pub(super) fn cut(&self, rows: u64) -> u64 {
+        let (long, most) = (self.long() as u64, 3 * self.long().max(64) as u64);
+        if rows <= most {
+            return rows;
+        }
+        let least = most - most % long + rows % long;
+        // The longest season fits all of these; where the others never do, they are off by least.
+        let off = |n: &u64| -> f64 {
+            let seasons = self.seasons.iter().map(|season| *season as u64);
+            let off = |season: u64| ((rows - n) % season).min(season - (rows - n) % season);
+            seasons.map(|season| off(season) as f64 / season as f64).sum()
+        };
+        let cuts =
+            (0..).map(|k| least + k * long).take_while(|n| *n <= rows.min(GAP_MAX.max(least)));
+        cuts.min_by(|a, b| off(a).total_cmp(&off(b))).unwrap_or(rows)
     }
 
     /// First row from which on every feature has its past.

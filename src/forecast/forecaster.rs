@@ -7,21 +7,23 @@ use super::ForecastParams;
 use super::experts;
 use super::head::Scratch;
 use super::origin::{Origin, Point, PointSet};
+use super::search::Search;
 use super::seasons;
 use super::shared::Shared;
 use super::skill::{Contest, group_of};
 use super::target::{Target, season_rows};
-use crate::record::{Coverage, EventTime, Fraction, HorizonGroup, Interval, Skill, raw};
+use crate::record::{Coverage, EventTime, Fraction, GroupSkill, HorizonGroup, Interval, Skill};
 
-/// Rows after which seasons are looked for; each further search is after twice as many.
-const SEARCH_FIRST: usize = 128;
-/// Rows after which nothing new is found.
-const SEARCH_LAST: usize = 8_192;
 /// Longest season that is looked for.
 const SEASON_MAX: usize = 2_048;
 /// Rows whose mean and deviation scale a channel beside the target.
 const SCALER_MEMORY: f64 = 10_000.0;
 const CLIP: f64 = 6.0;
+/// Larger values are missing ones: their squares would not be numbers.
+const VALUE_MAX: f64 = 1e100;
+/// Values of a channel until a far one is known to be far, and how many deviations that is.
+const SCALER_TRUSTED: f64 = 64.0;
+const FAR: f64 = 30.0;
 
 /// One closed row.
 pub struct Row<'a> {
@@ -53,18 +55,6 @@ pub struct Forecaster {
     scalers: Vec<Scaler>,
 }
 
-/// Rows so far, to begin again with the seasons found in them.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Search {
-    #[serde(with = "raw::i64s")]
-    times: Vec<i64>,
-    #[serde(with = "raw::f64s")]
-    y: Vec<f64>,
-    /// Standardised, row by row.
-    #[serde(with = "raw::f64s")]
-    exogenous: Vec<f64>,
-}
-
 /// Running mean and deviation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Scaler {
@@ -76,9 +66,13 @@ struct Scaler {
 impl Scaler {
     /// Takes `x`, and gives it in deviations from the mean; 0 if it is NaN.
     fn take(&mut self, x: f64) -> f64 {
-        if !x.is_finite() {
+        if !is_value(x) {
             return 0.0;
         }
+        let deviation = self.deviation();
+        let known = self.count >= SCALER_TRUSTED && deviation > 0.0;
+        let far = if known { FAR * deviation } else { f64::INFINITY };
+        let x = x.clamp(self.mean - far, self.mean + far);
         self.count = (self.count + 1.0).min(SCALER_MEMORY);
         let off = x - self.mean;
         self.mean += off / self.count;
@@ -86,14 +80,23 @@ impl Scaler {
         self.scale(x)
     }
 
+    fn deviation(&self) -> f64 {
+        self.square.max(0.0).sqrt()
+    }
+
     fn scale(&self, x: f64) -> f64 {
-        let deviation = self.square.max(0.0).sqrt();
-        if x.is_finite() && deviation > 0.0 {
+        let deviation = self.deviation();
+        if is_value(x) && deviation > 0.0 {
             ((x - self.mean) / deviation).clamp(-CLIP, CLIP)
         } else {
             0.0
         }
     }
+}
+
+/// Neither missing nor absurd beyond any unit.
+fn is_value(x: f64) -> bool {
+    x.abs() <= VALUE_MAX
 }
 
 impl Forecaster {
@@ -113,13 +116,8 @@ impl Forecaster {
         let seasons = if params.seasons.is_empty() { &found } else { &params.seasons };
         let fresh = Target::new(params, seasons, self.seed);
         let channels = params.exogenous.len() + params.known.len();
-        let sound = |search: &Search| {
-            search.times.len() == search.y.len()
-                && search.exogenous.len() == search.y.len() * params.exogenous.len()
-                && search.y.len() < SEARCH_LAST
-        };
         let whole = self.scalers.len() == channels
-            && self.search.as_ref().is_none_or(sound)
+            && self.search.as_ref().is_none_or(|search| search.fits(params))
             && (self.search.is_none() || params.seasons.is_empty());
         whole.then_some(())?;
         Some(Self { target: self.target.adopt(fresh, params)?, ..self })
@@ -145,21 +143,51 @@ impl Forecaster {
         let announced = &self.scalers[params.exogenous.len()..];
         let known =
             |channel: usize, time: EventTime| announced[channel].scale((row.known)(channel, time));
-        let y = params.link.apply(if row.y.is_finite() { row.y } else { f64::NAN });
-        self.target.observe(params, (row.time, y, &exogenous), &known, shared, scratch);
+        let y = params.link.apply(if is_value(row.y) { row.y } else { f64::NAN });
+        self.target.observe(params, (row.time, y, &exogenous), (&known, shared), scratch);
         let search = self.search.as_mut().filter(|_| self.target.history.rows() > 0)?;
-        search.times.push(row.time.as_millis());
-        search.y.push(y);
-        search.exogenous.extend_from_slice(&exogenous);
-        let rows = search.y.len();
-        if rows < SEARCH_FIRST || !rows.is_power_of_two() {
+        search.push(row.time, y, &exogenous);
+        if !search.is_due(self.seed) {
             return None;
         }
         let found = self.search(params, scratch);
-        if rows >= SEARCH_LAST {
+        if self.search.as_ref().is_some_and(Search::is_over) {
             self.search = None;
         }
         found
+    }
+
+    /// Takes `rows` rows in which nothing was observed; the next row starts at `until`. A long gap is cut
+    /// to a few seasons of the same phase.
+    pub fn pass(
+        &mut self,
+        params: &ForecastParams,
+        (rows, until): (u64, EventTime),
+        known: &dyn Fn(usize, EventTime) -> f64,
+        mut shared: Option<&mut Shared>,
+        scratch: &mut Scratch,
+    ) -> Option<Vec<u32>> {
+        let (design, step) = (&self.target.design, params.calendar.step().get());
+        let at = |back: u64| {
+            let back = i64::try_from(back).unwrap_or(i64::MAX).saturating_mul(step);
+            EventTime::from_millis(until.as_millis().saturating_sub(back))
+        };
+        if rows <= design.pace as u64 {
+            let nothing = vec![f64::NAN; params.exogenous.len()];
+            let mut found = None;
+            for back in (1..=rows).rev() {
+                let row = Row { time: at(back), y: f64::NAN, exogenous: &nothing, known };
+                found = self.observe(params, &row, shared.as_deref_mut(), scratch).or(found);
+            }
+            return found;
+        }
+        let times: Vec<EventTime> = (1..=design.cut(rows)).rev().map(at).collect();
+        if let Some(search) = self.search.as_mut().filter(|_| self.target.history.rows() > 0) {
+            let exogenous = vec![0.0; params.exogenous.len()];
+            times.iter().for_each(|time| search.push(*time, f64::NAN, &exogenous));
+        }
+        self.target.pass(params, times.into_iter());
+        None
     }
 
     /// Looks for seasons; if others than before are found, begins again with them.
@@ -173,13 +201,8 @@ impl Forecaster {
         if found.len() < before.len() || found == before {
             return None;
         }
-        self.target = Target::new(params, &found, self.seed);
-        let channels = params.exogenous.len();
-        for (i, (time, y)) in search.times.iter().zip(&search.y).enumerate() {
-            let exogenous = &search.exogenous[i * channels..(i + 1) * channels];
-            let row = (EventTime::from_millis(*time), *y, exogenous);
-            self.target.observe(params, row, &|_, _| 0.0, None, scratch);
-        }
+        let fresh = Target::new(params, &found, self.seed);
+        self.target = search.replay(params, &self.target, fresh, scratch);
         Some(found)
     }
 
@@ -235,9 +258,12 @@ impl Forecaster {
         Some(Skill { last_value: over(sums[1]), seasonal_naive: over(sums[2]), windows })
     }
 
-    fn group_skill(&self) -> Vec<(HorizonGroup, f64)> {
+    fn group_skill(&self) -> Vec<GroupSkill> {
         let contests = HorizonGroup::ALL.into_iter().zip(&self.target.contests);
-        let skill = |(group, contest): (HorizonGroup, &Contest)| Some((group, contest.skill()?[1]));
+        let skill = |(group, contest): (HorizonGroup, &Contest)| {
+            let [last_value, seasonal_naive] = contest.skill()?;
+            Some(GroupSkill { group, last_value, seasonal_naive })
+        };
         contests.filter_map(skill).collect()
     }
 
@@ -256,7 +282,7 @@ impl Forecaster {
     pub fn state_bytes(&self) -> usize {
         size_of::<Self>()
             + self.target.state_bytes()
-            + self.search.as_ref().map_or(0, |s| 16 * s.y.capacity() + 8 * s.exogenous.capacity())
+            + self.search.as_ref().map_or(0, Search::state_bytes)
     }
 }
 
@@ -271,7 +297,3 @@ fn weights(names: &[&'static str], by: &[f64]) -> Vec<(&'static str, f64)> {
     }
     weights
 }
-
-#[cfg(test)]
-#[path = "forecaster_tests.rs"]
-mod tests;

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Link;
 use super::calendar::Moment;
 use super::design::Design;
 use crate::record::raw;
@@ -16,6 +17,15 @@ const GAINS: [f64; 2] = [0.3, 0.2];
 const SCALE_WINDOWS: f64 = 4.0;
 /// Mean absolute deviation to standard deviation of a normal distribution.
 const TO_SIGMA: f64 = 1.25;
+/// A value farther than so many usual deviations from the level is no measure of the level, the scale or
+/// of anybody's error.
+const FAR: f64 = 30.0;
+/// Nor is one within so many mean absolute values: a series may stop, or double.
+const FAR_SIZES: f64 = 1.5;
+/// The usual course follows by at most so many at once.
+const FAR_COURSE: f64 = 6.0;
+/// Values unlike the one before until the usual deviation is known.
+const MOVES_MIN: f64 = 16.0;
 /// The scale is at least this share of the mean absolute value.
 const SCALE_MIN: f64 = 1e-6;
 
@@ -49,6 +59,10 @@ pub(super) struct History {
     mean_absolute: f64,
     observed: u64,
     lowest: f64,
+    /// As `spread`, of rows whose value is not that of the row before: those of rare demand are not
+    /// lost among the zeros.
+    #[serde(default)]
+    moves: [f64; 2],
 }
 
 impl Column {
@@ -75,6 +89,36 @@ impl History {
             mean_absolute: 0.0,
             observed: 0,
             lowest: f64::INFINITY,
+            moves: [0.0; 2],
+        }
+    }
+
+    /// Usual deviation of rows in which anything happens; `None` until it is known.
+    fn usual_move(&self) -> Option<f64> {
+        let scale = self.scale.0.last().filter(|_| self.moves[1] >= MOVES_MIN)?;
+        Some(scale.max(TO_SIGMA * self.moves[0] / self.moves[1]))
+    }
+
+    /// Farthest that a deviation counts; infinite until what is usual is known.
+    pub(super) fn far(&self) -> f64 {
+        self.usual_move().map_or(f64::INFINITY, |usual| FAR * usual)
+    }
+
+    /// The same in the unit of the channel: the models live on the scale of `link`.
+    pub(super) fn far_in_units(&self, link: Link) -> f64 {
+        match (self.usual_move(), self.level.0.last()) {
+            (Some(usual), Some(level)) => FAR * (link.invert(level + usual) - link.invert(*level)),
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// `y`, or the nearest value to it that is not absurd: one reading must not be felt for months.
+    /// What was a new level after all is reached in a season or two, since the limits grow with it.
+    pub(super) fn believable(&self, y: f64) -> f64 {
+        let limit = self.far().max(FAR_SIZES * self.mean_absolute);
+        match self.level.0.last().filter(|_| limit.is_finite()) {
+            Some(level) => y.clamp(level - limit, level + limit),
+            None => y,
         }
     }
 
@@ -164,6 +208,11 @@ impl History {
         self.known[channel].0[i - self.base]
     }
 
+    /// The same, if it is still kept and already told.
+    pub(super) fn announced(&self, channel: usize, i: usize) -> Option<f64> {
+        self.known[channel].0.get(i.checked_sub(self.base)?).copied()
+    }
+
     /// The newest row, at or before `newest`, of the phase of row `j` in a season; `None` if
     /// none is kept. Seasons of whole days follow local time.
     pub(super) fn same_phase(
@@ -248,8 +297,12 @@ impl History {
         let level = newest.iter().sum::<f64>() / rows as f64;
         if !missing {
             let keep = 0.5_f64.powf(1.0 / (SCALE_WINDOWS * design.window as f64));
-            let deviation = (self.y.0[self.y.0.len() - 1] - level).abs();
+            let deviation = (newest[rows - 1] - level).abs().min(self.far());
+            let is_move = rows > 1 && newest[rows - 1] != newest[rows - 2];
             self.spread = [self.spread[0] * keep + deviation, self.spread[1] * keep + 1.0];
+            if is_move {
+                self.moves = [self.moves[0] * keep + deviation, self.moves[1] * keep + 1.0];
+            }
         }
         let scale = TO_SIGMA * self.spread[0] / self.spread[1].max(1.0);
         self.level.0.push(level);
@@ -258,6 +311,7 @@ impl History {
 
     fn push_profiles(&mut self, design: &Design, i: usize) {
         let deviation = self.y(i) - self.level(i);
+        let far = self.usual_move().map_or(f64::INFINITY, |usual| FAR_COURSE * usual);
         for season in 0..design.seasons.len() {
             let before = match i {
                 0 => None,
@@ -267,7 +321,8 @@ impl History {
             let (usual, surprise) = match before {
                 Some(at) => {
                     let was = self.profile(season, at);
-                    (was + gain * (deviation - was), deviation - was)
+                    let surprise = (deviation - was).clamp(-far, far);
+                    (was + gain * surprise, surprise)
                 }
                 None => (deviation, 0.0),
             };

@@ -9,6 +9,7 @@ use linfa_logistic::LogisticRegression;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
+use super::Link;
 use super::features::View;
 use super::head::Plan;
 use super::ridge::Factor;
@@ -42,7 +43,7 @@ struct Fitted {
     odds: Vec<f64>,
     /// Amount in scales per feature, the first is the intercept.
     amount: Vec<f64>,
-    /// Mean amount, the bound of what is far from all that was seen.
+    /// Largest amount that was seen, the bound of what is said.
     most: f64,
 }
 
@@ -62,14 +63,16 @@ impl Hurdle {
     pub(super) fn refresh(&mut self, plan: &Plan<'_>, r: usize) -> bool {
         let was = self.active;
         let least = if was { ZEROS_LEAVE } else { ZEROS_MIN };
-        self.active = zero_share(plan, r).is_some_and(|share| share >= least);
+        let zeros = zero_share(plan, r).is_some_and(|share| share >= least);
+        // Flows that may be negative are no demand: their zeros mean something else.
+        self.active = zeros && plan.history.lowest() >= 0.0;
         self.fitted = if self.active { fit(plan, r).or(self.fitted.take()) } else { None };
         was != self.active
     }
 
-    /// Probability of zero, and expected value, for each horizon of an origin; `None` if demand is
-    /// not intermittent. `own` `(horizons, future)`.
-    pub(super) fn say(&self, view: &View<'_>, own: &[f64]) -> Option<Vec<(f64, f64)>> {
+    /// Probability of zero, and expected value on the scale of `link`, for each horizon of an origin;
+    /// `None` if demand is not intermittent. `own` `(horizons, future)`.
+    pub(super) fn say(&self, view: &View<'_>, own: &[f64], link: Link) -> Option<Vec<(f64, f64)>> {
         let fitted = self.fitted.as_ref()?;
         let mut row = Vec::new();
         let scale = view.history.scale(view.t);
@@ -80,7 +83,8 @@ impl Hurdle {
             let p_zero = 1.0 / (1.0 + (fitted.intercept + dot(&fitted.odds)).exp());
             let amount = fitted.amount[0] + dot(&fitted.amount[1..]);
             let amount = (amount * scale).clamp(0.0, fitted.most);
-            (p_zero, (1.0 - p_zero) * amount)
+            // The expectation is over units, not over their logarithms.
+            (p_zero, link.apply((1.0 - p_zero) * link.invert(amount)))
         };
         Some((0..view.design.horizons.len()).map(say).collect())
     }
@@ -126,12 +130,21 @@ fn pair(view: &View<'_>, own: &[f64], k: usize, out: &mut Vec<f64>) {
     out.push(design.horizons[k] as f64 / design.reach() as f64);
 }
 
+/// A number that looks random (the mixer of SplitMix64: Steele, Lea and Flood, 2014).
+fn scatter(t: u64) -> u64 {
+    let z = t.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 fn fit(plan: &Plan<'_>, r: usize) -> Option<Fitted> {
     let (g, horizons) = (Hurdle::features_of(plan), plan.design.horizons.len());
     let (mut x, mut y, mut own) = (Vec::new(), Vec::new(), Vec::new());
-    // Every origin of a season in turn, one horizon each: neighbours tell the same.
-    for (n, t) in plan.memory(r).rev().take(PAIRS_MAX).enumerate() {
-        let k = n % horizons;
+    // One horizon an origin: neighbours tell the same. Which one must have nothing to do with the
+    // season, or only some of its rows would ever be seen.
+    for t in plan.memory(r).rev().take(PAIRS_MAX) {
+        let k = (scatter(t as u64) % horizons as u64) as usize;
         let view = plan.view(t);
         let j = t + plan.design.horizons[k];
         if plan.history.moment(j).missing {

@@ -109,12 +109,12 @@ impl Bands {
     }
 
     /// Takes the truth `y` of a forecast at horizon index `h`, whose `point` and ascending `bounds` were
-    /// published; all on the scale of `link`.
+    /// published; all on the scale of `link`. Errors count up to `far`.
     pub(super) fn learn(
         &mut self,
         (h, slot): (usize, usize),
         (y, point, bounds): (f64, f64, &[f64]),
-        link: Link,
+        (link, far): (Link, f64),
     ) {
         let taus = self.taus.len();
         let quantiles = &mut self.quantiles[h * taus..(h + 1) * taus];
@@ -122,7 +122,7 @@ impl Bands {
             let below = f64::from(u8::from(y < *bound));
             *q += STEP * (tau - below) * q.abs().max(1.0);
         }
-        let error = (y - point).abs();
+        let error = (y - point).abs().min(far);
         let slow = 1.0 - 0.5_f64.powf(1.0 / HALF_LIFE);
         let fast = 1.0 - 0.5_f64.powf(1.0 / (HALF_LIFE * self.pace as f64));
         let at = h * self.slots + slot;
@@ -197,7 +197,7 @@ mod tests {
                 checked += 1;
                 hits.iter_mut().zip(inside).for_each(|(n, i)| *n += u32::from(i));
             }
-            bands.learn((0, 0), (y, 0.0, &bounds), Link::Identity);
+            bands.learn((0, 0), (y, 0.0, &bounds), (Link::Identity, f64::INFINITY));
         }
         let [c80, c95] = hits.map(|n| f64::from(n) / f64::from(checked));
         assert!((0.78..0.82).contains(&c80), "{c80}");
@@ -212,7 +212,7 @@ mod tests {
             let offsets = bands.offsets(h);
             assert!(offsets.is_sorted() && offsets.len() == 6, "{offsets:?}");
             let y = (i % 7) as f64 - 2.0;
-            bands.learn((h, i % 4), (y, 0.0, &offsets), Link::Identity);
+            bands.learn((h, i % 4), (y, 0.0, &offsets), (Link::Identity, f64::INFINITY));
         }
         let covered: Vec<(f64, f64)> = bands.record().expect("checked").collect();
         assert!(covered.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{covered:?}");

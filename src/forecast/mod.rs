@@ -19,8 +19,10 @@
 //! # Invariants
 //!
 //! - A forecast made at row `t` depends on rows up to `t` only, and on what was announced by then.
-//! - Missing rows are filled with their usual value for use as inputs; they teach the network nothing,
-//!   and origins with less than half of their future observed teach nothing at all.
+//! - Missing rows are filled with their usual value, for use as inputs and in the place of the truth;
+//!   origins with less than half of their future observed teach nothing.
+//! - Known channels are learned from the last value announced for a row, not from that of the origin.
+//! - No value weighs more than one 30 usual deviations from the level.
 //! - Refreshes come at counted rows. Equal rows and seeds give equal bits.
 //! - State per series is bounded; [`Forecaster::state_bytes`] counts it.
 
@@ -40,6 +42,8 @@ mod mix;
 mod origin;
 mod params;
 mod ridge;
+mod score;
+mod search;
 mod seasons;
 mod shared;
 mod skill;
@@ -52,5 +56,9 @@ pub use origin::{Point, PointSet};
 pub use params::{ForecastParams, Head, LatentParams, Link, NonNegative};
 pub use shared::Shared;
 
+#[cfg(test)]
+mod demand_tests;
+#[cfg(test)]
+mod forecaster_tests;
 #[cfg(test)]
 mod golden_tests;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Coverage, ForecastSource, HorizonGroup, Interval, Skill, raw};
+use crate::record::{Coverage, ForecastSource, GroupSkill, HorizonGroup, Interval, Skill, raw};
 
 /// Everything said at one origin, on the scale of the link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,9 +41,26 @@ impl Origin {
             && self.bounds.len() == horizons * taus
             && (self.p_zero.is_empty() || self.p_zero.len() == horizons)
     }
-}
 
-impl Origin {
+    /// One at which nothing was said.
+    pub(super) fn silent(experts: usize, horizons: usize, taus: usize) -> Self {
+        let nothing = |n: usize| vec![f64::NAN; n];
+        Self {
+            said: nothing(experts * horizons),
+            mixed: nothing(horizons),
+            point: nothing(horizons),
+            bounds: nothing(horizons * taus),
+            p_zero: Vec::new(),
+            weights: vec![0.0; experts],
+            sources: vec![ForecastSource::LastValue; horizons],
+            last: f64::NAN,
+        }
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.last.is_nan()
+    }
+
     /// The naive forecast of a season at horizon index `k` of `horizons`; of a shorter season, or the
     /// last value, while it has no past.
     pub(super) fn naive(&self, season: usize, k: usize, horizons: usize) -> f64 {
@@ -76,8 +93,8 @@ pub struct PointSet {
     pub points: Vec<Point>,
     /// Of the mix over all horizons; `None` until it could be checked.
     pub skill: Option<Skill>,
-    /// Against the best seasonal naive, by group of horizons; empty until checked.
-    pub group_skill: Vec<(HorizonGroup, f64)>,
+    /// The same by group of horizons; empty until checked.
+    pub group_skill: Vec<GroupSkill>,
     /// By rising level; empty until checked.
     pub coverage: Vec<Coverage>,
     /// Mean weight of each expert in the mix, by name; those of one name added up.

@@ -148,6 +148,9 @@ pub enum Head {
     ElasticNet,
 }
 
+/// Logarithm of more than any value that is taken: bounds stay finite.
+const LOG_MAX: f64 = 240.0;
+
 /// Scale on which levels, errors and weights live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -173,10 +176,12 @@ impl Link {
         }
     }
 
-    /// And back.
+    /// And back; keeps NaN.
     pub(super) fn invert(self, x: f64) -> f64 {
         match self {
             Self::Identity => x,
+            // Not `min`: NaN must stay what it is.
+            Self::Log1p if x > LOG_MAX => LOG_MAX.exp_m1(),
             Self::Log1p => x.exp_m1(),
         }
     }

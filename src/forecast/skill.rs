@@ -30,9 +30,9 @@ struct Memory {
     keep: f64,
 }
 
-/// The candidates at one group of horizons, over a short and a long memory. The skill is the better of
-/// the two: a naive forecast must have been better over both to take the place of the mix, so that
-/// neither a bad week nor a bad start long ago is enough.
+/// The candidates at one group of horizons, over a short and a long memory. A naive forecast must have
+/// been better over both to take the place of the mix, so that neither a bad week nor a bad start long ago
+/// is enough. The skill that is told is that of the long memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Contest {
     memories: [Memory; 2],
@@ -115,8 +115,8 @@ impl Contest {
     /// `1 - error of the mix / error of the baseline` against the last value and the best seasonal
     /// naive; `None` without evidence.
     pub(super) fn skill(&self) -> Option<[f64; 2]> {
-        let last = || self.memories[LONG].skill(1);
-        (self.count > 0.0).then(|| [last(), self.best_skill()])
+        let memory = &self.memories[LONG];
+        (self.count > 0.0).then(|| [1, memory.best_naive()].map(|at| memory.skill(at)))
     }
 
     /// Discounted mean errors of the mix, the last value, the best seasonal naive.
@@ -126,7 +126,7 @@ impl Contest {
         (self.count > 0.0).then(|| at.map(|i| memory.errors[i] / self.count))
     }
 
-    /// Forecasts checked.
+    /// Forecasts checked: pairs of row and horizon.
     pub(super) fn checked(&self) -> u64 {
         self.checked
     }

@@ -21,6 +21,8 @@ use crate::record::{EventTime, ForecastSource, HorizonGroup};
 const WIDE: f64 = 2.0;
 /// Residuals of so many seasons before their size is believed alone.
 const TRUSTED: f64 = 2.0;
+/// A mix is called after the hurdle if it has this share of it.
+const HURDLE_MIN: f64 = 0.05;
 
 /// The forecaster of one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub(super) struct Target {
     pub design: Design,
     pub history: History,
     pub experts: Experts,
-    mix: Mix,
+    pub mix: Mix,
     pub bands: Bands,
     /// One per group of horizons.
     pub contests: [Contest; 3],
@@ -92,12 +94,25 @@ impl Target {
     pub(super) fn observe(
         &mut self,
         params: &ForecastParams,
-        (time, y, exogenous): (EventTime, f64, &[f64]),
-        known: &dyn Fn(usize, EventTime) -> f64,
-        shared: Option<&mut Shared>,
+        row: (EventTime, f64, &[f64]),
+        from: (&dyn Fn(usize, EventTime) -> f64, Option<&mut Shared>),
         scratch: &mut Scratch,
     ) {
+        self.observe_if(params, row, from, scratch, |_, _| true);
+    }
+
+    /// The same, with weights fitted only after those seasons that are `wanted`, by their number and the
+    /// rows of one.
+    pub(super) fn observe_if(
+        &mut self,
+        params: &ForecastParams,
+        (time, y, exogenous): (EventTime, f64, &[f64]),
+        (known, shared): (&dyn Fn(usize, EventTime) -> f64, Option<&mut Shared>),
+        scratch: &mut Scratch,
+        wanted: impl Fn(usize, usize) -> bool,
+    ) {
         self.look_ahead(params, time, known);
+        let y = self.history.believable(y);
         if !y.is_nan() {
             self.check(params, y);
         }
@@ -106,15 +121,41 @@ impl Target {
         }
         let t = self.history.rows() - 1;
         let shared = self.learn(params, t, shared, scratch);
-        let first = self.design.first_origin();
-        if t > first && (t - first) % self.design.pace == self.phase {
+        let (first, pace) = (self.design.first_origin(), self.design.pace);
+        if t > first && (t - first) % pace == self.phase && wanted((t - first) / pace, pace) {
             self.refresh(params, t, shared, scratch);
         }
         let origin = self.say(params, t, shared, scratch);
+        self.keep(origin);
+    }
+
+    fn keep(&mut self, origin: Origin) {
         if self.origins.len() == self.design.reach() {
             self.origins.pop_front();
         }
         self.origins.push_back(origin);
+    }
+
+    /// Takes rows at `times` in which nothing was observed, more than a season of them: nothing is fitted,
+    /// learned or said in between.
+    pub(super) fn pass(
+        &mut self,
+        params: &ForecastParams,
+        times: impl ExactSizeIterator<Item = EventTime>,
+    ) {
+        if self.history.rows() == 0 {
+            return;
+        }
+        let (rows, exogenous) = (times.len(), vec![0.0; self.design.exogenous]);
+        for time in times {
+            self.look_ahead(params, time, &|_, _| 0.0);
+            self.history.push(&self.design, f64::NAN, &exogenous);
+        }
+        let experts = self.experts.count(&self.design) + 1;
+        let silent = Origin::silent(experts, self.design.horizons.len(), self.bands.taus());
+        for _ in 0..rows.min(self.design.reach()) {
+            self.keep(silent.clone());
+        }
     }
 
     /// Moments and announced values from this row to the farthest horizon.
@@ -140,39 +181,8 @@ impl Target {
         self.next = Some(at(1));
     }
 
-    /// Scores what was said for this row.
-    fn check(&mut self, params: &ForecastParams, y: f64) {
-        let (design, link) = (&self.design, params.link);
-        let horizons = design.horizons.len();
-        let slot = self.slot(self.history.rows());
-        self.mix.fade();
-        // The mean is wanted of intermittent demand; absolute errors would ask for the median, zero.
-        let cost = |said: f64, square: bool| {
-            let error = (link.invert(y) - link.invert(said)).abs();
-            if square { error * error } else { error }
-        };
-        let square = self.hurdle.active;
-        for (k, h) in design.horizons.iter().enumerate() {
-            let Some(origin) = self.origins.len().checked_sub(*h).and_then(|i| self.origins.get(i))
-            else {
-                continue;
-            };
-            for (expert, said) in origin.said.chunks_exact(horizons).enumerate() {
-                self.mix.learn(expert, k, cost(said[k], square));
-            }
-            let seasons = design.seasons.len();
-            let mut errors = vec![cost(origin.mixed[k], square), cost(origin.last, square)];
-            errors.extend((0..seasons).map(|s| cost(origin.naive(s, k, horizons), square)));
-            let group = group_of(design, *h) as usize;
-            self.contests[group].learn(&errors);
-            let taus = self.bands.taus();
-            let bounds = &origin.bounds[k * taus..(k + 1) * taus];
-            self.bands.learn((k, slot), (y, origin.point[k], bounds), link);
-        }
-    }
-
     /// Slot of the shortest season that row `j` is in.
-    fn slot(&self, j: usize) -> usize {
+    pub(super) fn slot(&self, j: usize) -> usize {
         let (short, slots) = (self.design.short(), self.design.slots());
         if self.design.day_rows == short {
             return (self.history.moment(j).day_fraction() * slots as f64) as usize % slots;
@@ -253,7 +263,7 @@ impl Target {
             said,
         };
         for k in 0..horizons {
-            self.publish(params, (t, k), &by, hurdle.is_some(), &mut origin);
+            self.publish(params, (t, k), &by, &mut origin);
         }
         origin
     }
@@ -270,7 +280,7 @@ impl Target {
         let view = plan.view(t);
         scratch.own.clear();
         view.future(&mut scratch.own);
-        self.hurdle.say(&view, &scratch.own)
+        self.hurdle.say(&view, &scratch.own, plan.params.link)
     }
 
     /// Mixes horizon index `k`, decides what is published, and puts bounds around it.
@@ -279,7 +289,6 @@ impl Target {
         params: &ForecastParams,
         (t, k): (usize, usize),
         by: &[f64],
-        hurdle: bool,
         origin: &mut Origin,
     ) {
         let horizons = self.design.horizons.len();
@@ -290,6 +299,8 @@ impl Target {
                 total += weights[k];
             }
         }
+        // The last seat is that of the hurdle.
+        let hurdle = by[by.len() - horizons + k] >= HURDLE_MIN;
         let group = group_of(&self.design, self.design.horizons[k]) as usize;
         let contest = &self.contests[group];
         origin.mixed[k] = if total > 0.0 { mixed } else { origin.naive(0, k, horizons) };

@@ -168,14 +168,18 @@ pub struct ForecastFigures {
 }
 
 impl ForecastFigures {
-    /// Means over series, counts added up; `None` of nothing.
+    /// Means over series, counts added up; `None` of nothing. A figure that a series does not have (the
+    /// WAPE of zeros, say) is left out of its mean.
     pub fn mean(all: &[Self]) -> Option<Self> {
-        let n = all.len() as f64;
-        let of = |part: fn(&Self) -> f64| all.iter().map(part).sum::<f64>() / n;
+        let mean = |part: &dyn Fn(&Self) -> f64| {
+            let parts: Vec<f64> = all.iter().map(part).filter(|x| x.is_finite()).collect();
+            parts.iter().sum::<f64>() / parts.len() as f64
+        };
+        let of = |part: fn(&Self) -> f64| mean(&part);
         let accuracy = |of_kind: fn(&Self) -> Accuracy| Accuracy {
-            mase: all.iter().map(|f| of_kind(f).mase).sum::<f64>() / n,
-            rmsse: all.iter().map(|f| of_kind(f).rmsse).sum::<f64>() / n,
-            wape: all.iter().map(|f| of_kind(f).wape).sum::<f64>() / n,
+            mase: mean(&|f| of_kind(f).mase),
+            rmsse: mean(&|f| of_kind(f).rmsse),
+            wape: mean(&|f| of_kind(f).wape),
         };
         (!all.is_empty()).then(|| Self {
             count: all.iter().map(|f| f.count).sum(),
@@ -216,6 +220,12 @@ mod tests {
         assert!(close(figures.ours.wape, 0.25) && close(figures.naive.wape, 0.3), "{figures:?}");
         assert!(close(figures.skill, 1.0 - 2.5 / 3.0), "{figures:?}");
         assert_eq!(figures.coverage, [0.5, 1.0]);
+        let nothing = Checked { y: 0.0, yhat: 1.0, ..checked(4.0, 5.0, &[0.0, 0.0]) };
+        let mut zeros = Tally::default();
+        zeros.add(&nothing);
+        let both = [figures, zeros.figures(&scale).expect("a forecast")];
+        let mean = ForecastFigures::mean(&both).expect("two series");
+        assert!(close(mean.ours.wape, 0.25) && close(mean.skill, figures.skill), "{mean:?}");
         assert_eq!(Tally::default().figures(&scale), None);
         assert_eq!(tally.figures(&Scale::default()), None, "a constant series has no scale");
     }

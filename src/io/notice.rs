@@ -73,8 +73,8 @@ pub fn feedback(message: &MessageRef<'_>) -> Result<Notice, String> {
     Ok(Notice::Verdict(Feedback { alert_id, verdict, position: message.offset }))
 }
 
-/// Reads an announcement: maintenance, or known values. Messages of one id are ordered by their
-/// offsets: they have it for a key.
+/// Reads an announcement: maintenance, or known values. Messages of one id, or of one series, are
+/// ordered by their offsets: they have it for a key.
 ///
 /// # Errors
 ///
@@ -98,7 +98,8 @@ pub fn control(message: &MessageRef<'_>) -> Result<Notice, String> {
         }
         ControlBody::Known { stream, entity, channel, from, values } => {
             let from = time("from", &from)?;
-            Notice::Known(Announcement { stream, entity, channel, from, values })
+            let position = message.offset;
+            Notice::Known(Announcement { stream, entity, channel, from, values, position })
         }
     })
 }

@@ -5,6 +5,7 @@
 
 mod alert;
 mod fact;
+mod forecast;
 mod model;
 mod notice;
 mod number;
@@ -14,13 +15,16 @@ mod time;
 
 pub use alert::{AlertKind, AlertReason};
 pub use fact::{Facts, Placement, Trigger};
+pub use forecast::{
+    Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupSkill,
+    HorizonGroup, Interval, Skill,
+};
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
 pub use notice::{Announcement, Decided, Feedback, Verdict};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
-    AlertChange, AlertRecord, Contribution, Coverage, Direction, Evidence, FaultClass,
-    FeatureRecord, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, HeadOutput,
-    HorizonGroup, Interval, OpenAlert, Outbox, RowScore, Severity, Skill, WindowSpan,
+    AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,
+    HeadOutput, OpenAlert, Outbox, RowScore, Severity, WindowSpan,
 };
 pub use time::{EventTime, Millis, Step};
 

@@ -1,4 +1,4 @@
-//! What people tell the daemon: verdicts on alerts.
+//! What people tell the daemon: verdicts on alerts, values that are known beforehand.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,10 @@ pub struct Announcement {
     pub from: EventTime,
     /// One per row.
     pub values: Vec<f64>,
+    /// Where it was said: of two that name a series and channel the later one counts. For a record of
+    /// Kafka its offset.
+    #[serde(default)]
+    pub position: i64,
 }
 
 /// What a verdict did.

@@ -80,6 +80,23 @@ impl Layout {
         pairs.filter(|(_, column)| column.is_none()).map(|(c, _)| c.name.as_str()).collect()
     }
 
+    /// Name of the series of a row, `otherwise` if the rows name none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Cell`] if it is empty.
+    pub fn series<'t>(
+        &self,
+        row: Row<'t>,
+        otherwise: Option<&'t str>,
+    ) -> Result<&'t str, ReplayError> {
+        match self.entity.map(|column| (column, row.cell(column))) {
+            Some((column, "")) => Err(row.fault(column, "the name of a series")),
+            Some((_, name)) => Ok(name),
+            None => Ok(otherwise.unwrap_or_default()),
+        }
+    }
+
     /// Text and value of the event time of a row.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 //!   graded.
 //! - A cell that does not read as what it should be ends the replay with its file and line.
 
+mod ahead;
 mod args;
 mod cell;
 mod error;

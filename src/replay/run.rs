@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prometheus::Registry;
 
+use super::ahead::Ahead;
 use super::infer::infer;
 use super::lab::{self, Lab};
 use super::layout::Layout;
@@ -164,6 +165,8 @@ struct Log<'a> {
     /// Name of the series if the rows do not say it.
     series: Option<&'a str>,
     offset: i64,
+    /// Announces what is known beforehand in the file.
+    ahead: Option<Ahead>,
 }
 
 impl Replay<'_> {
@@ -199,6 +202,7 @@ impl Replay<'_> {
             },
             series: constant.or(series),
             offset: 0,
+            ahead: None,
         };
         for file in files {
             let table = Table::open(file, &self.progress)?;
@@ -206,6 +210,7 @@ impl Replay<'_> {
             for channel in layout.missing(stream) {
                 tracing::warn!("{}: no column for channel `{channel}`", table.path().display());
             }
+            log.ahead = Ahead::open(file, (stream, &log.spec), self.args, log.ahead.take())?;
             self.file(table, layout, &mut log, stream)?;
         }
         log.shard.close_until(EventTime::from_millis(i64::MAX), &mut self.outbox);
@@ -266,13 +271,10 @@ impl Replay<'_> {
     ) -> Result<(), ReplayError> {
         let (text, time) = layout.time(row)?;
         layout.values(row, values)?;
-        let key = match (layout.entity, log.series) {
-            (Some(column), _) => match row.cell(column) {
-                "" => return Err(row.fault(column, "the name of a series")),
-                name => name,
-            },
-            (None, series) => series.unwrap_or_default(),
-        };
+        let key = layout.series(row, log.series)?;
+        if let Some(ahead) = &mut log.ahead {
+            ahead.announce(time, log.series, &mut log.shard, &mut self.outbox)?;
+        }
         let record = RecordRef { key, time, values, offset: log.offset };
         log.offset += 1;
         // A file has no other clock than its own: nothing is ahead of it.

@@ -165,7 +165,9 @@ fn forecasts(stream: &mut StreamSettings, step: Millis, args: &ReplayArgs) {
         rows.map(|rows| Millis::new(step.get().saturating_mul(rows.into()))).collect()
     };
     let forecast = &mut stream.forecast;
-    if forecast.targets.is_empty() {
+    // What runs with no seasons given finds them: a replay must show that.
+    let is_configured = !forecast.targets.is_empty();
+    if !is_configured {
         forecast.targets = stream.channel.iter().map(|c| c.name.clone()).collect();
     }
     if let Some(list) = &args.horizons {
@@ -175,7 +177,7 @@ fn forecasts(stream: &mut StreamSettings, step: Millis, args: &ReplayArgs) {
     }
     if let Some(list) = &args.season {
         forecast.seasons = spans(&mut list.0.iter().copied());
-    } else if forecast.seasons.is_empty() {
+    } else if forecast.seasons.is_empty() && !is_configured {
         let fits = |span: &i64| {
             span % step.get() == 0 && (2..=SEASON_ROWS_MAX).contains(&(span / step.get()))
         };

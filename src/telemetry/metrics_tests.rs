@@ -5,7 +5,8 @@ use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
 use super::*;
 use crate::record::{
     Coverage, DriftAction, DriftLevel, DriftRecord, EventTime, ForecastPoint, ForecastRecord,
-    ForecastSource, HorizonGroup, Interval, Marks, Millis, ModelChange, ModelRecord, Skill,
+    ForecastSource, GroupSkill, HorizonGroup, Interval, Marks, Millis, ModelChange, ModelRecord,
+    Skill,
 };
 use crate::telemetry::{Build, PartitionLabels, StreamGauges};
 
@@ -45,13 +46,13 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_false_alarm_ratio", GAUGE, &["stream"], "Share of `false_positive`"),
     ("latentd_features_emitted_total", COUNTER, &["stream"], "Latent feature records"),
     ("latentd_feedback_total", COUNTER, &["stream", "verdict"], "Verdicts of people"),
-    ("latentd_forecast_coverage_ratio", GAUGE, &["level", "stream"], "Share of actual values"),
-    ("latentd_forecast_expert_weight_ratio", GAUGE, &["expert", "stream"], "Weight of an expert"),
-    ("latentd_forecast_interval_width", GAUGE, &["level", "stream"], "Mean width of the interval"),
+    ("latentd_forecast_coverage_ratio", GAUGE, &["level", "stream", "target"], "Share of actual values"),
+    ("latentd_forecast_expert_weight_ratio", GAUGE, &["expert", "stream", "target"], "Weight of an expert"),
+    ("latentd_forecast_interval_width", GAUGE, &["level", "stream", "target"], "Mean width of the interval"),
     (
         "latentd_forecast_skill_ratio",
         GAUGE,
-        &["baseline", "horizon", "stream"],
+        &["baseline", "horizon", "stream", "target"],
         "1 minus the error",
     ),
     ("latentd_forecasts_total", COUNTER, &["horizon", "source", "stream"], "Forecast points"),
@@ -121,7 +122,11 @@ fn forecast() -> ForecastRecord {
         step: Millis::new(1_800_000),
         points: vec![point],
         skill: Some(Skill { last_value: 0.25, seasonal_naive: -0.5, windows: 9 }),
-        group_skill: vec![(HorizonGroup::Near, 0.5)],
+        group_skill: vec![GroupSkill {
+            group: HorizonGroup::Near,
+            last_value: 0.75,
+            seasonal_naive: 0.5,
+        }],
         coverage: vec![Coverage { level: 0.8, covered: 0.75, width: 2.5 }],
         weights: vec![("latent_ridge", 0.5)],
         model_version: 1,
@@ -206,7 +211,13 @@ fn filled(registry: &Registry) -> Metrics {
     metrics.alerts.count_budget(PARTITION, &facts, 40.0);
     metrics.alerts.set_active("press", Some([2, 1]));
     metrics.alerts.sink("pager").ok.inc_by(3);
-    metrics.forecasts.count(PARTITION, &[forecast()], 5);
+    let other = ForecastRecord {
+        channel: 1,
+        coverage: vec![Coverage { level: 0.8, covered: 0.5, width: 900.0 }],
+        ..forecast()
+    };
+    let channels = ["x".into(), "y".into()];
+    metrics.forecasts.count(PARTITION, &channels, &[forecast(), other], 5);
     metrics.models.count(PARTITION, &[examination()], 1);
     metrics.models.set_perplexity("press", Some(12.5));
     metrics.models.set_ages("press", Some(EventTime::from_millis(60_000)));
@@ -316,12 +327,14 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_selftest_recall_ratio{kind="stuck",stream="press"} 0.75"#,
         r#"latentd_codebook_perplexity{stream="press"} 12.5"#,
         r#"latentd_anomaly_score_bucket{stream="press",le="1"} 2"#,
-        r#"latentd_forecasts_total{horizon="1h",source="seasonal_naive",stream="press"} 1"#,
-        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="all",stream="press"} -0.5"#,
-        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="near",stream="press"} 0.5"#,
-        r#"latentd_forecast_interval_width{level="0.8",stream="press"} 2.5"#,
-        r#"latentd_forecast_expert_weight_ratio{expert="latent_ridge",stream="press"} 0.5"#,
-        r#"latentd_forecast_coverage_ratio{level="0.8",stream="press"} 0.75"#,
+        r#"latentd_forecasts_total{horizon="1h",source="seasonal_naive",stream="press"} 2"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="all",stream="press",target="x"} -0.5"#,
+        r#"latentd_forecast_skill_ratio{baseline="seasonal_naive",horizon="near",stream="press",target="x"} 0.5"#,
+        r#"latentd_forecast_skill_ratio{baseline="last_value",horizon="near",stream="press",target="x"} 0.75"#,
+        r#"latentd_forecast_interval_width{level="0.8",stream="press",target="x"} 2.5"#,
+        r#"latentd_forecast_interval_width{level="0.8",stream="press",target="y"} 900"#,
+        r#"latentd_forecast_expert_weight_ratio{expert="latent_ridge",stream="press",target="x"} 0.5"#,
+        r#"latentd_forecast_coverage_ratio{level="0.8",stream="press",target="x"} 0.75"#,
         r#"latentd_entities{state="live",stream="press"} 3"#,
         r#"latentd_partitions_assigned{stream="press"} 1"#,
         r#"latentd_stream_state{stream="press"} 0"#,

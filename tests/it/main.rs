@@ -9,6 +9,7 @@ mod detector_laws;
 mod drift;
 mod engine_laws;
 mod faults;
+mod forecast_figures;
 mod layers;
 mod observability;
 mod people;

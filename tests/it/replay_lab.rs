@@ -243,3 +243,39 @@ fn forecasts_are_graded_beside_the_naive_and_drawn() {
     let page = std::fs::read_to_string(page).expect("a page");
     assert!(page.contains("Forecasts against the truth") && page.contains("intervals of 80"));
 }
+
+/// A configuration without seasons finds them, as the daemon does, and is compared with their naive
+/// forecasts; what it calls known is known before its rows.
+#[test]
+fn found_seasons_and_known_values_of_a_configuration_are_those_of_a_replay() {
+    let (folder, first) = (TempDir::new().expect("a folder"), 1_700_006_400_i64);
+    let promoted = |i: usize| (i / 24 * 7_919 + 3) % 11 < 3;
+    let line = |(i, v): (usize, &f64)| {
+        let (time, more) = (first + i as i64 * 3_600, u8::from(promoted(i)));
+        format!("{time},{:.6},{more}\n", v + 60.0 * f64::from(more))
+    };
+    let lines: String = hours(1_600).iter().enumerate().map(line).collect();
+    let file = write(folder.path(), "shop.csv", &format!("timestamp,units,promotion\n{lines}"));
+    let figures = |name: &str, known: &str| -> [f64; 3] {
+        let text = format!(
+            "[[stream]]\nname = 'shops'\ntopics = ['in']\nstep = '1h'\n\
+             channel = [{{ name = 'units' }}, {{ name = 'promotion' }}]\n\
+             forecast = {{ targets = ['units'], horizons = ['1h', '12h', '1d'], known = [{known}] }}\n"
+        );
+        let config = write(folder.path(), name, &text);
+        let out = folder.path().join("f.csv");
+        let [with, forecasts, train] = ["--config", "--forecasts", "--train-rows"].map(Path::new);
+        let text = said(&[&file, with, &config, forecasts, &out, train, Path::new("1000")]);
+        let lines = text.lines().skip_while(|line| !line.starts_with("Forecasts")).skip(2);
+        let all = lines.map(|line| line.replace(" %", ""));
+        let all = all.map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let all = all.take_while(|row| !row.is_empty()).find(|row| row[1] == "all");
+        let all = all.unwrap_or_else(|| panic!("{text}"));
+        [2, 3, 9].map(|i| all[i].parse().expect("a number"))
+    };
+    let [plain, known] = [figures("plain.toml", ""), figures("known.toml", "'promotion'")];
+    assert!(known[1] < 0.8 * plain[1], "{known:?} {plain:?}");
+    // Of the same forecasts, against the same naive ones: those of a day or a week, not of the last hour.
+    assert_eq!((known[0], known[2]), (plain[0], plain[2]));
+    assert!(0.5 < known[2] && known[2] < 1.3, "{known:?}");
+}

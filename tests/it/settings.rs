@@ -296,6 +296,8 @@ fn rules_between_keys_say_both_sides() {
             "stream[0].forecast.horizons[1] = 1m: is not longer than the one before it, 2m"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], seasons = ['30s'] }",
             "stream[0].forecast.seasons[0] = 30s: is not a whole multiple of step = 1m"),
+        ("forecast = { targets = ['pressure'], horizons = ['1m'], latent = { w_fc = 0 } }",
+            "stream[0].forecast.latent.w_fc = 0: and w_rec = 0 leave the network nothing to learn: one must be above 0"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], exogenous = ['flux'] }",
             "stream[0].forecast.exogenous[0] = \"flux\": is not a channel of this stream"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], time_zone = 'Mars/Base' }",

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use latentd::engine::{Shard, SnapshotError, StreamSpec};
+use latentd::forecast::{Calendar, ForecastParams, Link};
 use latentd::model::{HeadKind, OptimizerKind, Scope, Variant};
-use latentd::record::{EventTime, Outbox, RecordRef, Step};
+use latentd::record::{Announcement, EventTime, Millis, Outbox, RecordRef, Step};
 use proptest::prelude::*;
 
 use crate::support::{Owned, bits, fraction, positive, spec};
@@ -147,12 +148,11 @@ fn a_change_that_fits_keeps_the_state_and_one_that_does_not_is_named() {
             push(&mut shard, &stream(300, 2, 2, 4)[400..], 400, &mut outbox());
         }
         #[rustfmt::skip]
-        let unfit: [(&str, Change); 8] = [
+        let unfit: [(&str, Change); 7] = [
             ("`model.latent` was 2 and is 1",       |s| s.model.latent = 1),
             ("`model.hidden` was 6 and is 6,5",     |s| s.model.hidden.push(5)),
             ("`window.length` was 4 and is 5",      |s| s.window.length = 5),
             ("`channel` was c0,c1 and is c0,c9",    |s| s.channels[1] = Arc::from("c9")),
-            ("`forecast.horizons` was 1,3 and is 1", |s| s.forecast.as_mut().expect("set").horizons = vec![1]),
             ("`model.variant` was Undercomplete and is Vae", |s| s.model.variant = Variant::Vae),
             ("`model.optimizer.kind` was not set and is Sgd", |s| s.model.optimizer.kind = OptimizerKind::Sgd),
             ("`seed` was 1 and is 2",               |s| s.seed = 2),
@@ -167,6 +167,93 @@ fn a_change_that_fits_keeps_the_state_and_one_that_does_not_is_named() {
             );
         }
     }
+}
+
+/// A change of the forecasts alone costs forecasters that do not fit, and nothing else.
+#[test]
+fn forecasts_that_do_not_fit_begin_anew_alone() {
+    type Change = fn(&mut ForecastParams);
+    let holiday = |p: &mut ForecastParams| {
+        let day = jiff::civil::date(1970, 1, 2);
+        p.calendar = Calendar::new(jiff::tz::TimeZone::UTC, [day], Millis::new(1_000));
+    };
+    #[rustfmt::skip]
+    let cases: [(&str, Change, usize); 6] = [
+        // what               change                              forecasters of 2 series begin anew
+        ("as it was",         |_| {},                             0),
+        ("the first holiday", holiday,                            4),
+        ("a horizon less",    |p| p.horizons = vec![1],           4),
+        ("a target less",     |p| _ = p.targets.remove(0),        2),
+        ("another order",     |p| p.targets.reverse(),            0),
+        ("another scale",     |p| p.link = Link::Log1p,           4),
+    ];
+    for scope in [Scope::Shard, Scope::Series] {
+        let mut base = spec(scope, 2, 1);
+        base.forecast.as_mut().expect("set").targets = vec![0, 1];
+        let saved = trained(&base);
+        let told = |spec: &StreamSpec| {
+            let mut shard = restore(spec.clone(), &saved).expect("the rest fits");
+            let anew = shard.dropped_forecasts().map_or(0, |dropped| dropped.forecasters);
+            let mut out = outbox();
+            push(&mut shard, &stream(260, 2, 2, 3)[400..], 400, &mut out);
+            // It is a state like any other.
+            let again = shard.save();
+            assert!(restore(spec.clone(), &again).expect("its own bytes").save() == again);
+            (anew, out)
+        };
+        let (_, before) = told(&base);
+        for (what, change, wanted) in cases {
+            let mut changed = base.clone();
+            change(changed.forecast.as_mut().expect("set"));
+            let (anew, out) = told(&changed);
+            assert_eq!(anew, wanted, "{scope:?}, {what}");
+            assert_eq!((&out.rows, &out.features), (&before.rows, &before.features), "{what}");
+            let said = |out: &Outbox| -> Vec<_> {
+                let of = out.forecasts.iter().filter(|record| record.channel == 1);
+                of.map(|record| format!("{record:?}")).collect()
+            };
+            if wanted < 4 {
+                assert_eq!(said(&out), said(&before), "{scope:?}, {what}");
+            } else {
+                assert!(!said(&out).is_empty(), "{what}");
+            }
+        }
+        let mut none = base.clone();
+        none.forecast = None;
+        let (anew, out) = told(&none);
+        assert_eq!((anew, out.forecasts.len(), &out.rows), (4, 0, &before.rows));
+        let mut shard = restore(none, &saved).expect("the rest fits");
+        let without = shard.save();
+        assert!(restore(base, &without).expect("forecasts are new").dropped_forecasts().is_none());
+    }
+}
+
+/// What was announced lasts over a restart, and is not undone when the topic is read again.
+#[test]
+fn announced_values_are_kept_in_order_over_a_restart() {
+    let mut spec = spec(Scope::Series, 2, 1);
+    spec.forecast.as_mut().expect("set").known = vec![1];
+    let news = |position, value: f64| Announcement {
+        stream: String::new(),
+        entity: "s0".to_owned(),
+        channel: "c1".to_owned(),
+        from: EventTime::from_millis(205_000),
+        values: vec![value; 20],
+        position,
+    };
+    let mut shard = Shard::new(Arc::new(spec.clone()), 0);
+    push(&mut shard, &stream(200, 2, 2, 3), 0, &mut outbox());
+    assert!(shard.apply_announcement(&news(3, 1.0)).changed);
+    assert!(shard.apply_announcement(&news(7, 5.0)).changed);
+    let saved = shard.save();
+    let mut restored = restore(spec, &saved).expect("its own bytes");
+    assert!(!restored.apply_announcement(&news(3, 1.0)).changed, "it is older");
+    assert!(!restored.apply_announcement(&news(7, 5.0)).changed, "it is the same");
+    let old = Announcement { from: EventTime::from_millis(-400_000_000), ..news(9, 2.0) };
+    assert!(!restored.apply_announcement(&old).changed, "it is long past");
+    let other = Announcement { channel: "c0".to_owned(), ..news(11, 2.0) };
+    assert!(!restored.apply_announcement(&other).changed, "nobody asked for it");
+    assert!(restored.save() == saved);
 }
 
 #[test]

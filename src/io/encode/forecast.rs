@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::wire::{At, Span, Version};
-use crate::record::{Coverage, ForecastPoint, ForecastRecord, HorizonGroup, Interval, Skill};
+use crate::record::{Coverage, ForecastPoint, ForecastRecord, GroupSkill, Interval, Skill};
 
 #[derive(Serialize)]
 pub(super) struct ForecastBody<'a> {
@@ -13,7 +13,8 @@ pub(super) struct ForecastBody<'a> {
     issued_at: At,
     points: Points<'a>,
     skill: Option<SkillBody>,
-    group_skill: GroupSkill<'a>,
+    group_skill: BySkill<'a>,
+    group_skill_last_value: BySkill<'a>,
     coverage: Covered<'a>,
     weights: Weights<'a>,
     model_version: Version,
@@ -28,7 +29,8 @@ impl<'a> ForecastBody<'a> {
             issued_at: At(record.issued_at),
             points: Points(record),
             skill: record.skill.map(SkillBody::from),
-            group_skill: GroupSkill(&record.group_skill),
+            group_skill: BySkill(&record.group_skill, |skill| skill.seasonal_naive),
+            group_skill_last_value: BySkill(&record.group_skill, |skill| skill.last_value),
             coverage: Covered(&record.coverage),
             weights: Weights(&record.weights),
             model_version: Version(record.model_version),
@@ -102,12 +104,12 @@ impl From<Skill> for SkillBody {
     }
 }
 
-/// Of the mix against the best seasonal naive, by group of horizons: `{"near": 0.31}`.
-struct GroupSkill<'a>(&'a [(HorizonGroup, f64)]);
+/// Of the mix against one baseline, by group of horizons: `{"near": 0.31}`.
+struct BySkill<'a>(&'a [GroupSkill], fn(&GroupSkill) -> f64);
 
-impl Serialize for GroupSkill<'_> {
+impl Serialize for BySkill<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(group, skill)| (group.word(), skill)))
+        serializer.collect_map(self.0.iter().map(|skill| (skill.group.word(), self.1(skill))))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The bodies of forecasts.
 
 use super::*;
-use crate::record::{Coverage, ForecastPoint, ForecastSource, HorizonGroup, Interval, Skill};
+use crate::record::{
+    Coverage, ForecastPoint, ForecastSource, GroupSkill, HorizonGroup, Interval, Skill,
+};
 
 pub(super) fn forecast() -> ForecastRecord {
     let point = |horizon: u32, source| ForecastPoint {
@@ -23,7 +25,9 @@ pub(super) fn forecast() -> ForecastRecord {
         step: Millis::new(HOUR),
         points: vec![point(1, ForecastSource::Mix), point(36, ForecastSource::SeasonalNaive)],
         skill: Some(Skill { last_value: 0.21, seasonal_naive: -0.08, windows: 336 }),
-        group_skill: vec![(HorizonGroup::Near, 0.31), (HorizonGroup::Beyond, -0.25)],
+        group_skill: [(HorizonGroup::Near, 0.31), (HorizonGroup::Beyond, -0.25)]
+            .map(|(group, seasonal_naive)| GroupSkill { group, last_value: 0.5, seasonal_naive })
+            .to_vec(),
         coverage: [(0.8, 0.79), (0.95, 0.94)]
             .map(|(level, covered)| Coverage { level, covered, width: 3.0 })
             .to_vec(),
@@ -51,7 +55,9 @@ fn a_forecast_reads_as_promised() {
             intervals,
             r#","source":"seasonal_naive","p_zero":0.25}],"#,
             r#""skill":{"last_value":0.21,"seasonal_naive":-0.08,"windows":336},"#,
-            r#""group_skill":{"near":0.31,"beyond":-0.25},"coverage":{"0.8":0.79,"0.95":0.94},"#,
+            r#""group_skill":{"near":0.31,"beyond":-0.25},"#,
+            r#""group_skill_last_value":{"near":0.5,"beyond":0.5},"#,
+            r#""coverage":{"0.8":0.79,"0.95":0.94},"#,
             r#""weights":{"skip_ridge":0.75,"latent_ridge":0.25},"model_version":"17"}"#,
         ]
         .concat()

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use crate::engine::StreamSpec;
 use crate::grade::{Checked, ForecastFigures, LEVELS, Scale, Tally};
-use crate::record::{EventTime, ForecastRecord, HorizonGroup, Outbox, SeriesKey, Step};
+use crate::record::{
+    EventTime, ForecastRecord, FoundSeasons, HorizonGroup, Outbox, SeriesKey, Step,
+};
 
 /// Longest seasons that are no part of the figures, unless the arguments say otherwise.
 const BEFORE: usize = 4;
+/// Longest season that may yet be found.
+const FOUND_MAX: usize = 2_048;
 /// Series with a picture, at most.
 const DRAWN_MAX: usize = 6;
 /// Forecasts in a picture.
@@ -28,7 +32,10 @@ pub(in super::super) struct Ledger {
     /// By channel name and series.
     books: BTreeMap<(Arc<str>, SeriesKey), Book>,
     targets: Vec<(usize, Arc<str>)>,
+    /// As configured; of a book those that were found, if none is configured.
     seasons: Vec<usize>,
+    /// Seasons are to be found.
+    open: bool,
     reach: usize,
     step_ms: i64,
     /// Rows of a series that are no part of the figures; `None`: [`BEFORE`] seasons.
@@ -49,6 +56,7 @@ struct Book {
     waiting: BTreeMap<i64, Vec<Waiting>>,
     tallies: [Tally; 3],
     scale: Scale,
+    seasons: Vec<usize>,
     pub picture: Option<Picture>,
 }
 
@@ -82,7 +90,8 @@ impl Ledger {
         self.targets = params.targets.iter().map(named).collect();
         self.reach = params.horizons.last().map_or(0, |h| *h as usize);
         self.seasons = params.seasons.iter().map(|s| *s as usize).collect();
-        if self.seasons.is_empty() {
+        self.open = self.seasons.is_empty();
+        if self.open {
             // The last value is the naive forecast of what has no season.
             self.seasons.push(1);
         }
@@ -91,6 +100,7 @@ impl Ledger {
 
     /// What the engine has said: each row is followed by the forecasts that were made at it.
     pub fn take(&mut self, outbox: &Outbox) {
+        outbox.facts.seasons_found.iter().for_each(|found| self.find(found));
         let mut forecasts = outbox.forecasts.iter().peekable();
         for row in &outbox.rows {
             for at in 0..self.targets.len() {
@@ -114,14 +124,33 @@ impl Ledger {
         time.as_millis().div_euclid(self.step_ms.max(1))
     }
 
-    fn row(&mut self, (name, entity): (Arc<str>, &SeriesKey), time: EventTime, value: f64) {
-        let (at, seasons) = (self.grid(time), self.seasons.clone());
-        let longest = seasons.last().copied().unwrap_or(1);
-        let keep = longest + self.reach + 1;
+    /// Seasons were found in a series: what was counted by others is no part of its figures.
+    fn find(&mut self, found: &FoundSeasons) {
+        let named = self.targets.iter().find(|(channel, _)| *channel == found.channel);
+        let Some(name) = named.map(|(_, name)| Arc::clone(name)) else { return };
+        let seasons: Vec<usize> = found.seasons.iter().map(|season| *season as usize).collect();
+        let book = self.book(name, &found.entity);
+        if !seasons.is_empty() && book.seasons != seasons {
+            (book.seasons, book.scale) = (seasons, Scale::default());
+            (book.tallies, book.waiting) = Default::default();
+        }
+    }
+
+    fn book(&mut self, name: Arc<str>, entity: &SeriesKey) -> &mut Book {
         let plots = self.plots && self.books.len() < DRAWN_MAX;
-        let picture = || plots.then(Picture::default);
-        let book = self.books.entry((name, Arc::clone(entity)));
-        let book = book.or_insert_with(|| Book { picture: picture(), ..Book::default() });
+        let Self { books, seasons, .. } = self;
+        books.entry((name, Arc::clone(entity))).or_insert_with(|| Book {
+            picture: plots.then(Picture::default),
+            seasons: seasons.clone(),
+            ..Book::default()
+        })
+    }
+
+    fn row(&mut self, (name, entity): (Arc<str>, &SeriesKey), time: EventTime, value: f64) {
+        let (at, reach) = (self.grid(time), self.reach);
+        let least = if self.open { FOUND_MAX } else { 1 };
+        let book = self.book(name, entity);
+        let keep = book.longest().max(least) + reach + 1;
         if book.first.is_none() {
             (book.first, book.next) = (Some(at), at);
         }
@@ -129,10 +158,10 @@ impl Ledger {
         book.values.extend((0..gap).map(|_| f64::NAN));
         book.values.push_back(value);
         book.next = at + 1;
-        book.scale.add(value, book.value(at - seasons[0] as i64));
+        book.scale.add(value, book.value(at - book.seasons[0] as i64));
         if let Some(picture) = &mut book.picture {
             picture.truth.push_back((time, value));
-            let rows = ((ORIGINS + 1) * self.reach.max(1)).min(ROWS_MAX);
+            let rows = ((ORIGINS + 1) * reach.max(1)).min(ROWS_MAX);
             picture.truth.drain(..picture.truth.len().saturating_sub(rows));
         }
         while book.values.len() > keep {
@@ -145,21 +174,20 @@ impl Ledger {
         let Some((_, name)) = self.targets.iter().find(|(c, _)| *c == record.channel) else {
             return;
         };
-        let Self { seasons, skip, reach, .. } = self;
-        let longest = seasons.last().copied().unwrap_or(1);
-        let skip = skip.unwrap_or(BEFORE * longest) as i64;
+        let Self { skip, reach, .. } = self;
         let key = (Arc::clone(name), Arc::clone(&record.entity));
         let Some(book) = self.books.get_mut(&key) else { return };
         let origin = record.issued_at.as_millis().div_euclid(record.step.get().max(1)) - 1;
         if let Some(picture) = &mut book.picture {
             picture.take(record, origin, *reach as i64);
         }
+        let skip = skip.unwrap_or(BEFORE * book.longest()) as i64;
         if origin - book.first.unwrap_or(origin) < skip {
             return;
         }
         for point in &record.points {
             let horizon = i64::from(point.horizon);
-            let naive = seasons.iter().map(|season| {
+            let naive = book.seasons.iter().map(|season| {
                 let lag =
                     *season as i64 * (horizon - 1).div_euclid(*season as i64) + *season as i64;
                 book.known(origin + horizon - lag, origin)
@@ -195,6 +223,10 @@ impl Book {
         self.tallies.iter().for_each(|tally| all.join(tally));
         let [near, season, beyond] = &self.tallies;
         [near, season, beyond, &all].map(|tally| tally.figures(&self.scale))
+    }
+
+    fn longest(&self) -> usize {
+        self.seasons.last().copied().unwrap_or(1)
     }
 
     /// Value of a grid row; NaN if it is missing or not kept.
