@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::thin::Thin;
 use super::track::Track;
 use crate::record::raw;
 
@@ -22,10 +23,8 @@ const FLAT: f32 = 0.1;
 /// some microseconds; one lag a point is computed anew, so that rounding does not add up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Discord {
-    stride: usize,
-    sum: f64,
-    observed: u32,
-    records: usize,
+    #[serde(flatten)]
+    thin: Thin,
     points: Track,
     window: usize,
     /// Sum of products of the newest window and the one `window + i` points before.
@@ -44,10 +43,7 @@ impl Discord {
         let window = (period as f64 / stride as f64).round() as usize;
         let track = || Track::new(LAGS + WINDOWS.1 + 1);
         Self {
-            stride,
-            sum: 0.0,
-            observed: 0,
-            records: 0,
+            thin: Thin::new(stride),
             points: Track::new(LAGS + 2 * WINDOWS.1),
             window: window.clamp(WINDOWS.0, WINDOWS.1),
             products: Vec::new(),
@@ -59,17 +55,8 @@ impl Discord {
 
     /// Takes a scaled record (NaN: not observed). Returns whether it completed a point.
     pub(super) fn push(&mut self, x: f32) -> bool {
-        if !x.is_nan() {
-            self.sum += f64::from(x);
-            self.observed += 1;
-        }
-        self.records += 1;
-        if self.records < self.stride {
-            return false;
-        }
-        let mean = self.sum / f64::from(self.observed);
-        self.points.push(if self.observed > 0 { mean as f32 } else { f32::NAN });
-        (self.sum, self.observed, self.records) = (0.0, 0, 0);
+        let Some(point) = self.thin.push(x) else { return false };
+        self.points.push(point);
         self.advance();
         true
     }
@@ -138,9 +125,9 @@ impl Discord {
 
     pub(super) fn is_sound(&self) -> bool {
         let most = (self.points.len() + 1).saturating_sub(2 * self.window).min(LAGS);
-        let fresh = Self::new(self.stride * self.window);
-        (self.stride, self.window) == (fresh.stride, fresh.window)
-            && self.records < self.stride
+        let fresh = Self::new(self.thin.stride() * self.window);
+        (self.thin.stride(), self.window) == (fresh.thin.stride(), fresh.window)
+            && self.thin.is_sound()
             && self.points.fits(&fresh.points)
             && self.products.len() <= most
             && self.refresh <= LAGS

@@ -27,6 +27,7 @@ mod shape;
 mod short;
 mod spans;
 mod tail;
+mod thin;
 mod track;
 
 use serde::{Deserialize, Serialize};
