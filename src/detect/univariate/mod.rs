@@ -256,4 +256,6 @@ impl Univariate {
 }
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod tests;
