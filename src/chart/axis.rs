@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
-/// Distances of ticks: seconds, minutes, hours, days, and the like, in milliseconds.
+/// Distances of ticks: parts of a second, seconds, minutes, hours, days, and the like, in milliseconds.
 #[rustfmt::skip]
-const STEPS: [i64; 22] = [
-    1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000,
+const STEPS: [i64; 32] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500,
+    1_000, 2_000, 5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000,
     43_200_000, DAY, 2 * DAY, 4 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 61 * DAY, 122 * DAY, 365 * DAY,
     1_826 * DAY, 3_652 * DAY,
 ];
@@ -75,7 +76,8 @@ pub fn tick(at: i64, step: i64) -> String {
         _ if 28 * DAY <= step => "%Y-%m-%d",
         _ if DAY <= step => "%m-%d",
         _ if 60_000 <= step => "%m-%d %H:%M",
-        _ => "%H:%M:%S",
+        _ if 1_000 <= step => "%H:%M:%S",
+        _ => "%H:%M:%S%.3f",
     };
     time.strftime(format).to_string()
 }
@@ -113,6 +115,9 @@ mod tests {
         let (step, times) = ticks(start, start + 14 * DAY, 7);
         assert_eq!((step, times.len()), (2 * DAY, 7));
         assert_eq!(tick(times[0] as i64, step), "04-12");
+        let (step, times) = ticks(start, start + 700, 7);
+        assert_eq!((step, times.len()), (100, 8));
+        assert_eq!(tick(times[1] as i64, step), "00:15:00.100");
         let (step, rows) = ticks(0, 35_000_000, 7);
         assert_eq!((step, rows.len(), tick(rows[1] as i64, step).as_str()), (5_000_000, 8, "5000"));
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use super::args::{Cli, ManualArgs};
@@ -20,14 +20,18 @@ pub(super) fn run(args: &ManualArgs) -> Result<(), Failure> {
     let (pages, completions) = (args.folder.join(SECTION), args.folder.join("completions"));
     fs::create_dir_all(&pages).map_err(told)?;
     fs::create_dir_all(&completions).map_err(told)?;
-    // Complete sub-command names: `latentd-state-verify(1)`.
-    let mut command = Cli::command();
+    // No pages about `help`; complete sub-command names: `latentd-state-verify(1)`.
+    let mut command = without_help(Cli::command());
     command.build();
     clap_mangen::generate_to(command, &pages).map_err(told)?;
     for shell in SHELLS {
         clap_complete::generate_to(shell, &mut Cli::command(), NAME, &completions).map_err(told)?;
     }
     Ok(())
+}
+
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 #[cfg(test)]
@@ -46,6 +50,9 @@ mod tests {
             assert!(page.contains(&format!("latentd\\-{name}")), "{name}");
             assert!(top.contains(&format!("latentd\\-{name}")), "{name}");
         }
+        let pages = fs::read_dir(folder.path().join("man1")).unwrap();
+        let mut names = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
+        assert!(names.all(|name| !name.contains("help")));
         for file in ["latentd.bash", "_latentd", "latentd.fish"] {
             assert!(read(&format!("completions/{file}")).contains("reset-state"), "{file}");
         }

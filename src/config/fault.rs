@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// One fault of one key.
 ///
 /// Prints as `key.path: why` or `key.path = value: why`, and names the environment variable if
-/// the value came from one.
+/// the value came from one. Without a path, the document as a whole is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     path: String,
@@ -49,7 +49,10 @@ impl fmt::Display for Fault {
         if let Some(value) = &self.value {
             write!(f, " = {value}")?;
         }
-        write!(f, ": {}", self.why)?;
+        match self.path.is_empty() {
+            true => f.write_str(&self.why)?,
+            false => write!(f, ": {}", self.why)?,
+        }
         match &self.variable {
             Some(name) => write!(f, " (set by {name})"),
             None => Ok(()),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::fault::{ConfigError, Fault, Faults};
 use super::schema::Node;
-use super::{Settings, client, environment, merge, shape};
+use super::{Settings, client, environment, merge, shape, yaml};
 
 /// Larger files are refused before they are parsed.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -189,6 +189,9 @@ fn parse(text: &str, format: FileFormat, origin: &str) -> Result<Value, ConfigEr
         origin: origin.to_owned(),
         detail: e.to_string(),
     };
+    if let (FileFormat::Yaml, Some(detail)) = (format, yaml::expansion_fault(text)) {
+        return Err(ConfigError::Syntax { origin: origin.to_owned(), detail });
+    }
     let source = File::from_str(text, format);
     let layer = Config::builder().add_source(source).build().map_err(syntax)?;
     layer.try_deserialize().map_err(syntax)

@@ -29,8 +29,9 @@ fn other_kind(base: &Table, over: &Table) -> bool {
 
 /// Lays each stream on top of a copy of `[stream_defaults]`.
 pub(super) fn complete_streams(document: &mut Value) {
-    let defaults = document["stream_defaults"].clone();
-    for stream in document["stream"].as_array_mut().into_iter().flatten() {
+    let defaults = document.get("stream_defaults").cloned().unwrap_or_default();
+    let streams = document.get_mut("stream").and_then(Value::as_array_mut);
+    for stream in streams.into_iter().flatten() {
         let own = std::mem::replace(stream, defaults.clone());
         lay_over(stream, own);
     }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `layers` | collects the layers as raw values and turns them into [`Settings`] |
 //! | `environment` | `LATENTD__KAFKA__GROUP_ID` as a layer |
+//! | `yaml` | bounds what aliases of YAML stand for |
 //! | `client` | `[kafka.rdkafka]`: one spelling, no secrets in files, keys that are ours |
 //! | `merge` | one rule for all layers, and `[stream_defaults]` under every stream |
 //! | `schema` | the JSON Schema, generated from the types |
@@ -40,6 +41,7 @@ mod settings;
 mod shape;
 mod spec;
 mod suggest;
+mod yaml;
 
 pub use changes::Changes;
 pub use fault::{ConfigError, Fault, Faults};

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::StreamSettings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
+use super::rules_model::{RATE_MAX, RATE_WHY};
 use super::settings::ForecastSettings;
 use super::suggest::nearest;
 use crate::model::Scope;
@@ -33,6 +34,7 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
         [("targets", targets), ("exogenous", &forecast.exogenous), ("known", &forecast.known)];
     lists.into_iter().for_each(|(key, names)| names_are_channels(stream, at, (key, names), faults));
     calendar(stream, at, faults);
+    learning_rate(stream, at, faults);
     seasons_of_shard(stream, at, faults);
     if stream.forecast.horizons.is_empty() {
         let why = "at least one is needed to forecast, for example [\"1h\"]";
@@ -104,6 +106,14 @@ fn seasons_of_shard(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     if shared && stream.forecast.latent.cross_fitted {
         let why = "does not go with model.scope = \"shard\": blocks are those of a series";
         faults.push(Fault::new(format!("{at}.latent.cross_fitted"), why));
+    }
+}
+
+/// A step of the latent expert is no longer than one of the model.
+fn learning_rate(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let rate = stream.forecast.latent.learning_rate.get();
+    if RATE_MAX < rate {
+        faults.push(Fault::rule(format!("{at}.latent.learning_rate"), rate, RATE_WHY));
     }
 }
 

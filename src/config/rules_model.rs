@@ -9,6 +9,10 @@ const INPUTS_MAX: usize = 65_536;
 const LAYERS_MAX: usize = 8;
 const WEIGHTS_MAX: usize = 1 << 24;
 const RESERVOIR_VALUES_MAX: usize = 1 << 26;
+/// Above it every step overshoots; far above it is no number in single precision.
+pub(super) const RATE_MAX: f64 = 1.0;
+pub(super) const RATE_WHY: &str =
+    "is a step longer than the weights themselves: expected at most 1";
 
 /// Checks the rules of `model` of one stream; `at` is its path, for example `stream[0]`.
 pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
@@ -24,6 +28,10 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     if INPUTS_MAX < inputs {
         let why = format!("makes {size}, at most {INPUTS_MAX} are possible");
         faults.push(Fault::rule(format!("{at}.window.length"), length, why));
+    }
+    if RATE_MAX < model.learning_rate.get() {
+        let path = format!("{at}.model.learning_rate");
+        faults.push(Fault::rule(path, model.learning_rate.get(), RATE_WHY));
     }
     for (i, width) in model.hidden.iter().enumerate().filter(|(_, width)| **width == 0) {
         let path = format!("{at}.model.hidden[{i}]");

@@ -6,6 +6,7 @@ use super::batch::{Batch, Note};
 use super::intake::{Intake, Topic};
 use super::partition::Partition;
 use super::stream::Stream;
+use super::supervise::Heartbeat;
 use super::tally::{count, settle};
 use super::{Clock, RunReport};
 use crate::io::{Origin, Part, Place};
@@ -14,7 +15,13 @@ use crate::web::History;
 
 impl Intake {
     /// Ends the batch: settles every partition and takes what it has to say.
-    pub fn collect(&mut self, clock: &Clock, saving: Saving, report: &mut RunReport) -> Batch {
+    pub fn collect(
+        &mut self,
+        clock: &Clock,
+        saving: Saving,
+        report: &mut RunReport,
+        heart: &Heartbeat,
+    ) -> Batch {
         let now = clock.steady();
         let mut batch = Batch::default();
         let Self { streams, topics, metrics, notifier, leaving, history, .. } = self;
@@ -24,6 +31,7 @@ impl Intake {
             for (number, partition) in partitions {
                 let labels =
                     PartitionLabels { stream: &stream.name, topic: name, partition: *number };
+                heart.beat();
                 settle(metrics, clock, labels, partition);
                 if let Some(open) = partition.take_reopened() {
                     notifier.restored(labels, &open);
@@ -83,7 +91,8 @@ fn take_part(
 ) -> (Part, Note) {
     let mut outputs = Vec::new();
     let origin = Origin { topic: &topic, partition: number };
-    history.take(index, &stream.encode(origin, &partition.outbox, &mut outputs));
+    let news = stream.encode(origin, &partition.outbox, &mut outputs);
+    history.take(index, (&topic, number), &news);
     let mut dead = Vec::new();
     for letter in partition.dead.drain(..) {
         dead.push(letter.reason);

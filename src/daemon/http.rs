@@ -8,28 +8,28 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::reload::Reload;
+use super::reload::{Reload, Renew};
 use super::shutdown::{Signals, watch_signals};
 use super::supervise::{notify_ready, notify_reload};
 use super::{DaemonError, Options, Shutdown};
 use crate::config::{ConfigError, Layers, Settings, TextFormat};
-use crate::io::{KafkaParams, OutMessage, SingleWriter, TopicNames};
+use crate::io::{OutMessage, SingleWriter};
 use crate::web::{
-    self, Access, Actions, App, ConfigFormat, ConfigProblem, Limits, Notice, NoticeKind, Validate,
-    WriteNotice, Written,
+    self, Access, Actions, App, ConfigFormat, ConfigProblem, Limits, Notice, NoticeKind, Tls,
+    TlsError, Validate, WriteNotice, Written,
 };
 
 /// HTTP answers a few scrapers and people; the work is done elsewhere.
 const HTTP_THREADS: usize = 2;
 /// Threads of requests that wait for Kafka.
 const WRITING_THREADS: usize = 4;
-/// Longest wait for the acknowledgement of what a person says; below `http.request_timeout`.
+/// Longest wait for the acknowledgement of what a person says.
 const WRITE_WAIT: Duration = Duration::from_secs(8);
 
 /// What the settings say of the server, looked at before anything is started.
 pub(super) struct Terms {
     address: SocketAddr,
-    tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
+    tls: Option<Tls>,
     pub access: Access,
     pub limits: Limits,
 }
@@ -42,10 +42,7 @@ impl Terms {
             address: http.listen.clone(),
             source: std::io::ErrorKind::InvalidInput.into(),
         })?;
-        let tls = match (&http.tls_cert_file, &http.tls_key_file) {
-            (Some(cert), Some(key)) => Some(web::tls_config(cert, key)?),
-            _ => None,
-        };
+        let tls = tls(settings)?;
         let limits = Limits {
             connections_max: http.connections_max,
             request_timeout: http.request_timeout.to_duration(),
@@ -54,6 +51,41 @@ impl Terms {
         let access = Access::new(http.token_file.as_deref(), address)?;
         Ok(Self { address, tls, access, limits })
     }
+
+    /// Reads token, certificate and key anew and puts them in the place of the old ones; the answer is
+    /// the keys whose files say something else. If one of them cannot be used, all stay.
+    pub fn renewal(&self, settings: &Settings) -> Renew {
+        let (access, shown, address) = (self.access.clone(), self.tls.clone(), self.address);
+        let settings = settings.clone();
+        Arc::new(move || {
+            let token_file = settings.http.token_file.as_deref();
+            let token = Access::new(token_file, address).map_err(|error| causes(&error))?;
+            let fresh = tls(&settings).map_err(|error| causes(&error))?;
+            let mut changed = Vec::new();
+            if access.replace(&token) {
+                changed.push("http.token_file".to_owned());
+            }
+            if let (Some(shown), Some(fresh)) = (&shown, &fresh)
+                && shown.replace(fresh)
+            {
+                changed.push("http.tls_cert_file".to_owned());
+            }
+            Ok(changed)
+        })
+    }
+}
+
+fn tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
+    match (&settings.http.tls_cert_file, &settings.http.tls_key_file) {
+        (Some(cert), Some(key)) => Tls::new(cert, key).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// An error and its causes in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(error.source(), |error| error.source());
+    chain.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Binds the address before anything is read: an address in use is told at once.
@@ -143,8 +175,10 @@ pub fn validate(env: BTreeMap<String, String>) -> Validate {
 
 /// Writes what people say to its topic, by a producer of its own: it must not wait for a transaction of
 /// the pipeline, nor be part of one that fails.
-pub(super) fn writer(kafka: &KafkaParams, topics: &TopicNames) -> WriteNotice {
-    let (kafka, topics) = (kafka.clone(), topics.clone());
+pub(super) fn writer(settings: &Settings) -> WriteNotice {
+    let (kafka, topics) = (settings.kafka.clone(), settings.topics.clone());
+    // What is not written when the request ends must not be written afterwards.
+    let wait = WRITE_WAIT.min(settings.http.request_timeout.to_duration().mul_f64(0.8));
     let opened: Mutex<Option<Arc<SingleWriter>>> = Mutex::new(None);
     Arc::new(move |notice: &Notice| {
         let writer = {
@@ -153,7 +187,7 @@ pub(super) fn writer(kafka: &KafkaParams, topics: &TopicNames) -> WriteNotice {
             match &*opened {
                 Some(writer) => Arc::clone(writer),
                 None => {
-                    let writer = SingleWriter::open(&kafka, WRITE_WAIT);
+                    let writer = SingleWriter::open(&kafka, wait);
                     let writer = Arc::new(writer.map_err(|error| error.to_string())?);
                     Arc::clone(opened.insert(writer))
                 }

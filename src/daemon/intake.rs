@@ -220,9 +220,10 @@ impl Intake {
             let Some(index) = self.by_name.get(topic) else { continue };
             let Topic { name, stream, partitions } = &mut self.topics[*index];
             if partitions.remove(number).is_some() {
+                self.history.left(*stream, (topic.as_str(), *number));
                 let stream = &self.streams[*stream].name;
                 let labels = PartitionLabels { stream, topic: name, partition: *number };
-                self.metrics.ingest.partition_revoked(labels);
+                self.metrics.partition_revoked(labels);
                 self.notifier.left(labels);
                 tracing::info!(%stream, topic, partition = number, "partition revoked");
             }

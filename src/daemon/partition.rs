@@ -274,6 +274,16 @@ impl Partition {
         self.shard.alerts_per_period()
     }
 
+    /// Series held.
+    pub fn series(&self) -> usize {
+        self.shard.series_held()
+    }
+
+    /// Networks that score.
+    pub fn networks(&self) -> usize {
+        self.shard.networks()
+    }
+
     /// Silence moves the watermark.
     pub fn is_idle(&self) -> bool {
         self.silence.closing
@@ -322,6 +332,11 @@ impl Partition {
     /// Its first `most` series.
     pub fn listed(&self, most: usize) -> Arc<[SeriesStatus]> {
         self.shard.series_statuses(most).into()
+    }
+
+    /// Alerts open now.
+    pub fn open_alerts(&self) -> Vec<OpenAlert> {
+        self.shard.open_alerts()
     }
 
     /// Which rows are told, see [`Shard::show_rows`].

@@ -120,6 +120,10 @@ impl<L: Log> Pipeline<L> {
     /// Takes over new settings between two batches. The state is stored first: what was learned
     /// under the old ones is not replayed under the new ones.
     fn take_settings(&mut self) -> Result<(), DaemonError> {
+        // What is read again was learned under the old settings: all of it goes on under them.
+        if self.intake.silent() > 0 {
+            return Ok(());
+        }
         let Some(news) = self.reload.news(self.generation) else { return Ok(()) };
         self.finish()?;
         self.intake.replace(streams_of(&news.settings, &self.trainer)?)?;
@@ -148,7 +152,7 @@ impl<L: Log> Pipeline<L> {
 
     fn collect(&mut self, all: bool) -> Batch {
         let saving = Saving { interval: self.pace.snapshot_interval, all };
-        let batch = self.intake.collect(&self.clock, saving, &mut self.report);
+        let batch = self.intake.collect(&self.clock, saving, &mut self.report, &self.heartbeat);
         self.metrics.state.count_written(batch.state_bytes());
         batch
     }
@@ -214,7 +218,10 @@ impl<L: Log> Pipeline<L> {
         let mut restored = Vec::with_capacity(places.len());
         for place in places {
             let Some(stream) = self.intake.stream_of(&place.0) else { continue };
-            let state = restore::restore(&mut self.log, stream, &place, &self.policy)?;
+            let state = {
+                let alive = || self.heartbeat.beat();
+                restore::restore(&mut self.log, stream, &place, &self.policy, &alive)?
+            };
             restored.push((place, state));
             self.heartbeat.beat();
         }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::intake::Intake;
 use crate::engine::ShardStatus;
-use crate::record::EventTime;
+use crate::io::Place;
+use crate::record::{EventTime, OpenAlert};
 use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
 use crate::web::{History, Load, NotReady, PartitionStatus, SharedStatus, StreamStatus};
 
@@ -70,21 +71,37 @@ impl Board {
                 .sort_by(|a, b| (&a.topic, a.shard.partition).cmp(&(&b.topic, b.shard.partition)));
         }
         gauges(metrics, &all);
-        all.iter().enumerate().for_each(|(index, stream)| self.remember(index, stream, now));
+        for (index, stream) in all.iter().enumerate() {
+            self.remember(index, stream, &open_alerts(intake, index), now);
+        }
         self.status.update(|status| status.streams = all);
     }
 }
 
 impl Board {
-    /// Lets the history know of open alerts and of the load.
-    fn remember(&self, index: usize, stream: &StreamStatus, now: EventTime) {
-        let series = stream.partitions.iter().flat_map(|partition| partition.listed.iter());
-        let open = series.flat_map(|series| series.open.iter().cloned());
+    /// Lets the history know of this worker's open alerts and of the load.
+    fn remember(
+        &self,
+        index: usize,
+        stream: &StreamStatus,
+        open: &[(Place, Vec<OpenAlert>)],
+        now: EventTime,
+    ) {
         let lag: Option<i64> = stream.partitions.iter().map(|partition| partition.lag).sum();
         let rate = stream.partitions.iter().map(|partition| partition.records_per_sec).sum();
         let load = Load { at: now, lag: lag.map_or(f64::NAN, |lag| lag as f64), rate };
-        self.history.align(index, &open.collect::<Vec<_>>(), load);
+        self.history.align(index, open, load);
     }
+}
+
+/// Open alerts of all series of the partitions that are caught up with, listed or not.
+fn open_alerts(intake: &Intake, stream: usize) -> Vec<(Place, Vec<OpenAlert>)> {
+    let topics = intake.topics().iter().filter(|topic| topic.stream == stream);
+    let of_topic = topics.flat_map(|topic| {
+        let live = topic.partitions.iter().filter(|(_, partition)| !partition.is_silent());
+        live.map(|(number, p)| ((topic.name.clone(), *number), p.open_alerts()))
+    });
+    of_topic.collect()
 }
 
 /// Looks at every stream and partition.
@@ -136,18 +153,16 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
         }
         let sums = sums(stream);
         metrics.shards.set_stream(&stream.name, &sums);
-        metrics.alerts.set_active(&stream.name, sums.firing);
-        let stored = stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
-        metrics.state.set_bytes(&stream.name, stored);
+        let owns = sums.partitions > 0;
+        metrics.alerts.set_active(&stream.name, owns.then_some(sums.firing));
+        let stored = || stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
+        metrics.state.set_bytes(&stream.name, owns.then(stored));
         let shards = || stream.partitions.iter().map(|partition| &partition.shard);
-        if let Some(newest) = shards().filter_map(|shard| shard.watermark).max() {
-            metrics.models.set_ages(&stream.name, newest);
-        }
+        let newest = shards().filter_map(|shard| shard.watermark).max();
+        metrics.models.set_ages(&stream.name, newest);
         let perplexities: Vec<f64> =
             shards().filter_map(|shard| shard.codebook_perplexity).collect();
-        if let Some(perplexity) = mean(&perplexities) {
-            metrics.models.set_perplexity(&stream.name, perplexity);
-        }
+        metrics.models.set_perplexity(&stream.name, mean(&perplexities));
     }
 }
 

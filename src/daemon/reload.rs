@@ -11,6 +11,9 @@ use crate::telemetry::Metrics;
 /// Reads the settings anew; the text says why it could not.
 pub type Loader = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
+/// Reads files again that the settings name; says which keys have changed, or why all stays as it was.
+pub(super) type Renew = Arc<dyn Fn() -> Result<Vec<String>, String> + Send + Sync>;
+
 /// Why the old settings are kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
@@ -31,6 +34,7 @@ pub struct Reload(Arc<Inner>);
 
 struct Inner {
     load: Option<Loader>,
+    renew: Renew,
     clock: Clock,
     metrics: Metrics,
     newest: Mutex<Generation>,
@@ -54,12 +58,12 @@ impl Reload {
     pub(super) fn new(
         settings: &Settings,
         load: Option<Loader>,
-        clock: Clock,
-        metrics: Metrics,
+        renew: Renew,
+        (clock, metrics): (Clock, Metrics),
     ) -> Self {
         let newest = Mutex::new(Generation { number: 0, settings: Arc::new(settings.clone()) });
         metrics.config.loaded(clock.wall());
-        Self(Arc::new(Inner { load, clock, metrics, newest }))
+        Self(Arc::new(Inner { load, renew, clock, metrics, newest }))
     }
 
     /// Reads the settings anew. If they can be used as they are, the workers take them over
@@ -87,14 +91,16 @@ impl Reload {
         let load = self.0.load.as_ref().ok_or(ReloadError::NoSource)?;
         let settings = load().map_err(ReloadError::Settings)?;
         let mut newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = newest.settings.changes(&settings);
+        let mut changes = newest.settings.changes(&settings);
         if !changes.restart.is_empty() {
             return Err(ReloadError::Restart(changes.restart));
         }
+        let renewed = (self.0.renew)().map_err(ReloadError::Settings)?;
         if !changes.live.is_empty() {
             let number = newest.number + 1;
             *newest = Generation { number, settings: Arc::new(settings) };
         }
+        changes.live.extend(renewed);
         Ok(changes)
     }
 

@@ -106,18 +106,21 @@ pub(super) struct Policy {
 /// Finds out how to go on with a partition.
 ///
 /// The committed offset is asked for first: the state that is read then is at least as new as
-/// the last batch that the former owner has committed.
+/// the last batch that the former owner has committed. `alive` is called with each record of state:
+/// there may be many.
 pub(super) fn restore(
     log: &mut dyn Log,
     stream: &Stream,
     place: &Place,
     policy: &Policy,
+    alive: &dyn Fn(),
 ) -> Result<Restored, RestoreError> {
     let outside = |source| RestoreError::Outside { place: name(place), source };
     let committed = log.committed(&place.0, place.1).map_err(outside)?;
     let bounds = log.bounds(&place.0, place.1).map_err(outside)?;
     let mut reader = SnapshotReader::new(&stream.state_topic, &stream.name, &place.0, place.1);
     log.read_state(&stream.state_topic, place, &mut |record| {
+        alive();
         reader.take(record.key, record.payload, record.offset);
     })
     .map_err(outside)?;

@@ -87,7 +87,7 @@ pub fn run_on_kafka(
     mut options: Options,
     shutdown: &Shutdown,
 ) -> Result<RunReport, DaemonError> {
-    let write = || http::writer(&settings.kafka, &settings.topics);
+    let write = || http::writer(settings);
     options.actions.write.get_or_insert_with(write);
     let topics = settings.input_topics();
     let open = |worker| KafkaLog::open(&settings.kafka, worker, &topics);
@@ -137,7 +137,8 @@ fn run_with<L: Log + Send + 'static>(
     let boards = Board::for_workers(logs.len(), &status, &history);
     let mut pipelines = Vec::with_capacity(logs.len());
     let (load, clock) = (options.load.clone(), options.clock.clone());
-    let reload = Reload::new(settings, load, clock, metrics.clone());
+    let renew = terms.renewal(settings);
+    let reload = Reload::new(settings, load, renew, (clock, metrics.clone()));
     for (log, board) in logs.into_iter().zip(boards) {
         let shared = Shared {
             trainer: &trainer,

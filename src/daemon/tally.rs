@@ -28,11 +28,15 @@ pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &
     let facts = &partition.outbox.facts;
     metrics.count_facts(labels.stream, facts);
     metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
-    metrics.forecasts.count(labels.stream, &partition.outbox.forecasts);
+    metrics.shards.show_training(labels, facts);
+    metrics.forecasts.count(labels, &partition.outbox.forecasts, partition.series());
     for found in &partition.outbox.facts.seasons_found {
         let (entity, channel, rows) = (&found.entity, found.channel, &found.seasons);
         tracing::info!(stream = labels.stream, %entity, channel, ?rows, "seasons found");
     }
-    metrics.models.count(labels.stream, &partition.outbox.models);
-    metrics.models.show_drifts(labels.stream, &partition.outbox.drifts);
+    let models = &partition.outbox.models;
+    if !models.is_empty() {
+        metrics.models.count(labels, models, partition.networks());
+    }
+    metrics.models.show_drifts(labels, &partition.outbox.drifts);
 }

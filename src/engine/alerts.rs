@@ -40,17 +40,21 @@ pub(super) fn step_kind(
     sign: Sign,
     out: &mut Outbox,
 ) -> Transition {
+    let kind = sign.kind;
+    let episode = series.state(kind).episode().copied();
     let row = Observation {
         anomaly_score: sign.score,
         eligible: series.watch.is_settled(scene.spec, sign.span.end),
         time: sign.span.end,
         muted: !sign.switches.alert,
-        learns: sign.switches.learn,
+        learns: sign.switches.learn && !episode.is_some_and(|e| series.is_fault(kind, &e)),
     };
-    let params = scene.spec.alert.life(sign.kind);
-    let (transition, alert) = series.state(sign.kind).step(&params, row);
+    let params = scene.spec.alert.life(kind);
+    let (transition, alert) = series.state(kind).step(&params, row);
+    if transition == Transition::Opened {
+        series.cases.open(kind, row.time, Vec::new());
+    }
     let Some(alert) = alert else { return transition };
-    let kind = sign.kind;
     if let Some((change, reason)) = told(transition, &alert) {
         count(&mut out.facts, kind, (change, reason), &alert);
         out.alerts.push(kind_record(scene, series, sign, (change, reason), &alert));

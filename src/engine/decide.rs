@@ -9,21 +9,29 @@ use super::ids;
 use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
+use crate::alert::Firing;
 use crate::model::Learner;
-use crate::record::{AlertReason, Decided, EventTime, Feedback, Outbox, Verdict};
+use crate::record::{AlertKind, AlertReason, Decided, EventTime, Feedback, Outbox, Verdict};
 
-/// Alerts of a series about which a verdict is still heard.
+/// Alerts of a series and kind about which a verdict is still heard.
 const CASES_MAX: usize = 16;
 
 /// An alert that a verdict may come about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Case {
     starts_at: EventTime,
+    /// States of before others were kept know anomalies alone.
+    #[serde(default = "anomaly")]
+    kind: AlertKind,
     /// What was known when it opened.
     #[serde(default)]
     features: Vec<f64>,
     /// The last verdict, and where it was said.
     heard: Option<(Verdict, i64)>,
+}
+
+fn anomaly() -> AlertKind {
+    AlertKind::Anomaly
 }
 
 /// The newest alerts of a series.
@@ -32,33 +40,35 @@ pub(super) struct Cases(VecDeque<Case>);
 
 impl Cases {
     /// Takes note of an alert that has opened.
-    pub(super) fn open(&mut self, starts_at: EventTime, features: Vec<f64>) {
-        if self.0.len() >= CASES_MAX {
-            self.0.pop_front();
+    pub(super) fn open(&mut self, kind: AlertKind, starts_at: EventTime, features: Vec<f64>) {
+        if self.0.iter().filter(|case| case.kind == kind).count() >= CASES_MAX
+            && let Some(oldest) = self.0.iter().position(|case| case.kind == kind)
+        {
+            self.0.remove(oldest);
         }
-        self.0.push_back(Case { starts_at, features, heard: None });
+        self.0.push_back(Case { starts_at, kind, features, heard: None });
     }
 
     /// Whether someone has said that the alert of then is a fault: then it does not become normal
     /// by lasting.
-    pub(super) fn is_fault(&self, starts_at: EventTime) -> bool {
-        self.of(starts_at)
+    pub(super) fn is_fault(&self, kind: AlertKind, starts_at: EventTime) -> bool {
+        self.of(kind, starts_at)
             .and_then(|case| case.heard)
             .is_some_and(|(said, _)| said == Verdict::TruePositive)
     }
 
-    /// What was known of an alert when it opened.
+    /// What was known of an anomaly when it opened.
     pub(super) fn features(&self, starts_at: EventTime) -> Option<&[f64]> {
-        self.of(starts_at).map(|case| case.features.as_slice())
+        self.of(AlertKind::Anomaly, starts_at).map(|case| case.features.as_slice())
     }
 
-    fn of(&self, starts_at: EventTime) -> Option<&Case> {
-        self.0.iter().rev().find(|case| case.starts_at == starts_at)
+    fn of(&self, kind: AlertKind, starts_at: EventTime) -> Option<&Case> {
+        self.0.iter().rev().find(|case| (case.kind, case.starts_at) == (kind, starts_at))
     }
 
     fn find(&mut self, spec: &StreamSpec, entity: &str, alert_id: &str) -> Option<&mut Case> {
-        let is = |case: &&mut Case| ids::alert_id(&spec.name, entity, case.starts_at) == alert_id;
-        self.0.iter_mut().rev().find(is)
+        let id = |case: &Case| ids::kind_alert_id(&spec.name, entity, case.starts_at, case.kind);
+        self.0.iter_mut().rev().find(|case| id(case) == alert_id)
     }
 }
 
@@ -81,33 +91,60 @@ impl Shard {
         let before = case.heard.replace((verdict, position));
         // A verdict that is changed is not learned twice.
         let lesson = before.is_none().then(|| case.features.clone());
-        let starts_at = case.starts_at;
-        let reason = match verdict {
-            // It goes on until it is over, and does not become normal by lasting.
-            Verdict::TruePositive => None,
-            Verdict::FalsePositive => Some(AlertReason::FalsePositive),
-            Verdict::Expected => Some(AlertReason::Expected),
-            Verdict::NewNormal => Some(AlertReason::NewNormal),
-        };
+        let of = (case.kind, case.starts_at);
         if let Some(features) = lesson.filter(|features| !features.is_empty()) {
             let real = matches!(verdict, Verdict::TruePositive | Verdict::NewNormal);
             self.triage.learn(features, real);
         }
-        reason.and_then(|reason| self.close_alert(alert_id, reason, out));
+        closing(verdict).and_then(|reason| self.close_alert(alert_id, reason, out));
         out.facts.verdicts[verdict as usize] += 1;
         let Self { spec, series, shared, eyes, .. } = self;
         let series = &mut series[index];
         let mut own = series.learner.take();
         let learner = own.as_deref_mut().or(shared.as_mut());
-        let (learned, dropped) = learner.map_or((0, 0), |learner| {
-            put_into_effect(spec, series, learner, eyes, (starts_at, verdict))
-        });
+        let (learned, dropped) = match (of, learner) {
+            ((AlertKind::Anomaly, starts_at), Some(learner)) => {
+                put_into_effect(spec, series, learner, eyes, (starts_at, verdict))
+            }
+            ((kind, _), _) => {
+                series.heed(kind, verdict);
+                (0, 0)
+            }
+        };
         series.learner = own;
         Decided::Applied { entity: series.key.clone(), learned, dropped }
     }
 }
 
-/// Returns how many of the rows held back were learned and dropped.
+/// Why a verdict closes an alert, if it does.
+fn closing(verdict: Verdict) -> Option<AlertReason> {
+    match verdict {
+        // It goes on until it is over, and does not become normal by lasting.
+        Verdict::TruePositive => None,
+        Verdict::FalsePositive => Some(AlertReason::FalsePositive),
+        Verdict::Expected => Some(AlertReason::Expected),
+        Verdict::NewNormal => Some(AlertReason::NewNormal),
+    }
+}
+
+impl Series {
+    /// Whether someone has said that an episode is a fault.
+    pub(super) fn is_fault(&self, kind: AlertKind, episode: &Firing) -> bool {
+        self.cases.is_fault(kind, episode.starts_at)
+    }
+
+    /// A verdict on an alert that is no anomaly. Nothing is held back because of it; but a channel
+    /// that repeats a value as long as it did is no longer stuck if that was right.
+    fn heed(&mut self, kind: AlertKind, verdict: Verdict) {
+        let is_normal = matches!(verdict, Verdict::FalsePositive | Verdict::NewNormal);
+        if kind == AlertKind::Stuck && is_normal {
+            self.watch.runs.accept();
+        }
+    }
+}
+
+/// Returns how many of the rows held back were learned and dropped. Nothing happens to a series that
+/// has another alert since, or has accepted what this one saw: there is nothing to learn it from.
 fn put_into_effect(
     spec: &StreamSpec,
     series: &mut Series,
@@ -115,7 +152,7 @@ fn put_into_effect(
     eyes: &mut Eyes,
     (starts_at, verdict): (EventTime, Verdict),
 ) -> (u64, u64) {
-    let mut held = series.quarantine.release(starts_at);
+    let Some(mut held) = series.quarantine.release(starts_at) else { return (0, 0) };
     let rows = held.rows.len() as u64;
     match verdict {
         Verdict::TruePositive | Verdict::Expected => return (0, rows),
@@ -123,8 +160,10 @@ fn put_into_effect(
         Verdict::NewNormal => series.accept_new_normal(spec, learner),
     }
     // What it saw may be learned: it does not go on in silence.
-    series.alert.forget();
-    if let Some(detector) = held.relive(eyes, verdict == Verdict::NewNormal) {
+    if series.alert.episode().is_some_and(|episode| episode.starts_at == starts_at) {
+        series.alert.forget();
+    }
+    if let Some(detector) = held.relive(eyes, spec.rows.step, verdict == Verdict::NewNormal) {
         series.detector = Some(detector);
     }
     for lesson in held.rows {

@@ -130,19 +130,11 @@ impl Detector {
         }
     }
 
-    /// What lasted is normal from now on.
+    /// What lasted, or what comes next, is normal from now on.
     pub(super) fn accept_new_normal(&mut self) {
         match self {
             Self::Univariate(detector) => detector.accept_new_normal(),
             Self::Multivariate(detector) => detector.accept_new_normal(),
-        }
-    }
-
-    /// Someone has said that the rows that come next are normal.
-    pub(super) fn welcome_new_normal(&mut self) {
-        match self {
-            Self::Univariate(detector) => detector.accept_new_normal(),
-            Self::Multivariate(detector) => detector.welcome_new_normal(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What training leads to.
 
-use super::score::Context;
+use super::score::{Context, may_learn};
 use super::series::Series;
 use crate::model::{self, Drifted, Examined, Learner, Scope, Trainer, Workspace};
 use crate::record::{
@@ -27,20 +27,26 @@ pub(super) fn count_and_train(
     examined
 }
 
-/// Compares a scored window with the past of its network; what has drifted is told, and followed up.
+/// Compares a scored window with the past of its network; what has drifted is told, and followed up
+/// unless the series is at fault: what is now must not become normal then.
 pub(super) fn watch_drift(
     context: &Context<'_>,
     series: &mut Series,
     learner: &mut Learner,
-    (newest, code, error): (&[f32], &[f32], f64),
+    window: (&[f32], &[f32], f64),
     out: &mut Outbox,
 ) {
-    let drifted = learner.watch(newest, code, error);
+    let own = context.spec.model.scope == Scope::Series;
+    let learns = may_learn(context, series);
+    // One series at fault is no drift of a network that all of them share.
+    if !(learns || own) {
+        return;
+    }
+    let drifted = learner.watch(window, learns);
     if drifted.is_empty() {
         return;
     }
-    let action = context.spec.model.drift.action;
-    let own = context.spec.model.scope == Scope::Series;
+    let action = if learns { context.spec.model.drift.action } else { DriftAction::None };
     for Drifted { level, part, before, after } in drifted {
         out.facts.drifts[level as usize] += 1;
         out.drifts.push(DriftRecord {

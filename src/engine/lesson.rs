@@ -7,7 +7,7 @@ use super::judge::Judged;
 use super::score::{Context, Scored};
 use super::series::{Awaiting, Series};
 use super::spec::StreamSpec;
-use crate::model::{HeadKind, Learner};
+use crate::model::{HeadKind, Learner, Role};
 use crate::record::{EventTime, raw};
 
 /// Windows with a smaller p-value are not what others are compared with.
@@ -77,11 +77,18 @@ impl Lesson {
     }
 
     /// Gives the window to the learner; if a layer on top of the code is to say something about the
-    /// next one, only when that is known.
+    /// next one, only when that is known. What is `typical` may be what others are compared with.
     fn offer(&self, spec: &StreamSpec, series: &mut Series, learner: &mut Learner, typical: bool) {
         let window = &self.window;
+        let salt = series.key.bytes().fold(spec.seed, |salt, byte| {
+            (salt ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        let role = |rows: u64| match Role::of(rows, spec.window.length, salt) {
+            Role::Examine if !typical => Role::Apart,
+            role => role,
+        };
         let Some(kind) = learner.head() else {
-            return learner.offer(window.as_slice().into(), &[], typical);
+            return learner.offer(window.as_slice().into(), &[], role(self.rows));
         };
         let next = Awaiting { window: window.clone(), rows: self.rows };
         let before = series.awaiting.replace(next);
@@ -98,6 +105,6 @@ impl Lesson {
                 HeadKind::Linear | HeadKind::None => *next,
             })
             .collect();
-        learner.offer(before.window.as_slice().into(), &targets, typical);
+        learner.offer(before.window.as_slice().into(), &targets, role(before.rows));
     }
 }

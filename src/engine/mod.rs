@@ -39,4 +39,4 @@ mod watch;
 pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
-pub use status::{SeriesStatus, ShardStatus, Warming};
+pub use status::{NetworkStatus, SeriesStatus, ShardStatus, Warming};

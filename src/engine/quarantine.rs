@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::detector::{Detector, Eyes};
 use super::lesson::Lesson;
 use super::spec::StreamSpec;
-use crate::record::EventTime;
+use crate::record::{EventTime, Step};
 
 /// Most rows held back of one series.
 const ROWS_MAX: usize = 1_024;
@@ -30,6 +30,9 @@ pub(super) struct Quarantine {
 struct Past {
     detector: Detector,
     rows: VecDeque<(EventTime, Vec<f64>)>,
+    /// Start of the row on which the alert opened; states of before it was kept do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened: Option<EventTime>,
 }
 
 impl Quarantine {
@@ -55,7 +58,7 @@ impl Quarantine {
                 let mut detector = detector.clone();
                 // What it has judged and not learned would not survive being stored.
                 detector.learn(eyes, true);
-                Past { detector, rows: VecDeque::new() }
+                Past { detector, rows: VecDeque::new(), opened: Some(lesson.start) }
             });
         }
         if !lesson.has_window() {
@@ -84,13 +87,16 @@ impl Quarantine {
         }
     }
 
-    /// Takes out what is held because of an alert.
-    pub(super) fn release(&mut self, because: EventTime) -> Released {
-        if self.because != Some(because) {
-            return Released::default();
-        }
-        self.because = None;
-        Released { rows: std::mem::take(&mut self.rows), past: self.past.take() }
+    /// Takes out what is held because of an alert; `None` if that was another one. While the alert
+    /// goes on, what comes is still held because of it.
+    pub(super) fn release(&mut self, because: EventTime) -> Option<Released> {
+        (self.because == Some(because))
+            .then(|| Released { rows: std::mem::take(&mut self.rows), past: self.past.take() })
+    }
+
+    /// Drops everything: nobody will ask for it.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// Whether all rows are of the shapes of a stream.
@@ -106,15 +112,16 @@ impl Quarantine {
 
     /// This quarantine, with a detector of the shape of `fresh` or without one.
     pub(super) fn adopt(self, fresh: Option<&Detector>) -> Self {
-        let past = self.past.zip(fresh).and_then(|(past, fresh)| {
-            Some(Past { detector: past.detector.adopt(fresh)?, rows: past.rows })
-        });
+        let past = self
+            .past
+            .zip(fresh)
+            .and_then(|(past, fresh)| Some(Past { detector: past.detector.adopt(fresh)?, ..past }));
         Self { past, ..self }
     }
 }
 
 /// What was held back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Released {
     /// Rows with windows.
     pub(super) rows: VecDeque<Lesson>,
@@ -124,14 +131,20 @@ pub(super) struct Released {
 impl Released {
     /// The detector as if no row had been held back; if `anew`, what came is normal in the place of
     /// what was. `None` if it is too long ago.
-    pub(super) fn relive(&mut self, eyes: &mut Eyes, anew: bool) -> Option<Detector> {
-        let Past { mut detector, rows } = self.past.take()?;
+    pub(super) fn relive(&mut self, eyes: &mut Eyes, step: Step, anew: bool) -> Option<Detector> {
+        let Past { mut detector, rows, opened } = self.past.take()?;
         if anew {
-            detector.welcome_new_normal();
+            detector.accept_new_normal();
         }
+        let mut last = opened;
         for (time, values) in rows {
+            if let (Step::Grid(step), Some(last)) = (step, last) {
+                let gap = (time - last).get() / step.get() - 1;
+                detector.pass(eyes, u64::try_from(gap).unwrap_or(0), time, step.get());
+            }
             detector.judge(eyes, time, &values);
             detector.learn(eyes, true);
+            last = Some(time);
         }
         Some(detector)
     }
@@ -140,6 +153,7 @@ impl Released {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::univariate::{Scratch, Univariate};
 
     fn lesson(value: f64) -> Lesson {
         Lesson {
@@ -162,9 +176,75 @@ mod tests {
             held.hold(at(2), lesson(i as f64), (None, &mut Eyes::None));
         }
         assert_eq!(held.rows.len(), ROWS_MAX);
-        assert!(held.release(at(1)).rows.is_empty(), "rows of an earlier alert are gone");
-        let rows = held.release(at(2)).rows;
+        assert!(held.release(at(1)).is_none(), "rows of an earlier alert are gone");
+        let rows = held.release(at(2)).expect("held").rows;
         assert_eq!((rows[0].values[0], rows.len()), (3.0, ROWS_MAX));
-        assert!(held.release(at(2)).rows.is_empty());
+        assert!(held.release(at(2)).expect("its alert may go on").rows.is_empty());
+        held.clear();
+        assert!(held.release(at(2)).is_none());
+    }
+
+    /// A detector that has learned 200 rows.
+    fn judged(eyes: &mut Eyes) -> Detector {
+        let mut detector = Detector::Univariate(Box::new(Univariate::new(1)));
+        for i in 0..200 {
+            detector.judge(eyes, minute(i), &[value(i)]);
+            detector.learn(eyes, true);
+        }
+        detector
+    }
+
+    fn minute(i: i64) -> EventTime {
+        EventTime::from_millis(60_000 * i)
+    }
+
+    fn value(i: i64) -> f64 {
+        (i as f64 / 9.0).sin() + ((i * 7_919) % 101) as f64 / 500.0
+    }
+
+    fn lesson_at(i: i64) -> Lesson {
+        Lesson { start: minute(i), ..lesson(value(i)) }
+    }
+
+    /// Rows without a record are part of the past that is judged again.
+    #[test]
+    fn what_is_judged_again_is_judged_as_if_it_had_been_calm() {
+        let eyes = &mut Eyes::One(Scratch::default());
+        let mut calm = judged(eyes);
+        let mut held = Quarantine::default();
+        calm.judge(eyes, minute(200), &[value(200)]);
+        held.hold(minute(201), lesson_at(200), (Some(&calm), eyes));
+        calm.learn(eyes, true);
+        for i in [201, 202, 208, 209] {
+            if i == 208 {
+                calm.pass(eyes, 5, minute(i), 60_000);
+            }
+            calm.judge(eyes, minute(i), &[value(i)]);
+            calm.learn(eyes, true);
+            held.hold(minute(201), lesson_at(i), (Some(&calm), eyes));
+        }
+        let mut released = held.release(minute(201)).expect("held");
+        let step = Step::Grid(crate::record::Millis::new(60_000));
+        let relived = released.relive(eyes, step, false).expect("not too long ago");
+        let bytes = |detector: &Detector| rmp_serde::to_vec(detector).expect("bytes");
+        assert_eq!(bytes(&relived), bytes(&calm));
+    }
+
+    /// After a verdict a fault that goes on is as little calm as before it.
+    #[test]
+    fn a_fault_that_goes_on_after_a_verdict_begins_no_past() {
+        let eyes = &mut Eyes::One(Scratch::default());
+        let mut detector = judged(eyes);
+        let mut held = Quarantine::default();
+        for i in 200..210 {
+            detector.judge(eyes, minute(i), &[9.0]);
+            held.hold(minute(201), lesson_at(i), (Some(&detector), eyes));
+            detector.learn(eyes, false);
+            if i == 204 {
+                assert_eq!(held.release(minute(201)).map(|held| held.rows.len()), Some(5));
+            }
+        }
+        assert!(held.past.is_none());
+        assert_eq!(held.len(), 5, "what came since may still be learned by a later word");
     }
 }

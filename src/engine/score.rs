@@ -284,7 +284,7 @@ fn step_alert(
     if judged.warming {
         return Transition::None;
     }
-    let is_fault = series.alert.episode().is_some_and(|e| series.cases.is_fault(e.starts_at));
+    let is_fault = series.alert.episode().is_some_and(|e| series.is_fault(AlertKind::Anomaly, e));
     let observation = Observation {
         anomaly_score: judged.anomaly_score,
         eligible: is_eligible(&context.spec.alert, channels)
@@ -297,7 +297,7 @@ fn step_alert(
     let (transition, alert) = series.alert.step(&life, observation);
     if transition == Transition::Opened {
         let features = features(context, judged, channels, scored);
-        series.cases.open(context.span.end, features);
+        series.cases.open(AlertKind::Anomaly, context.span.end, features);
     }
     keep_budget(context, series, judged, transition);
     if let Some(alert) = alert
@@ -335,6 +335,6 @@ fn keep_budget(
 }
 
 /// Whether the series is calm, and maintenance lets it learn.
-fn may_learn(context: &Context<'_>, series: &Series) -> bool {
+pub(super) fn may_learn(context: &Context<'_>, series: &Series) -> bool {
     context.switches.learn && series.alert.episode().is_none() && !series.watch.is_faulty()
 }

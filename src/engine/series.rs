@@ -242,6 +242,8 @@ impl Series {
     ///
     /// A shared network goes on: to the other series nothing has happened.
     pub(super) fn accept_new_normal(&mut self, spec: &StreamSpec, learner: &mut Learner) {
+        // What is held is scaled by what was normal, and nobody will ask for it.
+        self.quarantine.clear();
         self.scaler.restart();
         self.residuals.restart();
         let tail = Tail::new(spec.alert.tail.get(), spec.alert.memory.get());

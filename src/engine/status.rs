@@ -54,6 +54,17 @@ pub struct SeriesStatus {
     pub warming: Option<Warming>,
     /// Alerts that are open now.
     pub open: Vec<OpenAlert>,
+    /// Its own network, if it has one.
+    pub network: Option<NetworkStatus>,
+}
+
+/// A picture of the network of one series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NetworkStatus {
+    /// Training steps behind it.
+    pub version: u64,
+    /// Its reconstruction error over that of PCA; above 1 PCA would do.
+    pub linear_control_ratio: Option<f64>,
 }
 
 /// How far a series is from its first alert.
@@ -89,8 +100,6 @@ impl Shard {
             let states = self.series.iter().flat_map(Series::states);
             states.filter(|s| s.firing().is_some_and(|f| f.severity == severity)).count()
         };
-        let learners =
-            || self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared);
         let spec = &self.spec;
         let progress = self.series.iter().map(|s| s.warmup_progress(spec)).collect();
         let left = |s: &Series| Some(s.warmup_rows_left(spec)? * s.row_seconds());
@@ -107,15 +116,29 @@ impl Shard {
             firing: [firing(Severity::Warning), firing(Severity::Critical)],
             watermark: self.watermark.current(),
             open_rows: self.series.iter().map(|s| s.open.len()).sum(),
-            model_version: learners().map(Learner::version).sum(),
+            model_version: self.learners().map(Learner::version).sum(),
             reconstruction_loss: self.loss,
             linear_control_ratio: mean(
-                learners().filter_map(Learner::linear_control_ratio).collect(),
+                self.learners().filter_map(Learner::linear_control_ratio).collect(),
             ),
             codebook_perplexity: mean(
-                learners().filter_map(|learner| learner.network().perplexity()).collect(),
+                self.learners().filter_map(|learner| learner.network().perplexity()).collect(),
             ),
         }
+    }
+
+    /// Series held.
+    pub fn series_held(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Networks that score: one of each series, or one of all.
+    pub fn networks(&self) -> usize {
+        self.learners().count()
+    }
+
+    fn learners(&self) -> impl Iterator<Item = &Learner> {
+        self.series.iter().filter_map(|s| s.learner.as_deref()).chain(&self.shared)
     }
 
     /// Alerts that one period of the budget allows all series together.
@@ -132,6 +155,10 @@ impl Series {
             last_row: self.last_row,
             warming: self.is_warming(spec).then(|| self.warm_up(spec)),
             open,
+            network: self.learner.as_deref().map(|learner| NetworkStatus {
+                version: learner.version(),
+                linear_control_ratio: learner.linear_control_ratio(),
+            }),
         }
     }
 

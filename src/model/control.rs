@@ -76,8 +76,11 @@ impl LinearControl {
     pub(super) fn fit(&mut self, cells: &[f32], stride: usize, width: usize) {
         let most = SAMPLE_MAX.max(4 * self.latent);
         let windows = cells.chunks_exact(stride).map(|numbers| &numbers[..width]);
-        let complete = windows.filter(|w| w.iter().all(|x| x.is_finite()));
-        let sample: Vec<f64> = complete.take(most).flatten().map(|x| f64::from(*x)).collect();
+        let complete: Vec<&[f32]> = windows.filter(|w| w.iter().all(|x| x.is_finite())).collect();
+        // From all ages: until they are full, memories are in the order of the stream.
+        let n = complete.len();
+        let spread = (0..n.min(most)).map(|i| complete[i * n / n.min(most)]);
+        let sample: Vec<f64> = spread.flatten().map(|x| f64::from(*x)).collect();
         let rows = sample.len() / width;
         if rows < 4 * self.latent.max(8) {
             return;
@@ -169,6 +172,23 @@ mod tests {
             control.compare((&cells[..12]).into(), 1.0);
         }
         assert!(control.ratio().expect("known") > 1e3, "a bad autoencoder is told");
+    }
+
+    /// A stream whose second half lies in other dimensions than the first.
+    #[test]
+    fn windows_of_all_ages_are_behind_a_fit() {
+        let cells: Vec<f32> = (0..1_024)
+            .flat_map(|row| {
+                let wave = (row as f32 * 0.7).sin();
+                (0..12).map(move |i| if (i < 6) == (row < 512) { wave } else { 0.0 })
+            })
+            .collect();
+        let mut control = LinearControl::new(2);
+        control.fit(&cells, 12, 12);
+        let fitted = control.fitted.as_ref().expect("fitted");
+        for window in cells.chunks_exact(12) {
+            assert!(fitted.error(window.into()) < 1e-3, "{}", fitted.error(window.into()));
+        }
     }
 
     /// The same axes as those of linfa, where that finds any.

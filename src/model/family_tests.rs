@@ -62,7 +62,7 @@ fn train(learner: &mut Learner, refreshes: usize) -> Vec<Outcome> {
             Some(_) => next.iter().zip(now).map(|(a, b)| f32::from(u8::from(a > b))).collect(),
             None => Vec::new(),
         };
-        learner.offer(window, &targets, true);
+        learner.offer(window, &targets, Role::Train);
         if i % 8 == 7 {
             outcomes.extend(learner.refresh(&InPlace, &mut space, NOW).map(|(outcome, _)| outcome));
         }

@@ -10,8 +10,6 @@ use super::exam::{Anchors, Exam, Sat, Verdict};
 use super::train::{Reservoir, Trainee};
 use super::{Examined, GateParams, Network, WindowShape, Workspace};
 
-/// One learnable window in this many is kept from training.
-const KEEP_EVERY: u64 = 8;
 /// Windows without which nothing is examined.
 const HOLDOUT_MIN: usize = 24;
 /// Rejections in a row after which the challenger starts again from the champion.
@@ -23,8 +21,6 @@ pub(super) struct Gate {
     #[serde(skip)]
     params: GateParams,
     holdout: Reservoir,
-    /// Windows offered so far.
-    offered: u64,
     /// Training steps since the last examination.
     since_exam: u64,
     /// The present latent space; `None` until the gate closes.
@@ -35,14 +31,30 @@ pub(super) struct Gate {
     rejections: u32,
 }
 
-/// The champion before this one, while that is watched.
+/// The champion of `watch` examinations ago, or the first since then.
+///
+/// It stays while its successors follow each other: each may be a little worse than the one before,
+/// all together may not.
 #[derive(Debug, Serialize, Deserialize)]
 struct Predecessor {
     network: Network,
     version: u64,
     exams_left: u32,
-    /// Its latent space, if its successor began another.
+    /// Its latent space, if a successor began another.
     anchors: Option<Arc<Anchors>>,
+    /// Name of that space; states of before it was kept do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latent_space_id: Option<Arc<str>>,
+}
+
+/// The network that scores, as an examination may change it.
+#[derive(Debug)]
+pub(super) struct Champion<'a> {
+    pub network: &'a mut Network,
+    /// Training steps behind it.
+    pub version: &'a mut u64,
+    /// Names the coordinates of its codes.
+    pub latent_space_id: &'a mut Arc<str>,
 }
 
 impl Gate {
@@ -51,7 +63,6 @@ impl Gate {
         Self {
             params: params.clone(),
             holdout: Reservoir::new(params.holdout, width),
-            offered: 0,
             since_exam: 0,
             anchors: None,
             spaces: 0,
@@ -72,10 +83,9 @@ impl Gate {
         sound.then_some(Self { holdout, params: fresh.params, ..self })
     }
 
-    /// Counts an offered window and says whether it is one to keep from training.
-    pub fn keeps_next(&mut self) -> bool {
-        self.offered += 1;
-        self.params.every > 0 && self.offered.is_multiple_of(KEEP_EVERY)
+    /// Whether windows are kept from training.
+    pub fn is_on(&self) -> bool {
+        self.params.every > 0
     }
 
     /// Keeps a window, and what follows it, from training.
@@ -85,7 +95,7 @@ impl Gate {
     }
 
     /// What was calm is so no more: begins again with an empty hold-out and, once that is filled, a
-    /// new latent space. Until then refreshes take effect unseen.
+    /// new latent space. Until then refreshes take effect unseen, and codes have no fixed coordinates.
     pub fn reopen(&mut self) {
         self.holdout.clear();
         self.anchors = None;
@@ -93,8 +103,10 @@ impl Gate {
         self.rejections = 0;
     }
 
-    /// Makes the next examination due at once.
-    pub fn hurry(&mut self) {
+    /// Makes an examination due as soon as there are enough windows of now: by those of the past a
+    /// challenger that has followed a drift would fail.
+    pub fn forget_past(&mut self) {
+        self.holdout.clear();
         self.since_exam = u64::from(self.params.every);
     }
 
@@ -106,7 +118,11 @@ impl Gate {
     /// Counts the steps of a refresh; whether there is enough to examine with.
     pub fn count_refresh(&mut self, steps: u32) -> bool {
         self.since_exam += u64::from(steps);
-        self.params.every > 0 && self.holdout.len() >= HOLDOUT_MIN.min(self.params.holdout)
+        self.params.every > 0 && self.has_enough()
+    }
+
+    fn has_enough(&self) -> bool {
+        self.holdout.len() >= HOLDOUT_MIN.min(self.params.holdout)
     }
 
     /// Whether an examination that is over is one of the present latent space.
@@ -145,7 +161,8 @@ impl Gate {
         rng: &mut impl Rng,
     ) -> Option<Exam> {
         let anchors = self.anchors.clone()?;
-        if !self.is_closed() || self.since_exam < u64::from(self.params.every) {
+        let is_due = self.since_exam >= u64::from(self.params.every);
+        if !(self.is_closed() && is_due && self.has_enough()) {
             return None;
         }
         self.since_exam = 0;
@@ -158,11 +175,11 @@ impl Gate {
         })
     }
 
-    /// Puts a verdict into effect on the champion (its network and version) and the challenger.
+    /// Puts a verdict into effect on the champion and the challenger.
     pub fn judge(
         &mut self,
         Sat { report, codes }: Sat,
-        (network, version): (&mut Network, &mut u64),
+        champion: Champion<'_>,
         trainee: &mut Trainee,
     ) -> Examined {
         let verdict = report.verdict(&self.params);
@@ -178,40 +195,69 @@ impl Gate {
             Verdict::Promoted => {
                 self.rejections = 0;
                 new_latent_space = report.alignment_error > self.params.alignment_max.get();
-                let left = if new_latent_space { self.anchors.clone() } else { None };
-                if let Some(left) = &left {
-                    self.anchors = Some(Arc::new(left.with_codes(codes)));
+                self.watch(&champion, new_latent_space);
+                champion.network.assign(trainee.network());
+                *champion.version = challenger;
+                if new_latent_space {
+                    let anchors = self.anchors.take();
+                    self.anchors =
+                        anchors.map(|left| Arc::new(left.with_codes(codes, trainee.network())));
+                    *champion.latent_space_id = self.next_latent_space(champion.latent_space_id);
                 }
-                self.watch(network, *version, left);
-                network.assign(trainee.network());
-                *version = challenger;
             }
             Verdict::Rejected(_) => {
                 self.rejections += 1;
                 if self.rejections >= REJECTIONS_MAX {
                     self.rejections = 0;
-                    trainee.restart(network);
+                    trainee.restart(champion.network);
                 }
             }
             Verdict::RolledBack(_) => {
                 self.rejections = 0;
                 if let Some(before) = self.predecessor.take() {
-                    network.assign(&before.network);
-                    *version = before.version;
-                    new_latent_space = before.anchors.is_some();
-                    self.anchors = before.anchors.or(self.anchors.take());
-                    trainee.restart(network);
+                    new_latent_space = self.bring_back(before, champion, trainee);
                 }
             }
         }
         Examined { verdict, report, challenger, new_latent_space }
     }
 
-    /// Remembers the champion that goes.
-    fn watch(&mut self, network: &Network, version: u64, anchors: Option<Arc<Anchors>>) {
-        let (network, exams_left) = (network.clone(), self.params.watch);
-        self.predecessor =
-            (exams_left > 0).then_some(Predecessor { network, version, exams_left, anchors });
+    /// Remembers the champion that goes, unless an older one is watched, and the latent space that it
+    /// leaves.
+    fn watch(&mut self, champion: &Champion<'_>, leaves_space: bool) {
+        if self.params.watch == 0 {
+            return;
+        }
+        let predecessor = self.predecessor.get_or_insert_with(|| Predecessor {
+            network: champion.network.clone(),
+            version: *champion.version,
+            exams_left: self.params.watch,
+            anchors: None,
+            latent_space_id: None,
+        });
+        if leaves_space && predecessor.anchors.is_none() {
+            predecessor.anchors = self.anchors.clone();
+            predecessor.latent_space_id = Some(Arc::clone(champion.latent_space_id));
+        }
+    }
+
+    /// Lets a predecessor score again, in its own coordinates. Whether these are others than those of
+    /// the champion.
+    fn bring_back(
+        &mut self,
+        before: Predecessor,
+        champion: Champion<'_>,
+        trainee: &mut Trainee,
+    ) -> bool {
+        champion.network.assign(&before.network);
+        *champion.version = before.version;
+        trainee.restart(champion.network);
+        let Some(anchors) = before.anchors else { return false };
+        self.anchors = Some(anchors);
+        *champion.latent_space_id = before
+            .latent_space_id
+            .unwrap_or_else(|| self.next_latent_space(champion.latent_space_id));
+        true
     }
 
     /// The kept windows, `(n, d)`, without their targets.
@@ -219,3 +265,7 @@ impl Gate {
         self.holdout.windows().slice(s![.., ..shape.cells()]).to_owned()
     }
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

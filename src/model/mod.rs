@@ -25,6 +25,7 @@ mod drift;
 mod error;
 mod exam;
 mod gate;
+mod holdout;
 mod learner;
 mod net;
 mod params;
@@ -36,6 +37,7 @@ pub use control::principal_axes;
 pub use drift::Drifted;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};
+pub use holdout::Role;
 pub use learner::Learner;
 pub use net::{Mlp, MlpShape, MlpSpace, Network, Workspace};
 pub use params::{

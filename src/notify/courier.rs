@@ -69,6 +69,8 @@ pub(super) struct Courier {
     url: String,
     headers: Vec<(String, String)>,
     token_file: Option<PathBuf>,
+    /// The address is one: no answer may repeat it into a log.
+    secret: bool,
 }
 
 impl Courier {
@@ -102,7 +104,8 @@ impl Courier {
             .build()
             .into();
         let headers = sink.headers.clone().into_iter().collect();
-        Ok(Self { agent, url, headers, token_file: sink.token_file.clone() })
+        let (token_file, secret) = (sink.token_file.clone(), sink.url_file.is_some());
+        Ok(Self { agent, url, headers, token_file, secret })
     }
 
     /// Posts `body`; `headers` beside those of the sink.
@@ -125,7 +128,11 @@ impl Courier {
             Ok(mut answer) => {
                 let status = answer.status().as_u16();
                 let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-                judge(status, &body.read_to_string().unwrap_or_default())
+                let text = body.read_to_string().unwrap_or_default();
+                judge(status, Some(text).filter(|_| !self.secret).as_deref())
+            }
+            Err(error) if self.secret => {
+                Carried::Again(error.to_string().replace(&self.url, "the address of `url_file`"))
             }
             Err(error) => Carried::Again(error.to_string()),
         }
@@ -162,8 +169,11 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
 }
 
 /// 2xx is taken; a server at fault, or one that asks for patience, may take it later.
-fn judge(status: u16, answer: &str) -> Carried {
-    let told = || format!("status {status}: {}", answer.trim());
+fn judge(status: u16, answer: Option<&str>) -> Carried {
+    let told = || match answer {
+        Some(answer) => format!("status {status}: {}", answer.trim()),
+        None => format!("status {status}"),
+    };
     match status {
         200..=299 => Carried::Ok,
         // Credentials are replaced, too.
@@ -260,19 +270,6 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("empty"), "").unwrap();
         std::fs::write(path("odd"), "ftp://user:word@host").unwrap();
-        let sink = |url_file: Option<PathBuf>, ca_file: Option<PathBuf>| SinkParams {
-            name: "hook".into(),
-            kind: crate::notify::SinkKind::Webhook,
-            url: url_file.is_none().then(|| "http://host".to_owned()),
-            url_file,
-            streams: Vec::new(),
-            resend: None,
-            timeout: None,
-            token_file: None,
-            ca_file,
-            headers: [].into(),
-            labels: [].into(),
-        };
         let cases = [
             (sink(None, Some(path("empty"))), "there is none"),
             (sink(None, Some(path("gone"))), "No such file"),
@@ -287,11 +284,73 @@ mod tests {
 
     #[test]
     fn answers_say_whether_to_try_again() {
-        assert_eq!(judge(202, ""), Carried::Ok);
-        assert_eq!(judge(503, "busy\n"), Carried::Again("status 503: busy".into()));
-        assert!(matches!(judge(429, ""), Carried::Again(_)));
-        assert_eq!(judge(400, "bad label"), Carried::Refused("status 400: bad label".into()));
-        assert!(matches!(judge(302, ""), Carried::Refused(_)));
+        assert_eq!(judge(202, Some("")), Carried::Ok);
+        assert_eq!(judge(503, Some("busy\n")), Carried::Again("status 503: busy".into()));
+        assert!(matches!(judge(429, None), Carried::Again(_)));
+        let refused = Carried::Refused("status 400: bad label".into());
+        assert_eq!(judge(400, Some("bad label")), refused);
+        assert!(matches!(judge(302, Some("")), Carried::Refused(_)));
+    }
+
+    /// Many servers answer 404 with the path that they do not know.
+    #[test]
+    fn an_answer_that_repeats_a_secret_address_is_not_told() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/services/T0/s3cret", listener.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, &url).unwrap();
+        let server = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                echo_path(&mut stream);
+            }
+        });
+        let post = |sink: SinkParams| {
+            let courier = Courier::new(&sink, "", Duration::from_secs(60)).unwrap();
+            courier.post(b"{}", &[])
+        };
+        let told = SinkParams { url: Some(url), url_file: None, ..sink(Some(file.clone()), None) };
+        let said = "status 404: Cannot POST /services/T0/s3cret";
+        assert_eq!(post(told), Carried::Refused(said.into()));
+        assert_eq!(post(sink(Some(file), None)), Carried::Refused("status 404".into()));
+        server.join().unwrap();
+    }
+
+    /// Answers one request as a server that does not know its path.
+    fn echo_path(stream: &mut std::net::TcpStream) {
+        use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if line.trim().is_empty() {
+                break;
+            }
+            lines.push(line);
+        }
+        reader.read_exact(&mut [0; 2]).unwrap();
+        let path = lines[0].split(' ').nth(1).unwrap();
+        let body = format!("Cannot POST {path}");
+        let head = "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length";
+        write!(stream, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+    }
+
+    fn sink(url_file: Option<PathBuf>, ca_file: Option<PathBuf>) -> SinkParams {
+        SinkParams {
+            name: "hook".into(),
+            kind: crate::notify::SinkKind::Webhook,
+            url: url_file.is_none().then(|| "http://host".to_owned()),
+            url_file,
+            streams: Vec::new(),
+            resend: None,
+            timeout: None,
+            token_file: None,
+            ca_file,
+            headers: [].into(),
+            labels: [].into(),
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
 use crate::model::{
-    Activation, InPlace, Learner, ModelParams, Scope, Variant, VqVaeParams, WindowShape,
+    Activation, InPlace, Learner, ModelParams, Role, Scope, Variant, VqVaeParams, WindowShape,
 };
 use crate::record::Positive;
 
@@ -45,7 +45,7 @@ fn train(trainer: &dyn Trainer) -> Vec<String> {
     for _ in 0..60 {
         let window = ndarray::Array1::from_shape_simple_fn(16, || rng.gen_range(-1.0_f32..1.0));
         for learner in &mut learners {
-            learner.offer(window.view(), &[], true);
+            learner.offer(window.view(), &[], Role::Train);
             if learner.count_window() {
                 learner.refresh(trainer, &mut space, NOW);
             }
@@ -108,7 +108,7 @@ fn refreshes_of_different_shapes_do_not_share_memory() {
             let mut space = Workspace::new(learner.network(), 32);
             let targets = vec![0.5; if learner.head().is_some() { channels } else { 0 }];
             for _ in 0..3 {
-                learner.offer(ndarray::Array1::zeros(16).view(), &targets, true);
+                learner.offer(ndarray::Array1::zeros(16).view(), &targets, Role::Train);
                 learner.refresh(&pool, &mut space, NOW);
             }
             assert_eq!(learner.version(), 8, "{variant:?} {activation:?} {channels}");
@@ -125,7 +125,7 @@ fn a_full_queue_sends_refreshes_back_to_the_shard() {
     let window = ndarray::Array1::from_elem(16, 0.5_f32);
     for _ in 0..4 {
         for learner in &mut learners {
-            learner.offer(window.view(), &[], true);
+            learner.offer(window.view(), &[], Role::Train);
             learner.refresh(&pool, &mut space, NOW);
         }
     }
@@ -169,7 +169,7 @@ fn refresh() -> Refresh {
     }
     let (catch, mut learner) = (Catch::default(), learner());
     let mut space = Workspace::new(learner.network(), 8);
-    learner.offer(ndarray::Array1::zeros(16).view(), &[], true);
+    learner.offer(ndarray::Array1::zeros(16).view(), &[], Role::Train);
     learner.refresh(&catch, &mut space, NOW);
     catch.0.into_inner().expect("one thread").expect("a refresh was started")
 }

@@ -44,7 +44,8 @@ impl FaultKind {
 /// How a network did in an examination. Shares are of 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Marks {
-    /// Share of calm windows above the champion's bar.
+    /// Share of calm windows above the bar of the network that was there first: the predecessor while
+    /// one is watched, else the champion.
     pub false_alarms: f64,
     /// Mean squared reconstruction error of the calm windows.
     pub loss: f64,
@@ -120,7 +121,7 @@ impl DriftLevel {
 pub enum DriftAction {
     /// It is told.
     None,
-    /// Windows of before leave the replay of the training, and the challenger is examined next.
+    /// Windows of before leave training and examinations, and the challenger is examined next.
     Refresh,
     /// What is now is normal: scaler, calibration and network begin again.
     Reset,

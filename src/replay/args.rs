@@ -89,7 +89,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ROWS", requires = "forecasts")]
     pub season: Option<RowList>,
 
-    /// Member of the autoencoder family: undercomplete, deep, stacked, sparse, denoising, vae, vq_vae
+    /// Member of the autoencoder family: undercomplete, deep, stacked, sparse, denoising, vae, vq_vae;
+    /// its errors judge the rows unless the configuration sets `alert.detector`
     /// [default: of the configuration, else undercomplete]
     #[arg(long, value_name = "NAME", value_parser = variant)]
     pub variant: Option<Variant>,

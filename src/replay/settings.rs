@@ -35,7 +35,7 @@ pub(super) fn configured(
     path: &std::path::Path,
     env: &BTreeMap<String, String>,
 ) -> Result<Settings, ReplayError> {
-    let mut settings = Settings::load(Some(path), env)?;
+    let mut settings = defaults(args).file(path)?.environment(env).settings()?;
     let streams: Vec<String> = settings.stream.iter().map(|s| s.name.clone()).collect();
     match &args.stream {
         Some(name) => settings.stream.retain(|stream| stream.name == *name),
@@ -49,6 +49,16 @@ pub(super) fn configured(
         return Err(ReplayError::Stream { why, streams });
     }
     overlay(settings, args)
+}
+
+/// What holds unless a configuration says otherwise. Who asks for a variant wants to see what its
+/// network finds: a detector of a series has networks of its own, which are no members of the family.
+fn defaults(args: &ReplayArgs) -> Layers {
+    let network = json!({ "stream_defaults": { "alert": { "detector": "network" } } });
+    match args.variant {
+        Some(_) => Layers::new().table(network),
+        None => Layers::new(),
+    }
 }
 
 /// A stream of the columns of a file; everything else is as in `detector`, else the default.
@@ -82,7 +92,7 @@ pub(super) fn inferred(
         "series_max": 1_000_000,
         "model": { "scope": scope },
     });
-    let mut settings = Layers::new().table(json!({ "stream": [stream] })).settings()?;
+    let mut settings = defaults(args).table(json!({ "stream": [stream] })).settings()?;
     if let Some(detector) = detector {
         settings = with_detector(settings, detector.clone());
     }

@@ -7,7 +7,8 @@ use prometheus::{Error, IntCounter};
 
 use super::PartitionLabels;
 use super::family::{Families, GaugeVec, IntCounterVec};
-use super::shards::set_if_some;
+use super::partitions::{Place, place};
+use super::shards::show;
 use crate::record::{AlertKind, AlertReason, Facts, Verdict};
 
 pub(super) const SEVERITIES: [&str; 2] = ["warning", "critical"];
@@ -27,8 +28,8 @@ pub struct AlertMetrics {
     pending: GaugeVec,
 }
 
-/// By stream, then by topic and partition.
-type Accounts = BTreeMap<String, BTreeMap<(String, i32), Account>>;
+/// By stream, then by partition.
+type Accounts = BTreeMap<String, BTreeMap<Place, Account>>;
 
 /// What the budget allowed a partition, and what came of it, over about its last period.
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,16 +132,29 @@ impl AlertMetrics {
         }
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_stream = accounts.entry(of.stream.to_owned()).or_default();
-        let place = (of.topic.to_owned(), of.partition);
-        of_stream.entry(place).or_default().add(facts.alerts_allowed, opened as f64, period);
-        let all = of_stream.values().copied().fold(Account::default(), Account::join);
-        set_if_some(&self.budget, &[of.stream], all.ratio());
+        let account = of_stream.entry(place(of)).or_default();
+        account.add(facts.alerts_allowed, opened as f64, period);
+        self.show_budget(of.stream, of_stream);
     }
 
-    /// Shows the alerts open now, by severity (warning, critical).
-    pub fn set_active(&self, stream: &str, firing: [usize; 2]) {
-        for (severity, firing) in SEVERITIES.into_iter().zip(firing) {
-            self.active.with_label_values(&[stream, severity]).set(firing as f64);
+    fn show_budget(&self, stream: &str, accounts: &BTreeMap<Place, Account>) {
+        let all = accounts.values().copied().fold(Account::default(), Account::join);
+        show(&self.budget, &[stream], all.ratio());
+    }
+
+    /// What a partition cost is another process's account from now on.
+    pub(super) fn forget(&self, of: PartitionLabels<'_>) {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(of_stream) = accounts.get_mut(of.stream) else { return };
+        if of_stream.remove(&place(of)).is_some() {
+            self.show_budget(of.stream, of_stream);
+        }
+    }
+
+    /// Shows the alerts open now, by severity (warning, critical); `None` without a partition.
+    pub fn set_active(&self, stream: &str, firing: Option<[usize; 2]>) {
+        for (i, severity) in SEVERITIES.into_iter().enumerate() {
+            show(&self.active, &[stream, severity], firing.map(|firing| firing[i] as f64));
         }
     }
 

@@ -158,7 +158,7 @@ impl IngestMetrics {
     }
 
     /// A partition went: what was known of it now is another process's to tell.
-    pub fn partition_revoked(&self, of: PartitionLabels<'_>) {
+    pub(super) fn partition_revoked(&self, of: PartitionLabels<'_>) {
         self.assigned.with_label_values(&[of.stream]).dec();
         self.rebalances.with_label_values(&[of.stream, "revoked"]).inc();
         for family in [&self.lag, &self.lag_seconds, &self.watermark, &self.idle] {

@@ -6,7 +6,7 @@ use super::delivery::outcome;
 use super::family::Families;
 use super::{
     AlertMetrics, ConfigMetrics, DeliveryMetrics, ForecastMetrics, IngestMetrics, ModelMetrics,
-    ProcessMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
+    PartitionLabels, ProcessMetrics, ShardMetrics, StateMetrics, TrainingMetrics,
 };
 use crate::model::Reason;
 use crate::record::{Facts, ModelChange};
@@ -111,6 +111,15 @@ impl Metrics {
         ingest.lateness.with_label_values(&[stream]);
         shards.score_seconds.with_label_values(&[stream]);
         self.delivery.latency.with_label_values(&[stream]);
+    }
+
+    /// A partition went: what was known of it now is another process's to tell.
+    pub fn partition_revoked(&self, of: PartitionLabels<'_>) {
+        self.ingest.partition_revoked(of);
+        self.shards.forget(of);
+        self.alerts.forget(of);
+        self.models.forget(of);
+        self.forecasts.forget(of);
     }
 
     /// Adds the counts of one batch of one shard of `stream`.

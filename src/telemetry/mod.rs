@@ -19,6 +19,7 @@ mod ingest;
 mod logging;
 mod metrics;
 mod models;
+mod partitions;
 mod process;
 mod shards;
 mod state;

@@ -2,7 +2,9 @@
 
 use prometheus::Error;
 
+use super::PartitionLabels;
 use super::family::{Families, GaugeVec, HistogramVec, IntCounterVec};
+use super::partitions::{Join, PartitionGauge};
 use crate::record::{DriftLevel, Facts};
 
 /// Around 1, where alarms begin.
@@ -74,6 +76,8 @@ pub struct ShardMetrics {
     pub(super) train_diverged: IntCounterVec,
     pub(super) held: IntCounterVec,
     pub(super) loss: GaugeVec,
+    /// The split `train` of it.
+    train_loss: PartitionGauge,
     control: GaugeVec,
     state: GaugeVec,
     entities: GaugeVec,
@@ -88,6 +92,10 @@ impl ShardMetrics {
     #[rustfmt::skip]
     pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         let stream: &[&str] = &["stream"];
+        let loss = to.gauge("latentd_reconstruction_loss",
+            "Mean squared reconstruction error: of the last training steps (`train`), of the calm \
+             windows of the last examination (`calm`), of recent windows (`recent`).",
+            &["stream", "split"])?;
         Ok(Self {
             rows: to.counter("latentd_rows_closed_total",
                 "Rows closed: with something observed, or put in for a gap.", &["stream", "kind"])?,
@@ -112,7 +120,8 @@ impl ShardMetrics {
                 "Errors behind the calibration of a series, old ones counted less; mean over the \
                  series that are judged by the errors of the network.", stream)?,
             drifts: to.counter("latentd_drift_detections_total",
-                "Times that channels, latent codes or reconstruction errors have moved for good.",
+                "Times that channels, latent codes or reconstruction errors of the network \
+                 (`model.variant`) have moved for good.",
                 &["stream", "level"])?,
             train_steps: to.counter("latentd_train_steps_total",
                 "Training steps (minibatches).", stream)?,
@@ -121,10 +130,8 @@ impl ShardMetrics {
             held: to.counter("latentd_refreshes_held_total",
                 "Refreshes that were due and not started: `model.train_max` did not allow them.",
                 stream)?,
-            loss: to.gauge("latentd_reconstruction_loss",
-                "Mean squared reconstruction error: of the last training steps (`train`), of the calm \
-                 windows of the last examination (`calm`), of recent windows (`recent`).",
-                &["stream", "split"])?,
+            train_loss: PartitionGauge::new(loss.clone(), Join::Mean),
+            loss,
             control: to.gauge("latentd_linear_control_loss_ratio",
                 "Reconstruction error of recent windows over that of a linear model of as many \
                  latents (PCA); 1 and above means that the network is not worth its cost.",
@@ -166,10 +173,17 @@ impl ShardMetrics {
         facts.anomaly_scores.iter().for_each(|score| scores.observe(f64::from(*score)));
         let shares = self.completeness.with_label_values(&[stream]);
         facts.completeness.iter().for_each(|share| shares.observe(f64::from(*share)));
-        if facts.train_steps > 0 {
-            let mean = facts.train_loss_sum / facts.train_steps as f64;
-            self.loss.with_label_values(&[stream, "train"]).set(mean);
-        }
+    }
+
+    /// Shows the loss of the training steps of a batch of one partition.
+    pub fn show_training(&self, of: PartitionLabels<'_>, facts: &Facts) {
+        let steps = facts.train_steps;
+        let mean = (steps > 0).then(|| facts.train_loss_sum / steps as f64);
+        self.train_loss.add(of, &["train"], mean.into_iter(), 0);
+    }
+
+    pub(super) fn forget(&self, of: PartitionLabels<'_>) {
+        self.train_loss.forget(of);
     }
 
     /// Adds the seconds that a partition took to score and learn what a batch has closed.
@@ -179,34 +193,30 @@ impl ShardMetrics {
 
     /// Shows the state of a stream; without a partition there is nothing to show.
     pub fn set_stream(&self, stream: &str, now: &StreamGauges) {
-        let set = |family: &GaugeVec, value: f64| family.with_label_values(&[stream]).set(value);
-        if now.partitions == 0 {
-            // A stream that never had a partition has no such gauge.
-            let _ = self.state.remove_label_values(&[stream]);
-        } else {
-            set(&self.state, f64::from(now.state()));
-        }
-        set(&self.open_rows, now.open_rows as f64);
+        let set = |family: &GaugeVec, more: &[&str], value: Option<f64>| {
+            let labels = [&[stream], more].concat();
+            show(family, &labels, value.filter(|_| now.partitions > 0));
+        };
         let live = now.series.saturating_sub(now.warming);
-        self.entities.with_label_values(&[stream, "warming"]).set(now.warming as f64);
-        self.entities.with_label_values(&[stream, "live"]).set(live as f64);
-        set(&self.stale, now.stale as f64);
-        set(&self.quarantine, now.quarantined as f64);
-        set(&self.warmup_remaining, now.warmup_remaining.unwrap_or(0.0));
-        set_if_some(&self.warmup_progress, &[stream], now.warmup_progress);
-        set_if_some(&self.calibration, &[stream], now.calibration_samples);
-        set_if_some(&self.loss, &[stream, "recent"], now.recent_loss);
-        set_if_some(&self.control, &[stream], now.linear_control_ratio);
+        set(&self.state, &[], Some(f64::from(now.state())));
+        set(&self.open_rows, &[], Some(now.open_rows as f64));
+        set(&self.entities, &["warming"], Some(now.warming as f64));
+        set(&self.entities, &["live"], Some(live as f64));
+        set(&self.stale, &[], Some(now.stale as f64));
+        set(&self.quarantine, &[], Some(now.quarantined as f64));
+        set(&self.warmup_remaining, &[], Some(now.warmup_remaining.unwrap_or(0.0)));
+        set(&self.warmup_progress, &[], now.warmup_progress);
+        set(&self.calibration, &[], now.calibration_samples);
+        set(&self.loss, &["recent"], now.recent_loss);
+        set(&self.control, &[], now.linear_control_ratio);
     }
 }
 
-pub(super) fn set_if_some(family: &GaugeVec, labels: &[&str], value: Option<f64>) {
-    if let Some(value) = value {
-        family.with_label_values(labels).set(value);
+/// Sets a gauge, or removes it if there is nothing to tell.
+pub(super) fn show(family: &GaugeVec, labels: &[&str], value: Option<f64>) {
+    match value {
+        Some(value) => family.with_label_values(labels).set(value),
+        // One that never was is gone already.
+        None => _ = family.remove_label_values(labels),
     }
-}
-
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, n) = values.fold((0.0, 0u64), |(sum, n), value| (sum + value, n + 1));
-    (n > 0).then(|| sum / n as f64)
 }

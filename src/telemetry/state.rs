@@ -4,6 +4,7 @@ use prometheus::{Error, Gauge, Histogram, IntCounter};
 
 use super::delivery::outcome;
 use super::family::{Families, GaugeVec, IntCounterVec};
+use super::shards::show;
 
 /// Seconds, from one small partition to many large ones.
 const RESTORE_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -103,9 +104,9 @@ impl StateMetrics {
         }
     }
 
-    /// Shows the bytes of the newest snapshots of a stream.
-    pub fn set_bytes(&self, stream: &str, bytes: u64) {
-        self.bytes.with_label_values(&[stream, "log"]).set(bytes as f64);
+    /// Shows the bytes of the newest snapshots of a stream; `None` without a partition.
+    pub fn set_bytes(&self, stream: &str, bytes: Option<u64>) {
+        show(&self.bytes, &[stream, "log"], bytes.map(|bytes| bytes as f64));
     }
 
     /// Counts a record that cannot be read.

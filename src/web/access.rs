@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -18,11 +19,11 @@ const TOKEN_CHARS_MIN: usize = 16;
 /// No token is longer.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
-/// The rule for requests that change something.
+/// The rule for requests that change something. Clones are one.
 #[derive(Debug, Clone)]
-pub struct Access(Rule);
+pub struct Access(Arc<RwLock<Rule>>);
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Rule {
     /// SHA-256 of the token: equally long whatever the guess, and no secret in memory dumps.
     Token([u8; 32]),
@@ -71,7 +72,7 @@ impl Access {
     pub fn new(token_file: Option<&Path>, address: SocketAddr) -> Result<Self, AccessError> {
         let Some(path) = token_file else {
             let loopback = address.ip().to_canonical().is_loopback();
-            return Ok(Self(if loopback { Rule::Loopback } else { Rule::Nobody }));
+            return Ok(Self::of(if loopback { Rule::Loopback } else { Rule::Nobody }));
         };
         let path = path.to_owned();
         let text = match std::fs::read_to_string(&path) {
@@ -84,22 +85,39 @@ impl Access {
         if !sound {
             return Err(AccessError::NoToken { path });
         }
-        Ok(Self(Rule::Token(Sha256::digest(token).into())))
+        Ok(Self::of(Rule::Token(Sha256::digest(token).into())))
+    }
+
+    fn of(rule: Rule) -> Self {
+        Self(Arc::new(RwLock::new(rule)))
+    }
+
+    fn rule(&self) -> RwLockReadGuard<'_, Rule> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for what `other` asks for from now on. Returns whether that is something else.
+    pub fn replace(&self, other: &Self) -> bool {
+        let news = other.rule().clone();
+        let mut rule = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *rule != news;
+        *rule = news;
+        changed
     }
 
     /// Whether a token is asked for.
     pub fn wants_token(&self) -> bool {
-        matches!(self.0, Rule::Token(_))
+        matches!(*self.rule(), Rule::Token(_))
     }
 
     /// Whether anybody may change anything.
     pub fn is_closed(&self) -> bool {
-        matches!(self.0, Rule::Nobody)
+        matches!(*self.rule(), Rule::Nobody)
     }
 
     /// Refuses a request that may not change anything; `typed` is a token that came in a form.
     pub(super) fn check(&self, headers: &HeaderMap, typed: Option<&str>) -> Result<(), Problem> {
-        match &self.0 {
+        match &*self.rule() {
             Rule::Token(hash) => {
                 let given = typed.or_else(|| bearer(headers)).ok_or_else(|| {
                     let detail = "a token is needed: Authorization: Bearer TOKEN";
@@ -207,6 +225,13 @@ mod tests {
         assert_eq!(status(&access, &[("host", "localhost")]), 401);
         assert_eq!(access.check(&HeaderMap::new(), Some("0123456789abcdef")), Ok(()));
         assert!(!format!("{access:?}").contains("0123"));
+        // A renewed token counts for all who hold the rule; the old one does not.
+        let held = access.clone();
+        assert!(!held.replace(&Access::new(Some(&path), address).unwrap()));
+        std::fs::write(&path, "fedcba9876543210\n").unwrap();
+        assert!(held.replace(&Access::new(Some(&path), address).unwrap()));
+        assert_eq!(status(&access, &[("authorization", "Bearer fedcba9876543210")]), 200);
+        assert_eq!(status(&access, &[("authorization", "Bearer 0123456789abcdef")]), 401);
         for text in ["", "short\n", "with a blank in it 123", "0123456789abcdef\nmore"] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(Access::new(Some(&path), address), Err(AccessError::NoToken { .. })));

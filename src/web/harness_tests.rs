@@ -6,10 +6,9 @@ use std::sync::Arc;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::*;
-use crate::engine::{SeriesStatus, ShardStatus, Warming};
+use crate::engine::{NetworkStatus, SeriesStatus, ShardStatus, Warming};
 use crate::io::{Encoder, Origin, OutMessage, TopicNames};
 use crate::record::{
     AlertChange, AlertKind, AlertReason, AlertRecord, Contribution, Coverage, EventTime, Evidence,
@@ -48,7 +47,7 @@ impl Server {
         }
     }
 
-    pub fn start_app(app: App, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub fn start_app(app: App, tls: Option<Tls>) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -84,7 +83,7 @@ impl Server {
             models: Vec::new(),
             outbox: &outbox,
         };
-        self.history.take(0, &news);
+        self.history.take(0, ("plant.press", 3), &news);
     }
 
     /// Status, headers in small letters, body.
@@ -134,7 +133,9 @@ pub const ALERT: &str = "a-0123456789ab";
 pub const EVIL: &str = "</svg><script>\"'/..&";
 
 fn series(entity: &str, warming: Option<Warming>, open: Vec<OpenAlert>) -> SeriesStatus {
-    SeriesStatus { entity: Arc::from(entity), rows: 300, last_row: Some(at(299)), warming, open }
+    let network = Some(NetworkStatus { version: 4_711, linear_control_ratio: Some(0.625) });
+    let (entity, last_row) = (Arc::from(entity), Some(at(299)));
+    SeriesStatus { entity, rows: 300, last_row, warming, open, network }
 }
 
 fn warming() -> SeriesStatus {

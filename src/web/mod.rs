@@ -23,6 +23,7 @@ mod history;
 mod openapi;
 mod page;
 mod problem;
+mod prompt;
 mod routes;
 mod server;
 mod status;
@@ -44,4 +45,4 @@ pub use actions::{
 pub use history::{History, HistoryParams, Load, News};
 pub use server::{App, Limits, serve};
 pub use status::{NotReady, PartitionStatus, SharedStatus, Status, StreamStatus};
-pub use tls::{TlsError, tls_config};
+pub use tls::{Tls, TlsError};

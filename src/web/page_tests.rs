@@ -110,6 +110,15 @@ fn a_verdict_is_given_by_a_form_with_the_token() {
 }
 
 #[test]
+fn networks_of_series_are_listed_with_the_models() {
+    let server = Server::full();
+    let (_, page) = server.get("/models");
+    for part in ["Networks of series: 2 of 2", ">press-08</a>", "4711", "0.625"] {
+        assert!(page.contains(part), "no `{part}` in\n{page}");
+    }
+}
+
+#[test]
 fn maintenance_is_announced_by_a_form_in_utc() {
     let said = std::sync::Arc::new(std::sync::Mutex::new(None));
     let heard = std::sync::Arc::clone(&said);

@@ -13,13 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::access::Access;
 use super::actions::Actions;
 use super::history::History;
+use super::prompt::Prompt;
 use super::routes::router;
 use super::status::SharedStatus;
+use super::tls::Tls;
 
 /// Longest time for a TLS handshake, for the head of a request, and for a connection to be idle.
 const HEAD_MAX: Duration = Duration::from_secs(15);
@@ -31,7 +32,7 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 pub struct Limits {
     /// Connections at a time; more wait in the queue of the system.
     pub connections_max: usize,
-    /// Time for a request and its answer.
+    /// Time to make an answer, and time for the client to take it.
     pub request_timeout: Duration,
     /// Bytes of a body.
     pub body_bytes_max: usize,
@@ -67,12 +68,12 @@ pub struct App {
 /// Answers requests on `listener` until `shutdown` is done and open answers are written.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let permits = Arc::new(Semaphore::new(app.limits.connections_max));
-    let (graceful, tls) = (GracefulShutdown::new(), tls.map(TlsAcceptor::from));
+    let (graceful, limit) = (GracefulShutdown::new(), app.limits.request_timeout);
     let router = router(app);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -90,7 +91,10 @@ pub async fn serve(
             tokio::time::sleep(REFUSED_PAUSE).await;
             continue;
         };
-        let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
+        // The certificate may be another one by now.
+        let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.now()));
+        let (router, watcher) = (router.clone(), graceful.watcher());
+        let stream = Prompt::new(nodelay(stream), limit);
         tokio::spawn(async move {
             connection(stream, tls, router, watcher).await;
             drop(permit);
@@ -100,9 +104,18 @@ pub async fn serve(
     graceful.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, watcher: Watcher) {
-    // Answers are small and whole: waiting to fill packets only delays them.
+/// Answers are small and whole: waiting to fill packets only delays them.
+fn nodelay(stream: TcpStream) -> TcpStream {
     let _ = stream.set_nodelay(true);
+    stream
+}
+
+async fn connection(
+    stream: Prompt<TcpStream>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    watcher: Watcher,
+) {
     match tls {
         None => talk(stream, router, watcher).await,
         Some(tls) => match tokio::time::timeout(HEAD_MAX, tls.accept(stream)).await {

@@ -89,6 +89,28 @@ fn connections_wait_for_a_place_and_slow_ones_do_not_keep_it() {
 }
 
 #[test]
+fn clients_that_do_not_read_lose_their_place() {
+    use std::io::{Read as _, Write as _};
+    let app = Server::app(status());
+    let request_timeout = Duration::from_millis(100);
+    let limits = Limits { connections_max: 1, request_timeout, ..app.limits };
+    let server = Server::start_app(App { limits, ..app }, None);
+    let connect = || std::net::TcpStream::connect(server.address).unwrap();
+    let deaf = connect();
+    deaf.set_nonblocking(true).unwrap();
+    // More answers than the system keeps for somebody who does not read them.
+    let ask = b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000);
+    let _ = (&deaf).write(&ask).unwrap();
+    let mut next = connect();
+    next.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    next.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = [0; 15];
+    next.read_exact(&mut answer).expect("the place of the one who does not read");
+    assert_eq!(answer, *b"HTTP/1.1 200 OK");
+    drop(deaf);
+}
+
+#[test]
 fn a_request_that_takes_too_long_is_told_so() {
     let app = Server::app(status());
     let limits = Limits { request_timeout: Duration::from_millis(50), ..app.limits };

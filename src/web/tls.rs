@@ -1,8 +1,10 @@
 //! TLS from a certificate and a key in files.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,28 +28,61 @@ pub enum TlsError {
     Refused(#[from] rustls::Error),
 }
 
-/// A server with this certificate chain and key (both PEM) that speaks TLS 1.2 and 1.3.
-///
-/// # Errors
-///
-/// [`TlsError`] if a file cannot be read, or they do not go together.
-pub fn tls_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let fault = |key: &'static str, path: &Path| {
-        let path = path.to_owned();
-        move |detail: String| TlsError::File { key, path, detail }
-    };
-    let chain =
-        CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let chain = chain.map_err(|e| fault("http.tls_cert_file", cert)(e.to_string()))?;
-    if chain.is_empty() {
-        return Err(fault("http.tls_cert_file", cert)("there is no certificate in it".into()));
+/// What a TLS server shows: TLS 1.2 and 1.3 by a certificate chain and a key, both PEM. They may be
+/// replaced while connections are open. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Tls(Arc<RwLock<Loaded>>);
+
+#[derive(Debug, Clone)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    /// SHA-256 of both files.
+    digest: [u8; 32],
+}
+
+impl Tls {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if a file cannot be read, or they do not go together.
+    pub fn new(cert: &Path, key: &Path) -> Result<Self, TlsError> {
+        let fault = |key: &'static str, path: &Path, detail: String| TlsError::File {
+            key,
+            path: path.to_owned(),
+            detail,
+        };
+        let bad_cert = |detail| fault("http.tls_cert_file", cert, detail);
+        let bad_key = |detail| fault("http.tls_key_file", key, detail);
+        let cert_pem = fs::read(cert).map_err(|error| bad_cert(error.to_string()))?;
+        let key_pem = fs::read(key).map_err(|error| bad_key(error.to_string()))?;
+        let chain = CertificateDer::pem_slice_iter(&cert_pem).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|error| bad_cert(error.to_string()))?;
+        if chain.is_empty() {
+            return Err(bad_cert("there is no certificate in it".into()));
+        }
+        let private = PrivateKeyDer::from_pem_slice(&key_pem);
+        let private = private.map_err(|error| bad_key(error.to_string()))?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, private)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let digest = Sha256::new().chain_update(cert_pem).chain_update(key_pem).finalize().into();
+        Ok(Self(Arc::new(RwLock::new(Loaded { config: Arc::new(config), digest }))))
     }
-    let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|e| fault("http.tls_key_file", key)(e.to_string()))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+
+    /// What a new connection is shown.
+    pub(super) fn now(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).config)
+    }
+
+    /// Shows what `other` shows, from the next connection on. Returns whether that is something else.
+    pub fn replace(&self, other: &Self) -> bool {
+        let news = other.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut loaded = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = loaded.digest != news.digest;
+        *loaded = news;
+        changed
+    }
 }

@@ -4,7 +4,7 @@
 use std::alloc::System;
 use std::sync::Arc;
 
-use latentd::model::{InPlace, Learner, ModelParams, Scope, Variant, WindowShape, Workspace};
+use latentd::model::{InPlace, Learner, ModelParams, Role, Scope, Variant, WindowShape, Workspace};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// The bound of training in event time is off.
@@ -25,7 +25,7 @@ fn allocations(variant: Variant, steps: u32) -> (usize, usize) {
     for i in 0..400_usize {
         let window = ndarray::Array1::from_shape_fn(64, |j| ((i * 13 + j) as f32 * 0.37).sin());
         let targets = if learner.head().is_some() { &[0.5][..] } else { &[] };
-        learner.offer(window.view(), targets, true);
+        learner.offer(window.view(), targets, Role::Train);
         space.window_mut(i % 64).assign(&window);
     }
     (0..5).for_each(|_| _ = learner.refresh(&InPlace, &mut space, NOW));

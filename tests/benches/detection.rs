@@ -8,11 +8,14 @@
 //! `LATENTD_SEEDS=3` takes the mean of three seeds.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use data::{files, table};
 use latentd::grade::{Figures, Graded, Terms};
 use latentd::record::EventTime;
 use latentd::replay::{ReplayArgs, run};
+
+mod data;
 
 /// One line of a score file and what is true of it.
 struct Row {
@@ -34,15 +37,6 @@ impl File {
         let terms = Terms { train: self.train, slack, reach: 1, budget: 2.0 };
         Figures::of(&rows, &terms)
     }
-}
-
-fn table(path: &Path) -> csv::Reader<Box<dyn std::io::Read>> {
-    let file = std::fs::File::open(path).expect("a readable file");
-    let reader: Box<dyn std::io::Read> = match path.extension().is_some_and(|e| e == "gz") {
-        true => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        false => Box::new(file),
-    };
-    csv::Reader::from_reader(reader)
 }
 
 /// Running z-scores of values, and of differences.
@@ -67,27 +61,19 @@ impl Running {
 
 /// Labels and simple scores of the rows of a data file.
 fn truth(path: &Path) -> Vec<(bool, [f64; 2])> {
-    let mut reader = table(path);
-    let header = reader.headers().expect("a header").clone();
-    let label = header.iter().position(|name| name == "label");
-    let is_value = |name: &str| {
-        name != "timestamp" && !name.starts_with("label") && !name.starts_with("meta_")
-    };
-    let columns: Vec<usize> =
-        header.iter().enumerate().filter(|(_, n)| is_value(n)).map(|(i, _)| i).collect();
-    let mut past: Vec<(Running, Running, f64)> =
-        columns.iter().map(|_| Default::default()).collect();
-    let mut row = |record: csv::StringRecord| {
+    let mut past: Vec<(Running, Running, f64)> = Vec::new();
+    let mut row = |(values, label): (Vec<f64>, bool)| {
         let mut simple = [0.0_f64; 2];
-        for (column, (value, step, last)) in columns.iter().zip(&mut past) {
-            let Ok(x) = record[*column].parse::<f64>() else { continue };
-            simple[0] = simple[0].max(value.z(x));
-            simple[1] = simple[1].max(step.z(x - std::mem::replace(last, x)));
+        past.resize_with(values.len(), Default::default);
+        for (x, (value, step, last)) in values.into_iter().zip(&mut past) {
+            if x.is_finite() {
+                simple[0] = simple[0].max(value.z(x));
+                simple[1] = simple[1].max(step.z(x - std::mem::replace(last, x)));
+            }
         }
-        let label = label.is_some_and(|at| record[at].parse::<f64>().is_ok_and(|v| v > 0.0));
         (label, simple)
     };
-    reader.into_records().map(|record| row(record.expect("a row"))).collect()
+    data::rows(path).into_iter().map(&mut row).collect()
 }
 
 fn replayed(path: &Path, train: usize, seed: u64) -> File {
@@ -118,19 +104,6 @@ fn replayed(path: &Path, train: usize, seed: u64) -> File {
     File { rows: rows.collect(), train }
 }
 
-/// The files of a folder, with the rows of their train parts.
-fn files(root: &Path, folder: &str) -> Vec<(PathBuf, usize)> {
-    let mut reader = table(&root.join(folder).join("index.csv"));
-    let header = reader.headers().expect("a header").clone();
-    let at = |name: &str| header.iter().position(|n| n == name);
-    let (file, train) = (at("file").expect("a column"), at("train_rows"));
-    let row = |record: csv::StringRecord| {
-        let train = train.and_then(|at| record[at].parse().ok()).unwrap_or(0);
-        (root.join(folder).join(&record[file]), train)
-    };
-    reader.into_records().map(|record| row(record.expect("a row"))).collect()
-}
-
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let all: Vec<f64> = values.collect();
     all.iter().sum::<f64>() / all.len().max(1) as f64
@@ -148,10 +121,7 @@ fn skab(files: &[File]) -> [f64; 3] {
 }
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !root.is_dir() {
-        return println!("skipped: there is no {}", root.display());
-    }
+    let Some(root) = data::root() else { return };
     let seeds = std::env::var("LATENTD_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     println!("{:34} {:>8} {:>8} {:>8}", "", "latentd", "z", "z of diff");
     for (folder, slack) in [("kpi", 5), ("ucr", 16), ("smd", 16), ("asd", 16), ("ur3", 16)] {

@@ -11,7 +11,7 @@ use latentd::io::{
     TimestampSource, TopicNames,
 };
 use latentd::model::{
-    Activation, InPlace, Learner, ModelParams, Scope, Variant, WindowShape, Workspace,
+    Activation, InPlace, Learner, ModelParams, Role, Scope, Variant, WindowShape, Workspace,
 };
 use latentd::record::{EventTime, FeatureRecord, Millis, Positive, WindowSpan};
 
@@ -48,7 +48,7 @@ fn ready(batch: usize) -> (Learner, Workspace) {
         let wave = |j: usize| ((i * 13 + j) as f32 * 0.37).sin();
         space.window_mut(i).iter_mut().enumerate().for_each(|(j, cell)| *cell = wave(j));
         let window = space.windows(256).row(i).to_owned();
-        learner.offer(window.view(), &[], true);
+        learner.offer(window.view(), &[], Role::Train);
     }
     (learner, space)
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::{env, fs};
 
-use latentd::config::{Layers, Settings};
+use latentd::config::{Layers, Settings, TextFormat};
 use latentd::engine::{Shard, StreamSpec};
 use latentd::io::snapshot::{SnapshotReader, SnapshotWriter};
 use latentd::io::{Decoder, InputParams, MessageRef, TimestampFormat, TimestampSource};
@@ -151,11 +151,11 @@ fn feed(shard: &mut Shard, rows: i64) {
 
 fn settings(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(layers) = Layers::new().toml(text, "fuzz") {
-        let _ = layers.settings();
-    }
-    if let Ok(table) = serde_json::from_str(text) {
-        let _ = Layers::new().table(table).settings();
+    // As a request to check a configuration brings it.
+    for format in [TextFormat::Toml, TextFormat::Yaml, TextFormat::Json] {
+        if let Ok(layers) = Layers::new().text(text, format, "fuzz") {
+            let _ = layers.settings();
+        }
     }
 }
 
@@ -209,6 +209,7 @@ fn seed() {
         _ => {
             write("stream", STREAM.as_bytes());
             write("default", include_bytes!("../../config/default.toml"));
+            write("yaml", b"seed: &n 7\nkafka: {brokers: [\"a:1\"]}\nstream:\n- {name: a, topics: [t], channel: [{name: x}], series_max: *n}\n");
             write("table", br#"{"kafka":{"brokers":["a:1"]},"stream":[{"name":"a","topics":["t"],"channel":[{"name":"x"}]}]}"#);
         }
     }

@@ -2,6 +2,7 @@
 
 mod alert_laws;
 mod broker;
+mod browser;
 mod conformance;
 mod daemon;
 mod detector_laws;

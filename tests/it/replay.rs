@@ -86,9 +86,11 @@ fn each_input_row_has_its_line_and_each_alert_its_raise() {
     assert!(fault.iter().any(|line| line.split(',').nth(4) == Some("1")), "{fault:?}");
 }
 
-/// `--variant` runs each member of the family on the file; all of them find the fault.
+/// `--variant` runs each member of the family on the file; all of them find the fault, each by
+/// scores of its own.
 #[test]
 fn each_variant_finds_the_fault() {
+    let mut seen: Vec<(Variant, Vec<String>)> = Vec::new();
     for variant in Variant::ALL {
         let folder = TempDir::new().expect("a folder");
         let file = write(&folder, "wave.csv", "timestamp,value,label", &minutes(1_500));
@@ -105,7 +107,31 @@ fn each_variant_finds_the_fault() {
         assert!(features[0].ends_with(last), "{}", features[0]);
         let cells = features[0].split(',').count();
         assert!(features.iter().all(|line| line.split(',').count() == cells), "{variant:?}");
+        // With one hidden layer they differ by what only one of them has, and in training alone.
+        let same = seen.iter().find(|(_, other)| scores[900..] == other[900..]);
+        assert!(same.is_none(), "{variant:?} scores as {:?}", same.map(|(other, _)| other));
+        seen.push((variant, scores));
     }
+}
+
+/// Whoever configures a detector keeps it; whoever does not, asks for the variant's own scores.
+#[test]
+fn a_variant_judges_unless_the_configuration_says_who_does() {
+    let folder = TempDir::new().expect("a folder");
+    let file = write(&folder, "wave.csv", "timestamp,value,label", &minutes(800));
+    let config = folder.path().join("c.toml");
+    let stream = "[[stream]]\nname = 'a'\ntopics = ['a']\nchannel = [{ name = 'value' }]\n";
+    let scores = |alert: &str, variant: Option<Variant>| {
+        std::fs::write(&config, format!("{stream}{alert}")).expect("written");
+        let config = Some(config.clone());
+        let args = ReplayArgs { config, variant, ..arguments(&folder, &[&file]) };
+        run(&args).expect("a good file");
+        read(args.scores.as_ref())
+    };
+    let vae = Some(Variant::Vae);
+    assert_ne!(scores("", vae), scores("", None));
+    assert_eq!(scores("", vae), scores("alert = { detector = 'network' }", vae));
+    assert_eq!(scores("alert = { detector = 'auto' }", vae), scores("", None));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use latentd::config::{ConfigError, Layers, Settings, json_schema};
+use latentd::config::{ConfigError, Layers, Settings, TextFormat, json_schema};
 use latentd::io::{EntitySource, TimestampSource};
 use latentd::record::{Millis, Step};
 use serde_json::{Value, json};
@@ -258,6 +258,8 @@ fn rules_between_keys_say_both_sides() {
     let cases = [
         ("window = { length = 16, stride = 20 }",
             "stream[0].window.stride = 20: is longer than window.length = 16: records would be skipped"),
+        ("model.learning_rate = 1e39",
+            "stream[0].model.learning_rate = 1000000000000000000000000000000000000000: is a step longer than the weights themselves: expected at most 1"),
         ("window.length = 4",
             "stream[0].model.latent = 8: is not smaller than the 8 inputs (2 channels x 4 rows)"),
         ("window.min_completeness = 0",
@@ -361,6 +363,27 @@ fn unknown_keys_wrong_kinds_and_missing_keys_are_told_together() {
   stream[0].name: is missing
   stream[0].channel[0].name: is missing";
     assert_eq!(load(text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn a_document_that_is_no_table_is_refused() {
+    for value in [json!(88888), json!([{"stream": []}]), json!("x"), Value::Null] {
+        let refused = Layers::new().table(value).settings().unwrap_err().to_string();
+        assert!(
+            refused.starts_with("settings are not usable: expected a table, got "),
+            "{refused}"
+        );
+    }
+    for (format, text) in [
+        (TextFormat::Json, "88888"),
+        (TextFormat::Json, "[]"),
+        (TextFormat::Yaml, "- a"),
+        (TextFormat::Yaml, "x"),
+        (TextFormat::Toml, "88888"),
+    ] {
+        let refused = Layers::new().text(text, format, "file.x").unwrap_err().to_string();
+        assert!(refused.contains("file.x"), "{refused}");
+    }
 }
 
 #[test]
@@ -519,6 +542,15 @@ fn defaults_and_examples_are_usable_and_valid_by_the_schema() {
             let settings = settings.unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(settings.check(), Ok(()));
         }
+    }
+}
+
+#[test]
+fn what_is_shipped_for_systemd_kubernetes_and_compose_is_usable() {
+    for path in ["systemd/latentd.toml", "kubernetes/base/latentd.toml", "latentd.toml"] {
+        let settings = Settings::load(Some(&in_repository("deploy").join(path)), &BTreeMap::new());
+        let settings = settings.unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(settings.check(), Ok(()), "{path}");
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use latentd::engine::{Shard, StreamSpec};
 use latentd::model::Scope;
 use latentd::record::{
-    AlertChange, Decided, EventTime, Feedback, Millis, Outbox, RecordRef, Step, Verdict,
+    AlertChange, AlertKind, AlertReason, AlertRecord, Decided, EventTime, Feedback, Millis, Outbox,
+    RecordRef, Step, Verdict,
 };
 
 use crate::support::{Owned, bits, positive, spec};
@@ -60,15 +61,19 @@ impl Run {
     /// The alert that opened within the fault.
     fn alert(&self) -> String {
         let within = |time: EventTime| FAULT.contains(&((time.as_millis() / 60_000) as usize));
-        let opened = |a: &&latentd::record::AlertRecord| {
-            a.change == AlertChange::Opened && within(a.starts_at)
-        };
+        let opened = |a: &&AlertRecord| a.change == AlertChange::Opened && within(a.starts_at);
         self.out.alerts.iter().find(opened).expect("the fault is found").alert_id.clone()
     }
 
     fn say(&mut self, alert_id: &str, verdict: Verdict, position: i64) -> Decided {
         let feedback = Feedback { alert_id: alert_id.to_owned(), verdict, position };
         self.shard.decide(&feedback, &mut self.out)
+    }
+
+    /// The alerts of a kind that have opened, oldest first.
+    fn opened(&self, kind: AlertKind) -> Vec<String> {
+        let opened = |a: &&AlertRecord| a.change == AlertChange::Opened && a.kind == kind;
+        self.out.alerts.iter().filter(opened).map(|a| a.alert_id.clone()).collect()
     }
 
     /// Minutes within `of` in which an alert was open.
@@ -143,6 +148,71 @@ fn a_confirmed_fault_is_never_accepted() {
     run.feed(&all[1_560..]);
     let firing = run.firing(1_560..2_290);
     assert!(firing > 700, "firing for {firing} of 730 minutes");
+}
+
+/// A word on one alert does not end the silence that a word on another one has begun.
+#[test]
+fn a_verdict_on_an_old_alert_leaves_the_present_one_alone() {
+    let mut all = records(1_900, FAULT);
+    all[1_700..1_900].iter_mut().for_each(|record| record.values[1] += 3.0);
+    let mut run = Run::new(&minutes(100_000));
+    run.feed(&all[..1_720]);
+    let old = run.alert();
+    let present = run.opened(AlertKind::Anomaly).pop().expect("the second fault is found");
+    assert_ne!(old, present);
+    run.say(&present, Verdict::Expected, 1);
+    let known = run.out.alerts.len();
+    assert!(matches!(run.say(&old, Verdict::FalsePositive, 2), Decided::Applied { .. }));
+    run.feed(&all[1_720..]);
+    assert_eq!(run.out.alerts[known..].len(), 0, "{:?}", run.out.alerts[known..].first());
+}
+
+/// What an alert that was accepted had held back is no longer kept.
+#[test]
+fn nothing_is_held_back_after_a_state_was_accepted() {
+    let mut run = Run::new(&minutes(120));
+    let all = records(1_700, FAULT.start..usize::MAX);
+    run.feed(&all[..1_560]);
+    assert!(run.shard.status().quarantined > 50, "{}", run.shard.status().quarantined);
+    run.feed(&all[1_560..]);
+    let accepted = |a: &&AlertRecord| a.reason == Some(AlertReason::Accepted);
+    let alert = run.out.alerts.iter().find(accepted).expect("it lasted").alert_id.clone();
+    assert_eq!(run.shard.status().quarantined, 0);
+    let late = run.say(&alert, Verdict::NewNormal, 1);
+    assert!(matches!(late, Decided::Applied { learned: 0, dropped: 0, .. }), "{late:?}");
+    let progress = run.shard.status().warmup_progress;
+    assert!(progress > Some(0.1), "it does not begin again: {progress:?}");
+}
+
+/// A channel that repeats a value is no anomaly: nothing is held back because of it, but a verdict is
+/// heard, counted, and closes or keeps the alert.
+#[test]
+fn verdicts_on_stuck_channels_are_heard() {
+    let mut all = records(1_800, 0..0);
+    all[1_500..].iter_mut().for_each(|record| record.values[0] = 0.25);
+    let mut spec = minutes(100);
+    spec.alert.stuck_after = 30;
+    for verdict in Verdict::ALL {
+        let mut run = Run::new(&spec);
+        run.feed(&all[..1_580]);
+        let alert = run.opened(AlertKind::Stuck).pop().expect("it is stuck");
+        let decided = run.say(&alert, verdict, 1);
+        assert!(matches!(decided, Decided::Applied { learned: 0, dropped: 0, .. }), "{decided:?}");
+        assert_eq!(run.say(&alert, verdict, 1), Decided::Heard);
+        assert_eq!(run.out.facts.verdicts[verdict as usize], 1);
+        run.feed(&all[1_580..]);
+        let closed = run.out.alerts.iter().find(|a| a.alert_id == alert && a.ends_at.is_some());
+        let reason = closed.map(|a| a.reason);
+        match verdict {
+            Verdict::TruePositive => {
+                assert_eq!(reason, None, "it does not become normal by lasting")
+            }
+            Verdict::FalsePositive => assert_eq!(reason, Some(Some(AlertReason::FalsePositive))),
+            Verdict::Expected => assert_eq!(reason, Some(Some(AlertReason::Expected))),
+            Verdict::NewNormal => assert_eq!(reason, Some(Some(AlertReason::NewNormal))),
+        }
+        assert_eq!(run.opened(AlertKind::Stuck).len(), 1, "{verdict:?}: it is told once");
+    }
 }
 
 /// State at any moment, verdicts and quarantine included, goes on as if it had never been stored.

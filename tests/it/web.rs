@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::broker::process::{Latentd, create_outputs, settings};
 use crate::broker::{shared, target_folder, wait_for};
+use crate::browser::{self, Browser};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const START: i64 = 1_767_225_600_000;
@@ -68,10 +69,7 @@ fn alarmed(name: &str, http: &str) -> (Latentd, String) {
 /// Chromium without a window; what it prints, and what it complains about.
 fn chromium(folder: &Path, arguments: &[&str], url: &str) -> (String, String) {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    let there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
-    let browser = ["chromium", "google-chrome"].into_iter().find(there);
-    let browser = browser.expect("tests/run installs chromium");
-    let Output { status, stdout, stderr } = Command::new(browser)
+    let Output { status, stdout, stderr } = Command::new(browser::command())
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=2000", &profile])
         .args(arguments)
@@ -127,6 +125,72 @@ fn the_page_is_shown_by_a_browser_in_all_its_clothes() {
         assert!(image.starts_with(b"\x89PNG") && image.len() > 20_000, "{} bytes", image.len());
     }
     assert_ne!(light, dark);
+    assert_eq!(daemon.terminate().0.code(), Some(0));
+}
+
+/// Marks the element that has the focus: `end` behind the last, `hidden` if nobody sees that it has it.
+const MARK: &str = "(() => {
+    const element = document.activeElement;
+    if (!element || element === document.body) return 'end';
+    element.dataset.reached = '';
+    return getComputedStyle(element).outlineStyle === 'none' ? `hidden: ${element.outerHTML}` : '';
+})()";
+/// What can be used and was not reached.
+const UNREACHED: &str = "[...document.querySelectorAll(
+    'a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex=\"0\"]'
+)].filter((e) => e.checkVisibility() && !e.disabled && !('reached' in e.dataset))
+    .map((e) => e.outerHTML.slice(0, 120)).join('\\n')";
+/// The least contrast between text and page, as WCAG 2.2 has it.
+const CONTRAST: &str = "(() => {
+    const light = (colour) => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+        const [r, g, b] = parts.map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const page = light(getComputedStyle(document.body).backgroundColor);
+    const texts = [...document.querySelectorAll('body, p, main a, td, th, caption')];
+    return Math.min(...texts.map((e) => light(getComputedStyle(e).color)).map((text) =>
+        (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05)));
+})()";
+
+#[test]
+fn the_page_serves_phones_keyboards_and_the_dark() {
+    let (daemon, alert) = alarmed("manners", "");
+    let series = format!("/series/press/{}", ENTITY.replace(' ', "%20").replace('/', "%2F"));
+    let alert = format!("/alerts/{alert}");
+    let pages =
+        ["/", "/alerts", &alert, &series, "/streams/press", "/models", "/forecasts", "/nothing"];
+    let mut browser = Browser::start();
+    for path in pages {
+        let url = format!("{}{path}", daemon.url());
+        for width in [320, 390, 1_200] {
+            browser.show(&url, width);
+            let faults = browser.value(include_str!("markup.js"));
+            assert_eq!(faults, "", "{path}, {width} px");
+        }
+        // Far more than there are elements: the walk ends.
+        let ended = (0..500).any(|_| {
+            browser.tab();
+            let mark = browser.value(MARK);
+            assert!(mark == "" || mark == "end", "{path}: {mark}");
+            mark == "end"
+        });
+        assert!(ended, "{path}: the keyboard does not get out");
+        assert_eq!(browser.value(UNREACHED), "", "{path}");
+        let mut contrast = |scheme: &str| {
+            let feature = json!({"name": "prefers-color-scheme", "value": scheme});
+            browser.call("Emulation.setEmulatedMedia", json!({"features": [feature]}));
+            browser.value(CONTRAST).as_f64().expect("a ratio")
+        };
+        let (light, dark) = (contrast("light"), contrast("dark"));
+        assert!(light >= 4.5 && dark >= 4.5, "{path}: {light} in the light, {dark} in the dark");
+    }
+    // The checks do find what they are for.
+    browser
+        .value("document.body.insertAdjacentHTML('beforeend', '<input><div style=width:5000px>')");
+    let faults = browser.value(include_str!("markup.js"));
+    let faults = faults.as_str().expect("text");
+    assert!(faults.contains("no label") && faults.contains("px wide"), "{faults}");
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }
 
@@ -202,9 +266,30 @@ fn what_is_said_through_the_api_and_the_page_takes_effect() {
     assert_eq!(daemon.post("/-/reload", &[], "").0, 401);
     let (status, body) = daemon.post("/-/reload", &[bearer], "");
     assert_eq!((status, body.as_str()), (200, r#"{"message":"nothing has changed"}"#));
+    // A renewed token counts after a reload; one that is none changes nothing.
+    std::fs::write(&token, "short").expect("written");
+    let (status, body) = daemon.post("/-/reload", &[bearer], "");
+    assert!(status == 409 || status == 422, "{status} {body}");
+    std::fs::write(&token, "wrong-horse-battery-staple").expect("written");
+    let (status, body) = daemon.post("/-/reload", &[bearer], "");
+    assert_eq!((status, body.as_str()), (200, r#"{"message":"changed: http.token_file"}"#));
+    assert_eq!(daemon.post("/-/reload", &[bearer], "").0, 401);
+    let renewed = ("authorization", "Bearer wrong-horse-battery-staple");
+    assert_eq!(daemon.post("/-/reload", &[renewed], "").0, 200);
     let (log, metrics) = (daemon.log(), daemon.get("/metrics").1);
-    assert!(!log.contains("correct-horse") && !metrics.contains("correct-horse"));
+    assert!(!log.contains("-horse-") && !metrics.contains("correct-horse"));
     assert_eq!(daemon.terminate().0.code(), Some(0));
+}
+
+/// A key and a certificate of this machine that vouches for itself.
+fn make_certificate(cert: &str, key: &str) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-keyout", key, "-out", cert])
+        .output()
+        .expect("openssl runs: tests/run installs it");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 #[test]
@@ -212,13 +297,7 @@ fn everything_is_there_over_tls() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = |name: &str| folder.path().join(name).display().to_string();
     let (cert, key) = (file("tls.crt"), file("tls.key"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-keyout", &key, "-out", &cert])
-        .output()
-        .expect("openssl runs: tests/run installs it");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    make_certificate(&cert, &key);
     let broker = shared();
     broker.create_topic("in.tls", 1);
     create_outputs(broker, "tls");
@@ -236,6 +315,17 @@ fn everything_is_there_over_tls() {
     assert!(!curl(&[]).0, "a certificate that nobody vouches for");
     assert_eq!(curl(&["--cacert", &cert, "--tls-max", "1.2"]), (true, "ok\n".to_owned()));
     assert!(!curl(&["--cacert", &cert, "--tls-max", "1.1"]).0, "TLS 1.1 is not spoken");
+    // A renewed certificate is shown after a reload; one without its key changes nothing.
+    let former = file("former.crt");
+    std::fs::copy(&cert, &former).expect("a copy");
+    make_certificate(&cert, &file("other.key"));
+    daemon.signal("HUP");
+    wait_for("the refusal", LIMIT, || daemon.log().contains("not reloaded").then_some(()));
+    assert_eq!(curl(&["--cacert", &former]), (true, "ok\n".to_owned()));
+    std::fs::copy(file("other.key"), &key).expect("a copy");
+    daemon.signal("HUP");
+    wait_for("the certificate", LIMIT, || curl(&["--cacert", &cert]).0.then_some(()));
+    assert!(!curl(&["--cacert", &former]).0, "the old certificate is shown no more");
     assert_eq!(daemon.terminate().0.code(), Some(0));
     // A key that is none is told at the start.
     std::fs::write(folder.path().join("tls.key"), "no key").expect("written");

@@ -35,6 +35,18 @@ impl Blocks {
         Self { mean: 0.0, variance, blocks: 0.0, largest: f64::MIN, rows: 0 }
     }
 
+    /// As if so many blocks were known.
+    #[cfg(test)]
+    pub(super) fn known(mean: f64, spread: f64, blocks: f64) -> Self {
+        Self { mean, variance: spread * spread, blocks, ..Self::new(1.0) }
+    }
+
+    /// Mean and spread.
+    #[cfg(test)]
+    pub(super) fn moments(&self) -> (f64, f64) {
+        (self.mean, self.spread())
+    }
+
     fn spread(&self) -> f64 {
         self.variance.sqrt().max(SPREAD_MIN)
     }

@@ -94,6 +94,9 @@ impl Running {
 /// The sensor as it came, neither smoothed nor clipped, against its spread with all that was ever
 /// seen: a sensor that has jumped before is less of a reason than one that never did.
 fn unusual(memory: &Memory, j: usize, tuning: &Tuning) -> f64 {
+    if let (Some(related), true) = (memory.leading_relation(), memory.last.seen[j]) {
+        return (tuning.attr + 1.0) * related.unusual(j).min(MOST);
+    }
     let Memory { raw, error_tracks, sensors, errors, last, .. } = memory;
     let (Some(raw), true) = (raw.first(), last.seen[j]) else { return 0.0 };
     let spread = sensors.whole(j) + LEAST * sensors.sd(j).powi(2);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Tuning;
 use super::evidence::{BLOCK, Blocks, join};
 use super::range::Range;
+use super::relation::{Related, WIDEST};
 use super::scale::Scale;
 use super::track::{Learned, Track};
 
@@ -26,6 +27,9 @@ pub(super) struct Memory {
     /// What calm rows have shown; `None` in a state from before there was one.
     #[serde(default)]
     range: Option<Range>,
+    /// How sensors go together; `None` of many, and in a state from before it was looked at.
+    #[serde(default)]
+    related: Option<Related>,
     /// Factor of the weight of the errors.
     trust: f64,
     held: f64,
@@ -49,6 +53,8 @@ pub(super) struct Seen {
     pub(super) surprise: f64,
     /// `-log10` of the chance that a calm row is so far out of range.
     outside: f64,
+    /// As `surprise`, of how the sensors go together; `None` where that says little.
+    related: Option<f64>,
 }
 
 impl Memory {
@@ -74,12 +80,16 @@ impl Memory {
             calibration: vec![Blocks::new(1.0); statistics],
             joined: Blocks::new(5.0),
             range: Some(Range::new(channels)),
+            related: None,
             trust: 1.0,
             held: f64::MIN,
             last: Seen::default(),
         };
         memory.fit_tracks(rows, errors, channels);
         memory.last.seen = vec![true; channels];
+        if (2..=WIDEST).contains(&channels) {
+            memory.related = Some(Related::fit(&memory.sensors.standard(rows), channels, tuning));
+        }
         memory.trust = memory.trust_in_errors(tuning);
         memory.calibrate(rows, errors, channels, tuning);
         memory
@@ -89,6 +99,7 @@ impl Memory {
         self.sensors.fits(channels)
             && self.errors.fits(channels)
             && (self.raw.len(), self.error_tracks.len()) == (tuning.raw.len(), tuning.errors.len())
+            && self.related.as_ref().is_none_or(|related| related.fits(channels))
             && self.range.as_ref().is_none_or(|range| range.fits(channels))
             && self.calibration.len() == tuning.raw.len() + tuning.errors.len()
             && self.raw.iter().chain(&self.error_tracks).all(|track| track.fits(channels))
@@ -140,7 +151,7 @@ impl Memory {
 
     /// Brings a row to scale.
     pub(super) fn see(&mut self, values: &[f64]) {
-        let Self { sensors, last, raw, .. } = self;
+        let Self { sensors, last, raw, related, .. } = self;
         last.values.clear();
         last.values.extend_from_slice(values);
         last.seen.clear();
@@ -154,6 +165,9 @@ impl Memory {
         let standard = |(j, x): (usize, &f64)| (x - sensors.mean(j)) / sensors.sd(j);
         last.standard.extend(last.clipped.iter().enumerate().map(standard));
         raw.iter_mut().for_each(|track| track.push(&last.clipped));
+        if let Some(related) = related {
+            related.see(&last.standard);
+        }
     }
 
     /// Takes the row's prediction error, NaN where missing.
@@ -172,12 +186,40 @@ impl Memory {
         let some = self.last.seen.contains(&true);
         let outside = self.range.as_ref().map_or(0.0, |range| range.evidence(&self.last.values));
         self.last.outside = outside;
+        let says = |related: &&Related| related.left(self.moving()) < tuning.related_left;
+        self.last.related = self.related.as_ref().filter(says).map(Related::surprise);
         self.last.surprise = if some { self.joined.surprise(self.held) } else { 0.0 };
+        if !some {
+            self.last.related = None;
+        }
+    }
+
+    /// What is evident if it is how the sensors go together.
+    pub(super) fn leading_relation(&self) -> Option<&Related> {
+        let leads = self.last.related.is_some_and(|related| related > self.last.surprise);
+        self.related.as_ref().filter(|_| leads)
+    }
+
+    /// Sensors that were seen now and have moved.
+    fn moving(&self) -> impl Iterator<Item = usize> {
+        let Self { sensors, last, .. } = self;
+        (0..last.seen.len()).filter(|j| sensors.knows(*j) && !sensors.is_constant(*j))
     }
 
     /// Evidence of the newest row: of the statistics, or of the range if that is clearer.
     pub(super) fn evidence(&self) -> f64 {
-        (self.last.surprise + f64::from(BLOCK).log10()).max(self.last.outside)
+        let block = f64::from(BLOCK).log10();
+        // Two looks at one row: Bonferroni.
+        let looks = if self.last.related.is_some() { std::f64::consts::LOG10_2 } else { 0.0 };
+        let own = self.last.surprise.max(self.last.related.unwrap_or(0.0));
+        (own + block - looks).max(self.last.outside)
+    }
+
+    /// Takes note of the row that was judged last while an alert fires.
+    pub(super) fn pass(&mut self) {
+        if let Some(range) = &mut self.range {
+            range.pass(&self.last.values);
+        }
     }
 
     fn learn_range(&mut self) {
@@ -198,6 +240,9 @@ impl Memory {
         last.scores.extend(raw.iter_mut().map(|t| Some(t.score(sensors, seen, bin))));
         let of_errors = error_tracks.iter_mut().map(|t| t.score(scale, seen, bin));
         last.scores.extend(of_errors.map(|score| errors.then_some(score)));
+        if let Some(related) = &mut self.related {
+            related.score(&last.seen);
+        }
     }
 
     fn join(&mut self, tuning: &Tuning) {
@@ -229,6 +274,9 @@ impl Memory {
         error_tracks.iter_mut().for_each(|t| t.learn(errors, row, tuning));
         errors.learn(&last.error, weight, tuning);
         self.trust = self.trust_in_errors(tuning);
+        if let Some(related) = &mut self.related {
+            related.learn(&self.last.seen, weight, tuning);
+        }
         self.learn_statistics(tuning);
         self.joined.learn(self.last.now, weight, tuning);
     }
@@ -236,9 +284,7 @@ impl Memory {
     /// How much more the errors count than they usually do: where the network explains most of what
     /// the sensors do, what is left says more than the sensors themselves.
     fn trust_in_errors(&self, tuning: &Tuning) -> f64 {
-        let Self { sensors, errors, last, .. } = self;
-        let moving = (0..last.seen.len()).filter(|j| sensors.knows(*j) && !sensors.is_constant(*j));
-        let left = moving.map(|j| errors.sd(j).powi(2).min(1.0));
+        let left = self.moving().map(|j| self.errors.sd(j).powi(2).min(1.0));
         let (n, sum) = left.fold((0.0, 0.0), |(n, sum), left| (n + 1.0, sum + left));
         if sum > 0.0 { (tuning.skill * n / sum).max(1.0).powf(tuning.skill_power) } else { 1.0 }
     }
@@ -253,12 +299,13 @@ impl Memory {
 
     /// Takes note of the range of the row that was judged last, normal or not.
     pub(super) fn see_units(&mut self, tuning: &Tuning) {
-        let Self { sensors, errors, raw, error_tracks, last, .. } = self;
+        let Self { sensors, errors, raw, error_tracks, last, related, .. } = self;
         sensors.see(&last.values, tuning, |j, scale| {
             raw.iter_mut().for_each(|track| track.start(j, scale));
             // The network has not learned it yet: its errors are as large as itself.
             errors.assume(j, 1.0);
             error_tracks.iter_mut().for_each(|track| track.start(j, errors));
+            related.iter_mut().for_each(|related| related.start(j));
         });
     }
 
@@ -270,6 +317,7 @@ impl Memory {
     pub(super) fn doubt(&mut self, rows: f64) {
         let tracks = self.raw.iter_mut().chain(&mut self.error_tracks);
         tracks.for_each(|track| track.doubt(rows));
+        self.related.iter_mut().for_each(|related| related.doubt(rows));
         self.calibration.iter_mut().for_each(|blocks| blocks.doubt(rows / f64::from(BLOCK)));
         self.joined.doubt(rows / f64::from(BLOCK));
     }
@@ -278,6 +326,7 @@ impl Memory {
     /// what was evident is held. What is usual around a baseline, and the range, stay.
     pub(super) fn rebase(&mut self, rows: f64) {
         self.raw.iter_mut().chain(&mut self.error_tracks).for_each(|track| track.rebase(rows));
+        self.related.iter_mut().for_each(|related| related.rebase(rows));
         self.held = f64::MIN;
     }
 }

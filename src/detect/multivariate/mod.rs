@@ -5,11 +5,13 @@
 //! variables: Lowry et al., Technometrics 1992, without the covariance, which gained nothing).
 //! `predictor`, a masked autoencoder, says what the row should have been given the rows before; its
 //! errors are tracked in the same way, and so are their squares, for faults that change the spread.
-//! `scale` is the long memory of each sensor's unit, `period` finds a period and `profile` remembers
-//! what is usual in each phase of it. `evidence` calibrates each statistic by its largest value in
-//! blocks of 32 rows and joins them: the sensors count twice as much as the errors, unless the network
-//! explains most of what the sensors do on the rows it learned; then its errors count up to all
-//! (`memory`). `range` sees at once what leaves all that calm rows have shown. `explain` names the sensors.
+//! `relation` regresses each sensor on the others over a long memory: where these leave hardly anything
+//! open, a slow drift or a sensor that stands still is seen for as long as it lasts. `scale` is the long
+//! memory of each sensor's unit, `period` finds a period and `profile` remembers what is usual in each
+//! phase of it. `evidence` calibrates each statistic by its largest value in blocks of 32 rows and joins
+//! them: the sensors count twice as much as the errors, unless the network explains most of what the
+//! sensors do on the rows it learned; then its errors count up to all (`memory`). `range` sees at once
+//! what leaves all that calm rows have shown. `explain` names the sensors.
 //!
 //! All that is known is held twice (`memory`): the one that decides about alerts stands still while
 //! an alert fires, so that a long fault stays evident; the other learns every row, ranks rows
@@ -24,7 +26,8 @@
 //! # Cost
 //!
 //! Time is `O(p)` a row and memory, plus the network (`5 p + 8` inputs, at most 64 hidden) and its
-//! training: a step of 64 rows about every other row until row 3,200, then every sixteenth.
+//! training: a step of 64 rows about every other row until row 3,200, then every sixteenth. Up to 128
+//! sensors are related to each other: `O(p²)` a row, and 64 KiB of moments and their inverse for 32.
 //! Memory: the calibration is below 1 KiB; per sensor about 0.5 KiB, profiles 96 numbers three times,
 //! and kept rows of 16 bytes a sensor: 4,096 up to 32 sensors, fewer above (at least 256).
 //!
@@ -41,6 +44,7 @@ mod period;
 mod predictor;
 mod profile;
 mod range;
+mod relation;
 mod running;
 mod scale;
 mod track;
@@ -170,17 +174,10 @@ impl Multivariate {
         }
     }
 
-    /// An alert lasted so long that what it saw is normal from now on.
+    /// What is, or what comes next, is normal from now on: an alert lasted long enough, or someone said so.
     pub fn accept_new_normal(&mut self) {
         if let Some(running) = &mut self.running {
             running.accept_new_normal(&self.tuning);
-        }
-    }
-
-    /// Someone has said that the rows that come next are normal.
-    pub fn welcome_new_normal(&mut self) {
-        if let Some(running) = &mut self.running {
-            running.welcome_new_normal();
         }
     }
 
@@ -195,5 +192,7 @@ impl Multivariate {
     }
 }
 
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,9 @@ pub(super) struct Range {
     rows: f64,
     /// Largest excesses first, with their fading weights.
     largest: Vec<(f64, f64)>,
+    /// Largest excess of the rows in a row that were not learned, 0 without any.
+    #[serde(default)]
+    episode: f64,
 }
 
 impl Range {
@@ -44,6 +47,7 @@ impl Range {
             seen: vec![0.0; channels],
             rows: 0.0,
             largest: Vec::new(),
+            episode: 0.0,
         }
     }
 
@@ -67,20 +71,44 @@ impl Range {
 
     /// Takes a calm row in.
     pub(super) fn learn(&mut self, values: &[f64]) {
-        let fade = (-1.0 / HALF_LIFE).exp2();
         let excess = self.excess(values);
+        self.count();
+        self.keep(excess);
+        self.episode = 0.0;
+        for (j, x) in values.iter().enumerate().filter(|(_, x)| x.is_finite()) {
+            self.low[j] = self.low[j].min(*x);
+            self.high[j] = self.high[j].max(*x);
+            self.seen[j] += 1.0;
+        }
+    }
+
+    /// Takes note of a row while an alert fires: the range stays, but that it was left counts, once for
+    /// all rows in a row. What comes back as often as alerts are allowed for is not unusual.
+    pub(super) fn pass(&mut self, values: &[f64]) {
+        let excess = self.excess(values);
+        self.count();
+        if excess > self.episode {
+            let before = self.episode;
+            if let Some(at) = self.largest.iter().position(|(kept, _)| *kept == before) {
+                self.largest.remove(at);
+            }
+            self.keep(excess);
+            self.episode = excess;
+        }
+    }
+
+    fn count(&mut self) {
+        let fade = (-1.0 / HALF_LIFE).exp2();
         self.rows = fade * self.rows + 1.0;
         self.largest.iter_mut().for_each(|(_, weight)| *weight *= fade);
+    }
+
+    fn keep(&mut self, excess: f64) {
         if excess > 0.0 {
             let at = self.largest.partition_point(|(kept, _)| *kept > excess);
             self.largest.insert(at, (excess, 1.0));
             self.largest.retain(|(_, weight)| *weight > 0.05);
             self.largest.truncate(KEPT);
-        }
-        for (j, x) in values.iter().enumerate().filter(|(_, x)| x.is_finite()) {
-            self.low[j] = self.low[j].min(*x);
-            self.high[j] = self.high[j].max(*x);
-            self.seen[j] += 1.0;
         }
     }
 

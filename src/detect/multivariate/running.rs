@@ -173,6 +173,7 @@ impl Running {
             self.predictor.learn(weight, self.bin, tuning);
             self.predictor.train(&mut space.network, STEPS_MAX, tuning);
         } else {
+            self.memory.pass();
             self.predictor.drop_waiting();
         }
         self.tracking.learn(1.0, self.bin, tuning);
@@ -180,16 +181,12 @@ impl Running {
         self.tracking.see_units(tuning);
     }
 
-    /// What was tracked meanwhile is normal from now on.
+    /// What is, or what comes next, is normal: known is what was tracked meanwhile, baselines start from
+    /// where signals are, and the next rows are learned fast, without a look at how unusual they are to
+    /// what was known.
     pub(super) fn accept_new_normal(&mut self, tuning: &Tuning) {
         self.memory = self.tracking.clone();
         self.memory.rebase(tuning.doubt_rows);
-    }
-
-    /// What is coming was said to be normal: it is learned fast, and without a look at how unusual it
-    /// is to what was known.
-    pub(super) fn welcome_new_normal(&mut self) {
-        self.memory = self.tracking.clone();
         self.memory.doubt(f64::from(WELCOMED));
         self.welcome = WELCOMED;
     }

@@ -95,6 +95,13 @@ impl Scale {
             .all(|list| list.len() == channels)
     }
 
+    /// Rows `(n * channels,)` in standard deviations, clipped.
+    pub(super) fn standard(&self, rows: &[f64]) -> Vec<f64> {
+        let p = self.mean.len();
+        let of = |(i, x): (usize, &f64)| (self.clip(i % p, *x) - self.mean(i % p)) / self.sd(i % p);
+        rows.iter().enumerate().map(of).collect()
+    }
+
     /// Whether the sensor was seen often enough to be judged.
     pub(super) fn knows(&self, j: usize) -> bool {
         self.rows[j] >= KNOWN

@@ -28,6 +28,9 @@ pub struct TrackTuning {
     pub weight: f64,
     /// Additional weight if the network explains the sensors well, see [`Tuning::skill`].
     pub trusted: f64,
+    /// Half-life of the baseline, rows; 0 for [`Tuning::base`].
+    #[serde(default)]
+    pub base: f64,
 }
 
 /// Smoothed signal, baseline and variances of one source, all in the source's units.
@@ -160,6 +163,12 @@ impl Track {
         self.base[j]
     }
 
+    /// Variance of sensor `j` around it.
+    #[cfg(test)]
+    pub(super) fn variance(&self, j: usize) -> f64 {
+        self.variance[j]
+    }
+
     /// Weight when channels are joined; `trust` in the network, 1 and above.
     pub(super) fn weight(&self, trust: f64) -> f64 {
         self.how.weight + self.how.trusted * (trust - 1.0)
@@ -202,7 +211,8 @@ impl Track {
         let Learned { seen, weight, bin } = row;
         self.learned += weight;
         let early = t.early / (self.learned + 1.0);
-        let (to_base, to_variance) = (rate(t.base), rate(t.variance));
+        let (to_base, to_variance) =
+            (rate(if self.how.base > 0.0 { self.how.base } else { t.base }), rate(t.variance));
         for j in (0..self.signal.len()).filter(|j| seen[*j]) {
             let off = self.signal[j] - self.base[j];
             let square = (off * off).min(25.0 * (self.variance[j] + self.least(j, scale)));

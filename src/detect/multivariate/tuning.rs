@@ -9,6 +9,7 @@ use super::track::TrackTuning;
 
 /// All constants; one configuration for all streams.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tuning {
     /// Rows before anything is judged.
     pub warmup: u64,
@@ -18,6 +19,10 @@ pub struct Tuning {
     pub raw: Vec<TrackTuning>,
     /// And of the errors of the autoencoder.
     pub errors: Vec<TrackTuning>,
+    /// Tracked statistic of how sensors go together.
+    pub relation: TrackTuning,
+    /// Share of the variance that sensors must leave of each other for that to have a say.
+    pub related_left: f64,
     /// Rows of the long memory.
     pub slow_rows: f64,
     /// Half-life of the baseline, rows.
@@ -75,16 +80,26 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        let raw =
-            TrackTuning { smooth: 5.0, seasonal: 0.0, squares: false, weight: 2.0, trusted: 0.0 };
+        let raw = TrackTuning {
+            smooth: 5.0,
+            seasonal: 0.0,
+            squares: false,
+            weight: 2.0,
+            trusted: 0.0,
+            base: 0.0,
+        };
         let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
         let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.01, ..raw };
         let quick = TrackTuning { smooth: 1.0, weight: 0.0, trusted: 1.0, ..error };
+        // Longer than a fault lasts: a baseline that follows would learn a slow drift.
+        let relation = TrackTuning { smooth: 20.0, base: 4_000.0, ..raw };
         Self {
             warmup: 400,
             first_fit: 400,
             raw: vec![raw],
             errors: vec![error, spread, quick],
+            relation,
+            related_left: 0.03,
             slow_rows: 30_000.0,
             base: 400.0,
             variance: 2_000.0,

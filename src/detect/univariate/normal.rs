@@ -54,14 +54,60 @@ impl Normal {
         self.n = self.n.min(FORGOTTEN);
     }
 
+    /// Takes a value into the past. Once there is one, a value counts as at most [`LIMIT`] deviations
+    /// off: one absurd reading must not make all others look alike.
     pub(super) fn learn(&mut self, value: f64) {
         if self.n == 0 {
             self.mean = value;
         }
-        self.n += 1;
+        self.n = self.n.saturating_add(1);
         let rate = (1.0 / self.n as f64).max(1.0 / MEMORY);
-        let difference = value - self.mean;
-        self.mean += rate * difference;
-        self.variance = (1.0 - rate) * (self.variance + rate * difference * difference);
+        let sd = self.deviation();
+        let mut difference = value - self.mean;
+        if self.n > FORGOTTEN && sd > 0.0 {
+            difference = difference.clamp(-LIMIT * sd, LIMIT * sd);
+        }
+        let mean = self.mean + rate * difference;
+        let variance = (1.0 - rate) * (self.variance + rate * difference * difference);
+        // Squares of values near the end of f64's range overflow: such a value is left out.
+        if mean.is_finite() && variance.is_finite() {
+            (self.mean, self.variance) = (mean, variance);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(i: u32) -> f64 {
+        2.0 * (f64::from(i) / 10.0).sin()
+    }
+
+    #[test]
+    fn one_absurd_value_does_not_make_the_others_look_alike() {
+        for absurd in [1e4, -1e6, 1e200, f64::MAX] {
+            let (mut normal, mut calm) = (Normal::default(), Normal::default());
+            for i in 0..4_000 {
+                normal.learn(if i == 2_000 { absurd } else { wave(i) });
+                calm.learn(wave(i));
+            }
+            let ratio = normal.deviation() / calm.deviation();
+            assert!((0.9..1.2).contains(&ratio), "{absurd:e}: {ratio}");
+            assert!((normal.unscale(normal.scale(1.5)) - 1.5).abs() < 1e-9);
+        }
+        // Nor at the very start, in the end.
+        let mut normal = Normal::default();
+        normal.learn(f64::MAX);
+        normal.learn(-f64::MAX);
+        assert!(normal.scale(1.0).is_finite() && normal.unscale(1.0).is_finite());
+    }
+
+    #[test]
+    fn a_new_level_is_followed() {
+        let mut normal = Normal::default();
+        (0..2_000).for_each(|i| normal.learn(wave(i)));
+        (0..60_000).for_each(|i| normal.learn(1_000.0 + wave(i)));
+        assert!(normal.scale(1_000.0).abs() < 1.0, "{normal:?}");
     }
 }

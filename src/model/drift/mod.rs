@@ -1,4 +1,4 @@
-//! Drift: has what a network sees, makes of it, or fails to reconstruct, moved for good?
+//! Drift: has what a network sees or makes of it moved for good, or what it fails to reconstruct grown?
 //!
 //! Each channel of the newest row, each number of the code, and the logarithm of the reconstruction
 //! error has a window of its own (`adwin`). Neighbouring windows of a series hold nearly the same
@@ -22,6 +22,10 @@ pub(super) struct Monitors {
     monitors: Vec<Monitor>,
     /// Windows in the present block.
     windows: u32,
+    /// What a stream at fault is compared with: the past, and its faulty windows. Gone as soon as
+    /// the stream is calm again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_fault: Option<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,7 +51,26 @@ pub struct Drifted {
 impl Monitors {
     /// Takes a scored window: newest row and code in scaled units (NaN where not observed), mean
     /// squared reconstruction error. Returns what has moved, at the end of a block.
+    ///
+    /// A window that may not be learned (`learns` is false) is compared as all others, but what is
+    /// calm is not compared with it later: the end of a fault is no drift.
     pub fn take(
+        &mut self,
+        params: &DriftParams,
+        (newest, code, error): (&[f32], &[f32], f64),
+        learns: bool,
+    ) -> Vec<Drifted> {
+        if learns {
+            self.at_fault = None;
+            return self.compare(params, newest, code, error);
+        }
+        let mut aside = self.at_fault.take().unwrap_or_else(|| Box::new(self.clone()));
+        let drifted = aside.compare(params, newest, code, error);
+        self.at_fault = Some(aside);
+        drifted
+    }
+
+    fn compare(
         &mut self,
         params: &DriftParams,
         newest: &[f32],
@@ -77,9 +100,22 @@ impl Monitors {
         ends.filter_map(|(i, monitor)| {
             let moved = monitor.end_block(confidence)?;
             let (level, part) = place(i);
+            // A network that learns errs less and less.
+            let better = level == DriftLevel::Score && moved.after < moved.before;
+            (!better).then_some(())?;
             Some(Drifted { level, part, before: moved.before, after: moved.after })
         })
         .collect()
+    }
+
+    /// Forgets the codes of the past, those of a network that sees `channels` channels: what comes is
+    /// told in other coordinates.
+    pub fn restart_codes(&mut self, channels: usize) {
+        self.at_fault = None;
+        let score = self.monitors.len().saturating_sub(1);
+        for code in self.monitors.iter_mut().take(score).skip(channels) {
+            *code = Monitor::default();
+        }
     }
 
     /// Forgets the past: what comes is compared with itself.
@@ -100,20 +136,24 @@ impl Monitor {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
-    /// Days of 24 rows with a noise of their own; the level of channel 1 moves at `step`.
-    fn run(windows: usize, step: usize) -> Vec<(usize, Drifted)> {
+    /// Days of 24 rows with a noise of their own; the level of channel 1 moves within `off`. What
+    /// lies within `fault` may not be learned.
+    fn run(windows: usize, off: Range<usize>, fault: Range<usize>) -> Vec<(usize, Drifted)> {
         let params = DriftParams { block: 24, ..DriftParams::default() };
         let mut monitors = Monitors::default();
         let mut found = Vec::new();
         for t in 0..windows {
             let day = (t as f32 / 24.0 * std::f32::consts::TAU).sin();
             let jitter = ((t * 7_919 % 1_013) as f32 / 1_013.0 - 0.5) * 0.8;
-            let level = if t < step { 0.0 } else { 1.5 };
+            let level = if off.contains(&t) { 1.5 } else { 0.0 };
             let newest = [day + jitter, day - jitter + level];
+            let error = 0.1 + 0.05 * f64::from(jitter.abs());
             let moved =
-                monitors.take(&params, &newest, &[0.3 * jitter], 0.1 + 0.05 * jitter.abs() as f64);
+                monitors.take(&params, (&newest, &[0.3 * jitter], error), !fault.contains(&t));
             found.extend(moved.into_iter().map(|drifted| (t, drifted)));
         }
         found
@@ -121,8 +161,8 @@ mod tests {
 
     #[test]
     fn the_channel_that_moved_is_named_and_days_are_no_drift() {
-        assert_eq!(run(24 * 200, usize::MAX), []);
-        let found = run(24 * 200, 24 * 100);
+        assert_eq!(run(24 * 200, 0..0, 0..0), []);
+        let found = run(24 * 200, 24 * 100..usize::MAX, 0..0);
         let (at, first) = found.first().expect("the step is found");
         assert_eq!((first.level, first.part), (DriftLevel::Input, 1));
         assert!(*at < 24 * 120, "after {} blocks", (at - 24 * 100) / 24);
@@ -131,5 +171,40 @@ mod tests {
             found.iter().all(|(_, d)| (d.level, d.part) == (DriftLevel::Input, 1)),
             "{found:?}"
         );
+    }
+
+    /// A network that learns, and whose codes are in other coordinates from window 2,400 on.
+    #[test]
+    fn learning_and_a_new_latent_space_are_no_drift() {
+        let params = DriftParams { block: 24, ..DriftParams::default() };
+        let run = |restart: bool, trend: f64| {
+            let mut monitors = Monitors::default();
+            let mut found = Vec::new();
+            for t in 0..4_800 {
+                let jitter = (t * 7_919 % 1_013) as f32 / 1_013.0 - 0.5;
+                let code = [jitter, if t < 2_400 { 0.4 } else { -0.8 } + jitter];
+                if restart && t == 2_400 {
+                    monitors.restart_codes(1);
+                }
+                let error = 0.1 * f64::exp(trend * f64::from(t) / 2_400.0 + f64::from(jitter));
+                found.extend(monitors.take(&params, (&[jitter], &code, error), true));
+            }
+            found
+        };
+        assert_eq!(run(true, -1.0), []);
+        let moved = run(false, -1.0);
+        assert!(
+            !moved.is_empty() && moved.iter().all(|d| (d.level, d.part) == (DriftLevel::Latent, 1))
+        );
+        let worse = run(true, 1.0);
+        assert!(!worse.is_empty() && worse.iter().all(|d| d.level == DriftLevel::Score));
+    }
+
+    #[test]
+    fn a_fault_is_told_while_it_lasts_and_its_end_is_no_drift() {
+        let fault = 24 * 100..24 * 112;
+        let told = run(24 * 200, fault.clone(), fault.clone());
+        assert!(!told.is_empty());
+        assert!(told.iter().all(|(at, _)| fault.contains(at)), "{told:?}");
     }
 }

@@ -75,13 +75,13 @@ fn residuals(
     out
 }
 
-/// Marks of a network on calm windows `(n, d)`; false alarms by the champion's yardstick, or by its
-/// own, which is returned.
+/// Marks of a network on calm windows `(n, d)`; false alarms by the yardstick of the network that was
+/// there first, or by its own, which is returned.
 pub(super) fn mark(
     network: &Network,
     holdout: &Array2<f32>,
     shape: WindowShape,
-    champion: Option<&Yardstick>,
+    first: Option<&Yardstick>,
     space: &mut Workspace,
     rng: &mut impl Rng,
 ) -> (Marks, Yardstick) {
@@ -89,7 +89,7 @@ pub(super) fn mark(
     let own = Yardstick::new(&calm, shape);
     let seen = calm.iter().filter(|r| !r.is_nan());
     let (sum, n) = seen.fold((0.0_f64, 0_u64), |(sum, n), r| (sum + f64::from(r * r), n + 1));
-    let bar = champion.unwrap_or(&own);
+    let bar = first.unwrap_or(&own);
     let above = calm.rows().into_iter().filter(|row| bar.is_above(*row)).count();
     let mut marks = Marks {
         false_alarms: above as f64 / calm.nrows() as f64,

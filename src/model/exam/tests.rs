@@ -7,7 +7,10 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::faults::Fault;
 use super::*;
-use crate::model::{Examined, GateParams, InPlace, Learner, ModelParams, WindowShape, Workspace};
+use crate::model::net::Freedom;
+use crate::model::{
+    Examined, GateParams, InPlace, Learner, ModelParams, Role, Variant, WindowShape, Workspace,
+};
 use crate::record::{FaultKind, Positive};
 
 /// The bound of training in event time is off.
@@ -31,20 +34,27 @@ fn params() -> ModelParams {
 struct Plant {
     row: usize,
     rng: Xoshiro256PlusPlus,
+    /// What the second channel makes of the load.
+    gain: f32,
 }
 
 impl Plant {
     fn new(seed: u64) -> Self {
-        Self { row: 0, rng: Xoshiro256PlusPlus::seed_from_u64(seed) }
+        Self { row: 0, rng: Xoshiro256PlusPlus::seed_from_u64(seed), gain: -0.8 }
+    }
+
+    /// Who sees the window that was drawn last.
+    fn role(&self) -> Role {
+        Role::of(self.row as u64, SHAPE.rows, 5)
     }
 
     fn window(&mut self) -> Array1<f32> {
         self.row += 1;
-        let (start, rng) = (self.row, &mut self.rng);
+        let (start, gain, rng) = (self.row, self.gain, &mut self.rng);
         Array1::from_shape_fn(SHAPE.cells(), |cell| {
             let t = (start + cell / 2) as f32;
             let load = (t / 4.0).sin() + 0.4 * (t / 9.0).cos();
-            [load, 0.5 - 0.8 * load][cell % 2] + rng.gen_range(-0.15_f32..0.15)
+            [load, 0.5 + gain * load][cell % 2] + rng.gen_range(-0.15_f32..0.15)
         })
     }
 
@@ -59,19 +69,16 @@ impl Plant {
 fn trained(params: &ModelParams, windows: usize) -> (Learner, Plant, Vec<Examined>) {
     let mut learner = Learner::new(params, SHAPE, 3, Arc::from("owner"));
     let mut plant = Plant::new(1);
-    let exams = go_on(&mut learner, windows, || plant.window());
+    let exams = go_on(&mut learner, windows, &mut plant);
     (learner, plant, exams)
 }
 
-fn go_on(
-    learner: &mut Learner,
-    windows: usize,
-    mut next: impl FnMut() -> Array1<f32>,
-) -> Vec<Examined> {
+fn go_on(learner: &mut Learner, windows: usize, plant: &mut Plant) -> Vec<Examined> {
     let mut space = Workspace::new(learner.network(), 32);
     let mut exams = Vec::new();
     for _ in 0..windows {
-        learner.offer(next().view(), &[], true);
+        let window = plant.window();
+        learner.offer(window.view(), &[], plant.role());
         if learner.count_window() {
             exams.extend(
                 learner.refresh(&InPlace, &mut space, NOW).and_then(|(_, examined)| examined),
@@ -152,10 +159,10 @@ fn poisoned_training_never_reaches_the_champion() {
     let (mut exams, mut promoted_at) = (Vec::new(), Vec::new());
     for i in 0..1_200 {
         if i % 8 == 0 {
-            learner.offer(plant.window().view(), &[], true);
+            learner.offer(plant.window().view(), &[], plant.role());
         } else {
             let garbage = Array1::from_shape_simple_fn(16, || rng.gen_range(-3.0_f32..3.0));
-            learner.offer(garbage.view(), &[], false);
+            learner.offer(garbage.view(), &[], Role::Train);
         }
         if learner.count_window()
             && let Some((_, Some(examined))) = learner.refresh(&InPlace, &mut space, NOW)
@@ -202,7 +209,7 @@ fn a_linear_consumer_survives_twenty_promotions() {
     let fitted = 1.0 - unexplained(&z);
     let mut promotions = 0;
     while promotions < 20 {
-        let exams = go_on(&mut learner, 64, || plant.window());
+        let exams = go_on(&mut learner, 64, &mut plant);
         assert!(exams.iter().all(|e| !e.new_latent_space));
         promotions += exams.iter().filter(|e| e.verdict == Verdict::Promoted).count();
     }
@@ -211,32 +218,145 @@ fn a_linear_consumer_survives_twenty_promotions() {
     assert!(later > 0.95 * fitted, "{fitted} at the start, {later} after {promotions} promotions");
 }
 
+/// Turns the code of a network by 0.7 in its first two numbers.
+fn turned(network: &Network, part: usize) -> Network {
+    let angle = 0.7_f32;
+    let mut turn = Array2::<f32>::eye(part);
+    turn.slice_mut(s![..2, ..2])
+        .assign(&ndarray::array![[angle.cos(), angle.sin()], [-angle.sin(), angle.cos()],]);
+    let mut network = network.clone();
+    match network.freedom() {
+        Freedom::Weights(_) => network.rotate(&turn),
+        Freedom::Output(_) => network.turn_output(&turn),
+        Freedom::None => {}
+    }
+    network
+}
+
+fn variant(variant: Variant) -> ModelParams {
+    let mut params = params();
+    (params.variant, params.latent) = (variant, if variant == Variant::VqVae { 4 } else { 3 });
+    (params.vq_vae.codes, params.vq_vae.groups) = (16, 2);
+    params
+}
+
 #[test]
 fn aligning_turns_the_code_and_nothing_else() {
-    let (learner, mut plant, _) = trained(&params(), 1_000);
+    for (variant_of, part) in [(Variant::Undercomplete, 3), (Variant::Vae, 3), (Variant::VqVae, 2)]
+    {
+        let params = variant(variant_of);
+        let (learner, mut plant, _) = trained(&params, 1_000);
+        let windows = plant.windows(64);
+        let mut space = Workspace::new(learner.network(), 64);
+        let anchors = Anchors::new(learner.network(), windows.clone(), &mut space);
+        let recipe = Recipe::new(&params, SHAPE);
+        let network = turned(learner.network(), part);
+        let (away, _) = anchors.error(&network, &mut space);
+        assert!(away > 0.2, "{variant_of:?}: {away}");
+        let mut trainee = Trainee::new(network, &recipe);
+        let (error, codes) = trainee.align(&anchors, &mut space);
+        assert!(error < 1e-4, "{variant_of:?}: {error}");
+        let reconstruct = |network: &Network, space: &mut Workspace| {
+            space.windows.assign(&windows);
+            network.reconstruct(space, 64);
+            [space.reconstructions(64).to_owned(), space.codes(64).to_owned()]
+        };
+        let was = reconstruct(learner.network(), &mut space);
+        let is = reconstruct(trainee.network(), &mut space);
+        assert_eq!(is[1], codes, "{variant_of:?}: what is told is what is compared");
+        for (was, is) in was.into_iter().zip(is) {
+            assert!((was - is).iter().all(|d| d.abs() < 1e-3), "{variant_of:?}");
+        }
+    }
+}
+
+/// The numbers of a code book's vectors mean the same after a refresh that has shuffled them.
+#[test]
+fn vectors_of_a_code_book_keep_their_numbers() {
+    let params = variant(Variant::VqVae);
+    let (learner, mut plant, _) = trained(&params, 1_500);
     let windows = plant.windows(64);
     let mut space = Workspace::new(learner.network(), 64);
     let anchors = Anchors::new(learner.network(), windows.clone(), &mut space);
-    let angle = 0.7_f32;
-    let mut turn = Array2::<f32>::eye(3);
-    turn.slice_mut(s![..2, ..2])
-        .assign(&ndarray::array![[angle.cos(), angle.sin()], [-angle.sin(), angle.cos()],]);
-    let recipe = Recipe::new(&params(), SHAPE);
-    let mut network = learner.network().clone();
-    network.rotate(&turn);
-    let (away, _) = anchors.error(&network, &mut space);
-    assert!(away > 0.3, "{away}");
-    let mut trainee = Trainee::new(network, &recipe);
-    let (error, _) = trainee.align(&anchors, &mut space);
-    assert!(error < 1e-4, "{error}");
-    let reconstruct = |network: &Network, space: &mut Workspace| {
+    let picks = |network: &Network, space: &mut Workspace| {
         space.windows.assign(&windows);
         network.reconstruct(space, 64);
-        space.reconstructions(64).to_owned()
+        space.picks().to_vec()
     };
-    let was = reconstruct(learner.network(), &mut space);
-    let is = reconstruct(trainee.network(), &mut space);
-    assert!((was - is).iter().all(|d| d.abs() < 1e-4));
+    let was = picks(learner.network(), &mut space);
+    let mut shuffled = turned(learner.network(), 2);
+    let book = learner.network().book().expect("started");
+    let backwards: Vec<usize> = (0..16).rev().collect();
+    shuffled.renumber(&book.select(ndarray::Axis(0), &backwards));
+    let away = picks(&shuffled, &mut space);
+    assert!(was.iter().zip(&away).filter(|(was, is)| was == is).count() < 32, "{away:?}");
+    let mut trainee = Trainee::new(shuffled, &Recipe::new(&params, SHAPE));
+    trainee.align(&anchors, &mut space);
+    assert_eq!(picks(trainee.network(), &mut space), was);
+}
+
+/// Codes that are all alike have no spread that another code could be near in.
+#[test]
+fn a_dead_code_is_no_latent_space_to_stay_in() {
+    let (learner, mut plant, _) = trained(&params(), 500);
+    let mut dead = learner.network().clone();
+    let at = dead.pairs() - 1;
+    dead.all_layers_mut()[at].weights.fill(0.0);
+    let mut space = Workspace::new(&dead, 64);
+    let anchors = Anchors::new(&dead, plant.windows(64), &mut space);
+    assert_eq!(anchors.error(&dead, &mut space).0, 0.0);
+    assert_eq!(anchors.error(learner.network(), &mut space).0, f64::INFINITY);
+}
+
+/// By a bar of its own every network has the same share of false alarms.
+#[test]
+fn a_champion_that_raises_more_false_alarms_than_its_predecessor_is_rolled_back() {
+    let (learner, mut plant, _) = trained(&params(), 2_000);
+    let good = learner.network().clone();
+    let mut bad = good.clone();
+    let last = 2 * bad.pairs() - 1;
+    // Off by a little everywhere: the loss stays within its margin.
+    bad.all_layers_mut()[last].biases += 0.05;
+    let recipe = Recipe::new(&params(), SHAPE);
+    let mut trainee = Trainee::new(bad.clone(), &recipe);
+    let mut space = Workspace::new(&bad, 32);
+    let holdout = plant.windows(64);
+    let exam = Exam {
+        anchors: Arc::new(Anchors::new(&good, holdout.clone(), &mut space)),
+        champion: bad,
+        predecessor: Some(good),
+        holdout,
+        seed: 1,
+    };
+    let report = exam.run(&mut trainee, &recipe, &mut space).report;
+    let gate = GateParams { loss_ratio: 3.0, recall_drop: 1.0, ..GateParams::default() };
+    assert_eq!(report.verdict(&gate), Verdict::RolledBack(Reason::FalseAlarms), "{report:?}");
+}
+
+/// Who has followed a drift is examined by what is now, not by what was.
+#[test]
+fn after_a_drift_a_challenger_passes_by_windows_of_now() {
+    let (mut learner, mut plant, _) = trained(&params(), 2_000);
+    plant.gain = 0.8;
+    learner.forget_past();
+    let before = learner.version();
+    let exams = go_on(&mut learner, 600, &mut plant);
+    let first = exams.first().expect("examined as soon as there is enough");
+    assert_eq!(first.verdict, Verdict::Promoted, "{:?}", first.report);
+    assert!(first.report.challenger.loss < 0.5 * first.report.champion.loss, "{:?}", first.report);
+    assert!(learner.version() > before);
+}
+
+/// What was learned from the old normal is no coordinate system for the new one.
+#[test]
+fn a_new_normal_begins_a_new_latent_space() {
+    let (mut learner, mut plant, _) = trained(&params(), 1_500);
+    assert_eq!(&**learner.latent_space_id(), "owner-1");
+    learner.accept_new_normal();
+    let interim = learner.latent_space_id().clone();
+    assert_eq!(&*interim, "owner-2", "weights take effect unseen and unaligned until it closes");
+    go_on(&mut learner, 600, &mut plant);
+    assert_eq!(&**learner.latent_space_id(), "owner-3");
 }
 
 fn marks(false_alarms: f64, recall: f64, loss: f64) -> Marks {
@@ -256,7 +376,8 @@ fn verdicts_follow_the_marks() {
         ("one kind",          one_kind_lost,                None,                          Verdict::Rejected(Reason::Recall)),
         ("loss",              marks(0.05, 0.9, 1.2),        None,                          Verdict::Rejected(Reason::Loss)),
         ("NaN",               marks(0.05, 0.9, f64::NAN),   None,                          Verdict::Rejected(Reason::NotFinite)),
-        ("watched, fine",     champion(),                   Some(marks(0.05, 0.95, 0.9)),  Verdict::Promoted),
+        ("watched, fine",     champion(),                   Some(marks(0.05, 0.95, 0.92)), Verdict::Promoted),
+        ("worse and worse",   marks(0.05, 0.9, 1.05),       Some(marks(0.05, 0.9, 0.95)),  Verdict::Rejected(Reason::Loss)),
         ("watched, fallen",   champion(),                   Some(marks(0.05, 0.9, 0.7)),   Verdict::RolledBack(Reason::Loss)),
         ("watched, mended",   marks(0.05, 0.9, 0.72),       Some(marks(0.05, 0.9, 0.7)),   Verdict::Promoted),
     ];

@@ -76,7 +76,8 @@ impl Margins {
 }
 
 impl Report {
-    /// Compares. A watched champion that has become clearly worse than its predecessor goes first.
+    /// Compares. A watched champion that has become clearly worse than its predecessor goes first; a
+    /// challenger must hold its own against both, else many small losses would add up unseen.
     pub fn verdict(&self, params: &GateParams) -> Verdict {
         let margins = Margins {
             false_alarms: params.false_alarms,
@@ -91,18 +92,16 @@ impl Report {
             recall_of_kind: 2.0 * margins.recall_of_kind,
             loss: 2.0 * margins.loss - 1.0,
         };
-        let fallen = self.predecessor.as_ref().and_then(|was| patient.worse(&self.champion, was));
-        let against = margins.worse(&self.challenger, &self.champion);
+        let predecessor = self.predecessor.as_ref();
+        let fallen = predecessor.and_then(|was| patient.worse(&self.champion, was));
+        let against = margins
+            .worse(&self.challenger, &self.champion)
+            .or_else(|| predecessor.and_then(|was| margins.worse(&self.challenger, was)));
         match (fallen, against) {
             // A challenger that mends what the champion lost is the better way out.
-            (Some(reason), against) => {
-                let mends = self.predecessor.as_ref().is_some_and(|was| {
-                    against.is_none() && margins.worse(&self.challenger, was).is_none()
-                });
-                if mends { Verdict::Promoted } else { Verdict::RolledBack(reason) }
-            }
+            (_, None) => Verdict::Promoted,
+            (Some(reason), Some(_)) => Verdict::RolledBack(reason),
             (None, Some(reason)) => Verdict::Rejected(reason),
-            (None, None) => Verdict::Promoted,
         }
     }
 }

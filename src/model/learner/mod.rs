@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::model::control::LinearControl;
 use crate::model::drift::Monitors;
 use crate::model::exam::Exam;
-use crate::model::gate::Gate;
+use crate::model::gate::{Champion, Gate};
 use crate::model::net::Recipe;
 use crate::model::train::{Allowance, Reservoir, Trainee};
 use crate::model::{
     DriftParams, Drifted, Examined, HeadKind, ModelParams, Network, Outcome, Refresh, Refreshed,
-    Running, Started, TrainMax, Trainer, WindowShape, Workspace,
+    Role, Running, Started, TrainMax, Trainer, WindowShape, Workspace,
 };
 use crate::record::{EventTime, raw};
 
@@ -191,13 +191,15 @@ impl Learner {
         self.recipe.head().map(|(kind, _)| kind)
     }
 
-    /// Keeps a window of `(d,)` cells (NaN where not observed) for training, or for examinations if
-    /// it is `typical`: not even slightly unusual. `targets` are what the layer on top is to say of
-    /// it, one a channel, NaN where not known; empty without one.
-    pub fn offer(&mut self, window: ArrayView1<'_, f32>, targets: &[f32], typical: bool) {
+    /// Keeps a window of `(d,)` cells (NaN where not observed) for what its role is. `targets` are what
+    /// the layer on top is to say of it, one a channel, NaN where not known; empty without one.
+    pub fn offer(&mut self, window: ArrayView1<'_, f32>, targets: &[f32], role: Role) {
         debug_assert_eq!(window.len() + targets.len(), self.width);
-        if typical && 2 * self.windows >= self.pace.warmup && self.gate.keeps_next() {
-            return self.gate.keep(window, targets, &mut self.rng);
+        let examines = self.gate.is_on() && 2 * self.windows >= self.pace.warmup;
+        match role {
+            Role::Examine if examines => return self.gate.keep(window, targets, &mut self.rng),
+            Role::Apart if examines => return,
+            Role::Train | Role::Examine | Role::Apart => {}
         }
         let steps = self.pace.refresh_steps as usize;
         let fresh_max = (self.pace.batch / 2).max(1) * steps * self.width;
@@ -210,27 +212,29 @@ impl Learner {
     }
 
     /// Forgets the windows of the past, for training and for examinations: they are scaled by what
-    /// was normal once, and what lasts now is normal from now on.
+    /// was normal once, and what lasts now is normal from now on. Codes mean something else, too.
     pub fn accept_new_normal(&mut self) {
         self.reservoir.clear();
         self.fresh.clear();
         self.gate.reopen();
         self.monitors.restart();
+        self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
     }
 
     /// Compares a scored window with the past: newest row and code in scaled units, mean squared
-    /// error. Nothing is compared before the warm-up is over.
-    pub fn watch(&mut self, newest: &[f32], code: &[f32], error: f64) -> Vec<Drifted> {
+    /// error. Nothing is compared before the warm-up is over. A window that may not be learned is no
+    /// past for those that come later.
+    pub fn watch(&mut self, window: (&[f32], &[f32], f64), learns: bool) -> Vec<Drifted> {
         if self.drift.block == 0 || self.windows < self.pace.warmup {
             return Vec::new();
         }
-        self.monitors.take(&self.drift, newest, code, error)
+        self.monitors.take(&self.drift, window, learns)
     }
 
-    /// After a drift: what trains from now on is what came since, and is examined next.
+    /// After a drift: what trains from now on is what came since, and is examined by what comes next.
     pub fn forget_past(&mut self) {
         self.reservoir.clear();
-        self.gate.hurry();
+        self.gate.forget_past();
     }
 
     /// Compares a calm window with the linear control; `error` is the network's mean squared
@@ -291,10 +295,14 @@ impl Learner {
                 None
             }
             Some(sat) => {
-                let champion = (&mut self.network, &mut self.version);
+                let champion = Champion {
+                    network: &mut self.network,
+                    version: &mut self.version,
+                    latent_space_id: &mut self.latent_space_id,
+                };
                 let examined = self.gate.judge(sat, champion, &mut trainee);
                 if examined.new_latent_space {
-                    self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
+                    self.monitors.restart_codes(self.recipe.shape.channels);
                 }
                 Some(examined)
             }
@@ -312,6 +320,7 @@ impl Learner {
             // The first space begins with the network that scores when the warm-up is over.
             self.gate.begin_latent_space(&self.network, self.recipe.shape, space);
             self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
+            self.monitors.restart_codes(self.recipe.shape.channels);
         }
         self.gate.next_exam(&self.network, self.recipe.shape, &mut self.rng)
     }

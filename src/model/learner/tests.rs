@@ -6,7 +6,7 @@ use rand::Rng;
 
 use super::*;
 use crate::model::net::tests::params;
-use crate::model::{Activation, InPlace, ScheduleKind, ScheduleParams};
+use crate::model::{Activation, InPlace, Role, ScheduleKind, ScheduleParams};
 
 /// The bound of training in event time is off.
 const NOW: crate::record::EventTime = crate::record::EventTime::from_millis(0);
@@ -39,7 +39,7 @@ fn a_linear_network_reaches_the_subspace_of_pca() {
     let mut learner = learner(&params, 8, 1);
     let mut space = Workspace::new(learner.network(), 500);
     for row in rows.rows().into_iter().cycle().take(30_000) {
-        learner.offer(row, &[], true);
+        learner.offer(row, &[], Role::Train);
         learner.refresh(&InPlace, &mut space, NOW);
     }
     for (i, row) in rows.rows().into_iter().enumerate() {
@@ -72,7 +72,7 @@ fn equal_seeds_give_equal_bits_and_other_seeds_do_not() {
         let mut learner = learner(&params(&[6], 3, Activation::Tanh), 8, seed);
         let mut space = Workspace::new(learner.network(), 8);
         for row in rows.rows() {
-            learner.offer(row, &[], true);
+            learner.offer(row, &[], Role::Train);
             learner.refresh(&InPlace, &mut space, NOW);
         }
         learner.network().clone()
@@ -86,7 +86,7 @@ fn a_step_that_diverges_changes_no_weight() {
     let mut learner = learner(&params(&[6], 3, Activation::Relu), 8, 5);
     let mut space = Workspace::new(learner.network(), 8);
     let before = learner.network().clone();
-    learner.offer(Array1::from_elem(8, f32::INFINITY).view(), &[], true);
+    learner.offer(Array1::from_elem(8, f32::INFINITY).view(), &[], Role::Train);
     assert_eq!(learner.refresh(&InPlace, &mut space, NOW), None, "nothing was started before");
     let outcome = learner.refresh(&InPlace, &mut space, NOW);
     let refused = Outcome { steps: 0, diverged: 1, loss_sum: 0.0 };
@@ -105,7 +105,7 @@ fn refreshes_are_due_at_counted_windows_and_take_effect_one_later() {
     let mut versions = Vec::new();
     let due: Vec<usize> = (1..=24)
         .filter(|_| {
-            learner.offer(Array1::from_elem(8, 0.5).view(), &[], true);
+            learner.offer(Array1::from_elem(8, 0.5).view(), &[], Role::Train);
             let expected = learner.windows_until_refresh() == 1;
             let due = learner.count_window();
             assert_eq!(due, expected, "a pass never crosses a refresh");
@@ -127,7 +127,7 @@ fn batches_share_the_fresh_windows_out() {
     (params.refresh_steps, params.batch) = (3, 8);
     let mut learner = learner(&params, 8, 1);
     for i in 0..5 {
-        learner.offer(Array1::from_elem(8, i as f32).view(), &[], true);
+        learner.offer(Array1::from_elem(8, i as f32).view(), &[], Role::Train);
     }
     let windows = learner.draw_batches();
     assert_eq!(windows.dim(), (24, 8));

@@ -58,6 +58,37 @@ impl Codebook {
         self.vectors.ncols()
     }
 
+    /// `(n, p)`
+    pub(super) fn vectors(&self) -> &Array2<f32> {
+        &self.vectors
+    }
+
+    /// Gives each vector the number of the nearest one in `reference` that is still free, those that
+    /// are chosen most first. `told` are the vectors in the coordinates of `reference`, all `(n, p)`.
+    pub(super) fn renumber(&mut self, told: &Array2<f32>, reference: &Array2<f32>) {
+        let n = self.counts.len();
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|a, b| self.counts[*b].total_cmp(&self.counts[*a]));
+        let mut from = vec![None; n];
+        for is in order {
+            let distance = |was: usize| -> f32 {
+                told.row(is).iter().zip(reference.row(was)).map(|(a, b)| (a - b) * (a - b)).sum()
+            };
+            let free = (0..n).filter(|was| from[*was].is_none());
+            let nearest = free.min_by(|a, b| {
+                // Of equals it keeps its own.
+                distance(*a).total_cmp(&distance(*b)).then((*a != is).cmp(&(*b != is)))
+            });
+            if let Some(was) = nearest {
+                from[was] = Some(is);
+            }
+        }
+        let from: Vec<usize> = from.into_iter().flatten().collect();
+        self.vectors = self.vectors.select(Axis(0), &from);
+        self.counts = self.counts.select(Axis(0), &from);
+        self.sums = self.sums.select(Axis(0), &from);
+    }
+
     /// Groups in a code of `latent` numbers.
     pub(super) fn groups(&self, latent: usize) -> usize {
         latent / self.vectors.ncols()

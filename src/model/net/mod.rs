@@ -2,7 +2,7 @@
 //!
 //! `dense` is one layer, with its `activation` and the products of `kernel`. `network` strings layers together and runs them;
 //! what lies between encoder and decoder is the `code`: plain, a Gaussian (`gaussian`), or a choice
-//! from a book (`codebook`). `loss` says what errors cost, `gradient` runs backwards, `pretrain`
+//! from a book (`codebook`); `freedom` turns it. `loss` says what errors cost, `gradient` runs backwards, `pretrain`
 //! does so for one pair of layers, `corruption` is what a denoising network has to undo. `recipe`
 //! says how to train, `workspace` holds all intermediate numbers. `mlp` is a plain network whose loss is
 //! the caller's: the detectors are made of it.
@@ -12,6 +12,7 @@ mod code;
 mod codebook;
 mod corruption;
 mod dense;
+mod freedom;
 mod gaussian;
 mod gradient;
 mod kernel;
@@ -24,6 +25,7 @@ mod workspace;
 
 pub(super) use code::Code;
 pub(super) use dense::{Dense, DenseGradient, rotate_layer};
+pub(super) use freedom::Freedom;
 pub(super) use gradient::Losses;
 pub(super) use kernel::ARCH;
 pub use mlp::{Mlp, MlpShape, MlpSpace};

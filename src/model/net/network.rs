@@ -1,12 +1,12 @@
 //! The autoencoder network: encoder, code, mirrored decoder, perhaps a layer on top of the code.
 
-use ndarray::s;
+use ndarray::{Array2, s};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::code::{self, Code};
 use super::gaussian;
-use super::{Dense, Workspace, rotate_layer};
+use super::{Dense, Workspace};
 use crate::model::{Activation, HeadKind, ModelParams, Variant, WindowShape};
 
 /// Layers from input to reconstruction; the code comes from layer `code_layer`.
@@ -14,9 +14,12 @@ use crate::model::{Activation, HeadKind, ModelParams, Variant, WindowShape};
 pub struct Network {
     /// Encoder, decoder, and the layer on top of the code if there is one.
     pub(super) layers: Vec<Dense>,
-    code_layer: usize,
+    pub(super) code_layer: usize,
     #[serde(default, skip_serializing_if = "Code::is_plain")]
-    code: Code,
+    pub(super) code: Code,
+    /// What turns the code that is told, `(k, k)`, where the code inside cannot be turned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) turn: Option<Array2<f32>>,
 }
 
 impl Network {
@@ -52,13 +55,16 @@ impl Network {
         if params.has_head() {
             layers.push(Dense::new((params.latent, shape.channels), head, 0.3, rng));
         }
-        Self { layers, code_layer: hidden.len(), code }
+        Self { layers, code_layer: hidden.len(), code, turn: None }
     }
 
     /// Whether both are of one shape.
     pub(in crate::model) fn is_like(&self, other: &Self) -> bool {
         let layers = self.layers.iter().zip(&other.layers);
+        let square = (other.latent(), other.latent());
+        let turns = |turn: &Array2<f32>| turn.dim() == square && turn.is_standard_layout();
         self.layers.len() == other.layers.len()
+            && self.turn.as_ref().is_none_or(turns)
             && self.code_layer == other.code_layer
             && layers.into_iter().all(|(a, b)| a.is_like(b))
             && self.code.is_like(&other.code)
@@ -73,19 +79,7 @@ impl Network {
         if !self.code.is_plain() {
             self.code.clone_from(&other.code);
         }
-    }
-
-    /// Whether the code can be turned without changing a reconstruction.
-    pub(in crate::model) fn can_rotate(&self) -> bool {
-        self.code.is_plain() && self.layers[self.code_layer].activation == Activation::Identity
-    }
-
-    /// Turns the code: `z` becomes `z · rotation`, `(k, k)` orthogonal.
-    pub(in crate::model) fn rotate(&mut self, rotation: &ndarray::Array2<f32>) {
-        let at = self.pairs();
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            rotate_layer((&mut layer.weights, &mut layer.biases), rotation, (i, at));
-        }
+        self.turn.clone_from(&other.turn);
     }
 
     /// Width of the input of each layer, then that of the output.
@@ -172,6 +166,11 @@ impl Network {
     /// [`Workspace::spreads`] their variance (An and Cho, "Variational Autoencoder based Anomaly
     /// Detection using Reconstruction Probability", 2015).
     pub fn reconstruct(&self, space: &mut Workspace, rows: usize) {
+        self.pass(space, rows);
+        self.turn_code(space, rows);
+    }
+
+    fn pass(&self, space: &mut Workspace, rows: usize) {
         space.fill_input(rows);
         self.encode(space, rows);
         self.run_head(space, rows);
@@ -211,6 +210,7 @@ impl Network {
         space.in_parts(windows, |space, rows| {
             space.fill_input(rows.len());
             self.encode(space, rows.len());
+            self.turn_code(space, rows.len());
             codes.slice_mut(s![rows.clone(), ..]).assign(&space.codes(rows.len()));
         });
         codes

@@ -147,7 +147,8 @@ impl Rule {
         Self { rate, epsilon: EPSILON * correction_2.sqrt(), keep, momentum, shorten }
     }
 
-    /// Moves `values`; without second moments this is gradient descent. Biases do not decay.
+    /// Moves `values`; without second moments this is gradient descent. Biases do not decay. A number
+    /// that would not be finite stays as it was.
     fn update(
         self,
         values: Slice<'_>,
@@ -164,7 +165,7 @@ impl Rule {
         let Some(second) = moments.1 else {
             for ((value, &g), velocity) in values.iter_mut().zip(gradients).zip(first) {
                 *velocity = momentum * *velocity + shorten * g;
-                *value -= rate * *velocity;
+                *value = finite_or(*value - rate * *velocity, *value);
             }
             return;
         };
@@ -176,11 +177,17 @@ impl Rule {
                     let g = shorten * g;
                     *m += (1.0 - BETA_1) * (g - *m);
                     *v += (1.0 - BETA_2) * (g * g - *v);
-                    *value = keep * *value - rate * *m / (v.sqrt() + epsilon);
+                    *value = finite_or(keep * *value - rate * *m / (v.sqrt() + epsilon), *value);
                 }
             },
         );
     }
+}
+
+/// `next`, if it is a number.
+#[inline(always)]
+fn finite_or(next: f32, before: f32) -> f32 {
+    if next.is_finite() { next } else { before }
 }
 
 /// The learning rate of step `step`, counted from 0.
@@ -220,6 +227,27 @@ mod tests {
             weights: Array2::from_shape_vec((weights.len(), 1), weights.to_vec()).expect("column"),
             biases: Array1::from_elem(1, bias),
             activation: crate::model::Activation::Identity,
+        }
+    }
+
+    /// Whatever the rate and the gradients, no weight is ever anything but a number.
+    #[test]
+    fn no_step_stores_what_is_no_number() {
+        for kind in [OptimizerKind::Adam, OptimizerKind::AdamW, OptimizerKind::Sgd] {
+            let params = OptimizerParams { kind, weight_decay: 1.0, ..OptimizerParams::default() };
+            for rate in [1.0, f32::MAX, f32::INFINITY] {
+                let mut layers = [layer(&[0.5, f32::MAX], -f32::MAX)];
+                let mut optimizer = Optimizer::new(&params, &layers);
+                for g in [1e-30, 1e19, -1e19, 0.0] {
+                    let mut gradient = DenseGradient::zeros_like(&layers[0]);
+                    gradient.weights.fill(g);
+                    gradient.biases.fill(-g);
+                    let step = Step { params: &params, rate, shorten: 1.0 };
+                    optimizer.step(step, &mut layers, &[gradient], 0..1);
+                    let all = layers[0].weights.iter().chain(&layers[0].biases);
+                    assert!(all.into_iter().all(|w| w.is_finite()), "{kind:?} {rate} {g}");
+                }
+            }
         }
     }
 

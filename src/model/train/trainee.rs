@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::optimizer::{Optimizer, Step, rate};
 use crate::model::exam::Anchors;
 use crate::model::net::Kind;
-use crate::model::net::{Code, DenseGradient, Losses, Recipe};
+use crate::model::net::{Code, DenseGradient, Freedom, Losses, Recipe};
 use crate::model::{ModelError, Network, Workspace};
 
 /// A network in training, with its optimiser.
@@ -50,19 +50,27 @@ impl Trainee {
         self.optimizer.forget();
     }
 
-    /// Turns the code into the coordinates of `anchors`, as far as a rotation can without changing
-    /// a reconstruction. Returns the distance that is left, over the spread of the anchors, and the
-    /// codes of the anchors, `(n, k)`.
+    /// Turns the code into the coordinates of `anchors`, as far as that changes no reconstruction, and
+    /// gives the vectors of a code book their old numbers. Returns the distance that is left, over the
+    /// spread of the anchors, and the codes of the anchors, `(n, k)`.
     pub(in crate::model) fn align(
         &mut self,
         anchors: &Anchors,
         space: &mut Workspace,
     ) -> (f64, Array2<f32>) {
-        if self.network.can_rotate()
-            && let Some(rotation) = anchors.rotation(&self.network, space)
-        {
-            self.network.rotate(&rotation);
-            self.optimizer.rotate(&rotation, self.network.pairs());
+        let freedom = self.network.freedom();
+        let part = freedom.part();
+        let rotation = part.and_then(|part| anchors.rotation(&self.network, part, space));
+        match (freedom, rotation) {
+            (Freedom::Weights(_), Some(rotation)) => {
+                self.network.rotate(&rotation);
+                self.optimizer.rotate(&rotation, self.network.pairs());
+            }
+            (Freedom::Output(_), Some(rotation)) => self.network.turn_output(&rotation),
+            _ => {}
+        }
+        if let Some(book) = anchors.book() {
+            self.network.renumber(book);
         }
         anchors.error(&self.network, space)
     }
@@ -92,7 +100,8 @@ impl Trainee {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Diverged`] if a gradient is not finite; weights and moments are unchanged.
+    /// [`ModelError::Diverged`] if a gradient or the learning rate is not finite; weights and moments are
+    /// unchanged.
     pub(super) fn step(
         &mut self,
         space: &mut Workspace,
@@ -127,12 +136,12 @@ impl Trainee {
     ) -> Result<(), ModelError> {
         let norm = norm(layers.clone().map(|i| &space.gradients[i]));
         let step = self.optimizer.steps();
-        if !norm.is_finite() {
+        let rate = rate(recipe.learning_rate, &recipe.schedule, step);
+        if !(norm.is_finite() && rate.is_finite()) {
             return Err(ModelError::Diverged { step });
         }
         let clip = recipe.optimizer.clip_norm;
         let shorten = if clip > 0.0 && norm > clip { (clip / norm) as f32 } else { 1.0 };
-        let rate = rate(recipe.learning_rate, &recipe.schedule, step);
         let step = Step { params: &recipe.optimizer, rate, shorten };
         self.optimizer.step(step, self.network.all_layers_mut(), &space.gradients, layers);
         Ok(())

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::rings::{Cell, Ring};
 use crate::record::{
     AlertChange, AlertKind, AlertRecord, EventTime, OpenAlert, RowScore, SeriesKey, Severity,
@@ -58,7 +60,14 @@ pub struct AlertEntry {
     /// Rows around it, oldest first.
     pub trace: Vec<TracePoint>,
     after: usize,
+    /// Topic and number of the partition of its series.
+    place: Place,
+    /// The state of its series did not tell of it at the last look.
+    missed: bool,
 }
+
+/// Topic and number of a partition.
+pub type Place = (String, i32);
 
 impl AlertEntry {
     /// Whether it is open.
@@ -67,7 +76,7 @@ impl AlertEntry {
     }
 
     /// An alert of which only the state of its series tells.
-    pub(super) fn untold(stream: usize, open: &OpenAlert) -> Self {
+    fn untold(stream: usize, place: &Place, open: &OpenAlert) -> Self {
         Self {
             alert_id: open.alert_id.clone(),
             stream,
@@ -83,10 +92,12 @@ impl AlertEntry {
             channels: Vec::new(),
             trace: Vec::new(),
             after: 0,
+            place: place.clone(),
+            missed: false,
         }
     }
 
-    fn new(stream: usize, record: &AlertRecord) -> Self {
+    fn new(stream: usize, place: Place, record: &AlertRecord) -> Self {
         Self {
             alert_id: record.alert_id.clone(),
             stream,
@@ -102,6 +113,8 @@ impl AlertEntry {
             channels: record.top.iter().take(CHANNELS_MAX).map(|part| part.channel).collect(),
             trace: Vec::new(),
             after: 0,
+            place,
+            missed: false,
         }
     }
 
@@ -163,14 +176,15 @@ impl Alerts {
 
     pub(super) fn take(
         &mut self,
-        stream: usize,
+        (stream, place): (usize, (&str, i32)),
         record: &AlertRecord,
         body: Arc<str>,
         ring: Option<&Ring>,
     ) {
         let id = &record.alert_id;
         if !self.entries.iter().any(|entry| entry.alert_id == *id) {
-            self.add(AlertEntry::new(stream, record));
+            let place = (place.0.to_owned(), place.1);
+            self.add(AlertEntry::new(stream, place, record));
             self.following.push((stream, record.entity.clone(), id.clone()));
         }
         if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.alert_id == *id) {
@@ -180,8 +194,10 @@ impl Alerts {
 
     fn add(&mut self, entry: AlertEntry) {
         if self.entries.len() >= ALERTS_MAX {
-            // The oldest that is over; if all are open, the oldest.
-            let over = self.entries.iter().position(|entry| !entry.is_open()).unwrap_or(0);
+            // The oldest that is over; if all are open, one that has nothing to show, or the oldest.
+            let over = self.entries.iter().position(|entry| !entry.is_open());
+            let over = over.or_else(|| self.entries.iter().position(|e| e.change.is_none()));
+            let over = over.unwrap_or(0);
             if let Some(gone) = self.entries.remove(over) {
                 self.following.retain(|(_, _, id)| *id != gone.alert_id);
             }
@@ -204,17 +220,42 @@ impl Alerts {
         });
     }
 
-    /// Brings in line with what the state of a stream's series tells: alerts of an earlier life of the
-    /// process are open, too; those that are open no longer, ended where nobody saw it.
-    pub(super) fn align(&mut self, stream: usize, open: &[OpenAlert]) {
-        for alert in open {
-            if !self.entries.iter().any(|entry| entry.alert_id == alert.alert_id) {
-                self.add(AlertEntry::untold(stream, alert));
+    /// Brings in line with what the state of the series of some partitions tells: alerts of an
+    /// earlier life of the process are open, too, if there is room beside what was told; those that
+    /// are open no longer, ended where nobody saw it.
+    pub(super) fn align(&mut self, stream: usize, partitions: &[(Place, Vec<OpenAlert>)]) {
+        let known: FxHashSet<String> = self.ids(stream).map(str::to_owned).collect();
+        for (place, open) in partitions {
+            for alert in open.iter().filter(|alert| !known.contains(&alert.alert_id)) {
+                if self.entries.len() < ALERTS_MAX || self.entries.iter().any(|e| !e.is_open()) {
+                    self.add(AlertEntry::untold(stream, place, alert));
+                }
             }
         }
-        self.entries.retain(|entry| {
-            let still = || open.iter().any(|alert| alert.alert_id == entry.alert_id);
-            entry.stream != stream || entry.change.is_some() || still()
+        let open: FxHashMap<&Place, FxHashSet<&str>> = partitions
+            .iter()
+            .map(|(place, open)| (place, open.iter().map(|alert| &*alert.alert_id).collect()))
+            .collect();
+        self.entries.retain_mut(|entry| {
+            let of_these = entry.stream == stream && entry.is_open();
+            let Some(open) = open.get(&entry.place).filter(|_| of_these) else { return true };
+            let missed = !open.contains(&*entry.alert_id);
+            // A change that was told may be one look ahead of the state.
+            let gone = missed && (entry.missed || entry.change.is_none());
+            entry.missed = missed;
+            !gone
         });
+    }
+
+    /// Forgets the open alerts of a partition that moved away: another process tells how they end.
+    pub(super) fn left(&mut self, stream: usize, place: (&str, i32)) {
+        self.entries.retain(|entry| {
+            let (topic, partition) = &entry.place;
+            entry.stream != stream || (&**topic, *partition) != place || !entry.is_open()
+        });
+    }
+
+    fn ids(&self, stream: usize) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(move |e| e.stream == stream).map(|e| &*e.alert_id)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::alerts::{AlertEntry, Alerts};
+use super::alerts::{AlertEntry, Alerts, Place};
 use super::kept::{Kept, Load};
 use super::rings::{Ring, Rings};
 use crate::record::{AlertChange, AlertRecord, OpenAlert, Outbox, SeriesKey};
@@ -63,14 +63,15 @@ impl History {
         look(&self.lock())
     }
 
-    /// Takes what a batch has said; most have nothing to say and cost nothing.
-    pub fn take(&self, stream: usize, news: &News<'_>) {
+    /// Takes what a batch of the partition at `place` (topic and number) has said; most have nothing
+    /// to say and cost nothing.
+    pub fn take(&self, stream: usize, place: (&str, i32), news: &News<'_>) {
         let Outbox { alerts, features, forecasts, models, drifts, rows, .. } = news.outbox;
         let lists = [alerts.len(), features.len(), forecasts.len(), models.len(), drifts.len()];
         if rows.is_empty() && lists.iter().all(|length| *length == 0) {
             return;
         }
-        self.lock().take(stream, news);
+        self.lock().take(stream, place, news);
     }
 
     /// Tells through `ask` whether there is room for more series of a stream, and of each series
@@ -93,11 +94,17 @@ impl History {
         store.rings.care(stream, &SeriesKey::from(entity), channels)
     }
 
-    /// Takes the open alerts of a stream and its load, as the state of its series tells them.
-    pub fn align(&self, stream: usize, open: &[OpenAlert], load: Load) {
+    /// Takes all open alerts of some partitions of a stream, as the state of their series tells them,
+    /// and the load of the stream.
+    pub fn align(&self, stream: usize, partitions: &[(Place, Vec<OpenAlert>)], load: Load) {
         let mut store = self.lock();
-        store.alerts.align(stream, open);
+        store.alerts.align(stream, partitions);
         store.kept.load(stream, load);
+    }
+
+    /// A partition moved away: what is open there is open elsewhere.
+    pub fn left(&self, stream: usize, place: (&str, i32)) {
+        self.lock().alerts.left(stream, place);
     }
 }
 
@@ -122,7 +129,7 @@ impl Store {
         self.rings.held()
     }
 
-    fn take(&mut self, stream: usize, news: &News<'_>) {
+    fn take(&mut self, stream: usize, place: (&str, i32), news: &News<'_>) {
         let outbox = news.outbox;
         let mut waiting: FxHashMap<&str, VecDeque<(&AlertRecord, &Arc<str>)>> =
             FxHashMap::default();
@@ -137,14 +144,14 @@ impl Store {
                     && record.window.end <= row.time
                 {
                     alerts.pop_front();
-                    self.take_alert(stream, record, body);
+                    self.take_alert((stream, place), record, body);
                 }
             }
             self.rings.push(stream, row, channels);
             self.alerts.follow(stream, row);
         }
         for (record, body) in waiting.into_values().flatten() {
-            self.take_alert(stream, record, body);
+            self.take_alert((stream, place), record, body);
         }
         for (record, body) in outbox.forecasts.iter().zip(&news.forecasts) {
             self.kept.forecast(stream, record.entity.clone(), record.channel, body.clone());
@@ -157,12 +164,18 @@ impl Store {
         outbox.features.iter().for_each(|record| self.kept.latent(stream, record));
     }
 
-    fn take_alert(&mut self, stream: usize, record: &AlertRecord, body: &Arc<str>) {
+    fn take_alert(
+        &mut self,
+        (stream, place): (usize, (&str, i32)),
+        record: &AlertRecord,
+        body: &Arc<str>,
+    ) {
         let Self { channels, rings, alerts, .. } = self;
         if record.change == AlertChange::Opened {
             let channels = channels.get(stream).copied().unwrap_or(0);
             rings.care(stream, &record.entity, channels);
         }
-        alerts.take(stream, record, body.clone(), rings.get(stream, &record.entity));
+        let ring = rings.get(stream, &record.entity);
+        alerts.take((stream, place), record, body.clone(), ring);
     }
 }

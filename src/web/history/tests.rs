@@ -1,8 +1,14 @@
 use std::sync::Arc;
 
+use super::alerts::ALERTS_MAX;
 use super::store::Store;
 use super::*;
-use crate::record::{AlertKind, EventTime, OpenAlert, Outbox, RowScore, Severity};
+use crate::record::{
+    AlertChange, AlertKind, AlertRecord, EventTime, OpenAlert, Outbox, RowScore, Severity,
+};
+use crate::web::harness::outbox;
+
+const PLACE: (&str, i32) = ("in", 0);
 
 fn at(second: i64) -> EventTime {
     EventTime::from_millis(1_000 * second)
@@ -26,7 +32,7 @@ fn rows(entity: &str, range: std::ops::Range<i64>) -> Vec<RowScore> {
 fn take(history: &History, rows: Vec<RowScore>) {
     let outbox = Outbox { rows, ..Outbox::default() };
     let (alerts, forecasts, models) = (vec![], vec![], vec![]);
-    history.take(0, &News { outbox: &outbox, alerts, forecasts, models });
+    history.take(0, PLACE, &News { outbox: &outbox, alerts, forecasts, models });
 }
 
 fn length(store: &Store, entity: &str) -> Option<usize> {
@@ -66,22 +72,97 @@ fn memory_is_what_is_promised_and_series_give_way_to_those_that_matter() {
     none.read(|store| assert_eq!(store.held(), (0, 0)));
 }
 
-#[test]
-fn alerts_of_an_earlier_life_are_open_until_their_series_is_calm() {
-    let history = History::new(HistoryParams { rows: 10, bytes_max: 1 << 20 }, vec![1]);
-    let (kind, severity) = (AlertKind::Stale, Severity::Warning);
-    let open = OpenAlert {
-        alert_id: "a-1".into(),
-        kind,
-        severity,
+const LOAD: Load = Load { at: EventTime::from_millis(0), lag: 0.0, rate: 0.0 };
+
+fn open(id: &str) -> OpenAlert {
+    OpenAlert {
+        alert_id: id.into(),
+        kind: AlertKind::Stale,
+        severity: Severity::Warning,
         entity: Arc::from("x"),
         starts_at: at(3),
         sequence: 0,
         model_version: 0,
+    }
+}
+
+/// What the state of the series of some partitions of topic `in` tells.
+fn align(history: &History, partitions: &[(i32, &[&str])]) {
+    let of = |(number, ids): &(i32, &[&str])| {
+        (("in".to_owned(), *number), ids.iter().map(|id| open(id)).collect())
     };
-    let load = Load { at: at(0), lag: 0.0, rate: 0.0 };
-    history.align(0, &[open], load);
+    let partitions: Vec<_> = partitions.iter().map(of).collect();
+    history.align(0, &partitions, LOAD);
+}
+
+/// Partition 0 tells of alerts that open.
+fn tell(history: &History, ids: &[&str]) {
+    let opened = |id: &&str| AlertRecord {
+        alert_id: (*id).to_owned(),
+        change: AlertChange::Opened,
+        ends_at: None,
+        ..outbox().alerts[0].clone()
+    };
+    let outbox = Outbox { alerts: ids.iter().map(opened).collect(), ..Outbox::default() };
+    let alerts = ids.iter().map(|id| Arc::from(*id)).collect();
+    let (forecasts, models) = (vec![], vec![]);
+    history.take(0, PLACE, &News { outbox: &outbox, alerts, forecasts, models });
+}
+
+fn shown(history: &History) -> Vec<String> {
+    let open = |store: &Store| {
+        let open = store.alerts().filter(|entry| entry.is_open());
+        open.map(|entry| entry.alert_id.clone()).collect()
+    };
+    history.read(open)
+}
+
+fn empty() -> History {
+    History::new(HistoryParams { rows: 10, bytes_max: 1 << 20 }, vec![1])
+}
+
+#[test]
+fn alerts_of_an_earlier_life_are_open_until_their_series_is_calm() {
+    let history = empty();
+    align(&history, &[(0, &["a-1"])]);
     history.read(|store| assert!(store.alert("a-1").is_some_and(AlertEntry::is_open)));
-    history.align(0, &[], load);
+    align(&history, &[(0, &[])]);
     history.read(|store| assert!(store.alert("a-1").is_none()));
+}
+
+#[test]
+fn more_open_alerts_than_are_kept_leave_what_was_told_alone() {
+    let history = empty();
+    let ids: Vec<String> = (0..ALERTS_MAX + 200).map(|i| format!("a-{i}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    // Some were open when the process began, the others it saw open.
+    let (before, told) = ids.split_at(300);
+    align(&history, &[(0, before)]);
+    tell(&history, told);
+    let explained = |store: &Store| store.alerts().filter(|entry| entry.opened.is_some()).count();
+    for _ in 0..3 {
+        align(&history, &[(0, &ids)]);
+        assert_eq!(shown(&history).len(), ALERTS_MAX);
+        assert_eq!(history.read(explained), told.len());
+    }
+}
+
+#[test]
+fn open_alerts_end_with_the_stay_of_their_partition() {
+    let history = empty();
+    tell(&history, &["a-1", "a-2"]);
+    align(&history, &[(0, &["a-1", "a-2"]), (1, &["b-1"])]);
+    assert_eq!(shown(&history), ["b-1", "a-2", "a-1"]);
+    // Another worker knows nothing of partition 0.
+    (0..3).for_each(|_| align(&history, &[(2, &[])]));
+    assert_eq!(shown(&history), ["b-1", "a-2", "a-1"]);
+    // What was told may be ahead of the state for one look, not for two.
+    align(&history, &[(0, &["a-1"])]);
+    align(&history, &[(0, &["a-1", "a-2"])]);
+    align(&history, &[(0, &["a-1"])]);
+    assert_eq!(shown(&history), ["b-1", "a-2", "a-1"]);
+    align(&history, &[(0, &["a-1"])]);
+    assert_eq!(shown(&history), ["b-1", "a-1"]);
+    history.left(0, PLACE);
+    assert_eq!(shown(&history), ["b-1"]);
 }

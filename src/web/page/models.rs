@@ -9,7 +9,7 @@ use super::parts::{Asked, Part, asked, badge, number, pages, series_link, stream
 use super::{Place, layout};
 use crate::web::api::{self, StreamsBody};
 use crate::web::server::App;
-use crate::web::status::Status;
+use crate::web::status::{Status, StreamStatus};
 
 const LIMIT: u64 = 50;
 
@@ -28,7 +28,10 @@ pub(super) async fn show(State(app): State<App>, part: Asked<Part>) -> Response 
             "A challenger trains beside the network that scores. It takes over only if it raises no more false \
              alarms, finds no fewer injected faults, and reconstructs no worse."
         }
-        div #champions data-live { (champions(&StreamsBody::from(&status))) }
+        div #champions data-live {
+            (champions(&StreamsBody::from(&status)))
+            (champions_of_series(&status))
+        }
         div #history data-live {
             h2 { "History" }
             @if records.is_empty() { p.note { "No examination and no drift so far." } }
@@ -58,6 +61,39 @@ fn champions(body: &StreamsBody) -> Markup {
                     td.n { (number(part.reconstruction_loss)) }
                     td.n { (number(part.linear_control_loss_ratio)) }
                 } } } }
+            }
+        }
+    }
+}
+
+/// With `model.scope = "series"` each series has a network of its own.
+fn champions_of_series(status: &Status) -> Markup {
+    let of_stream = |stream: &'_ StreamStatus| {
+        let name = stream.name.clone();
+        let series = stream.partitions.iter().flat_map(|partition| partition.listed.iter());
+        let own = series.filter_map(|series| Some((series.entity.clone(), series.network?)));
+        own.map(move |(entity, network)| (name.clone(), entity, network)).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = status.streams.iter().flat_map(of_stream).collect();
+    let shown = all.len().min(LIMIT as usize);
+    html! {
+        @if !all.is_empty() {
+            div.scroll tabindex="0" role="region" aria-label="Networks of series" {
+                table {
+                    caption { "Networks of series: " (shown) " of " (all.len()) }
+                    thead { tr {
+                        th scope="col" { "Series" }
+                        th scope="col" { "Stream" }
+                        th.n scope="col" { "Training steps" }
+                        th.n scope="col" { "Loss over PCA's" }
+                    } }
+                    tbody { @for (stream, entity, network) in all.iter().take(shown) { tr {
+                        th scope="row" { (series_link(stream, entity)) }
+                        td { (stream_link(stream)) }
+                        td.n { (network.version) }
+                        td.n { (number(network.linear_control_ratio)) }
+                    } } }
+                }
             }
         }
     }

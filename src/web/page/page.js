@@ -22,7 +22,8 @@
     if (!paused && !document.hidden) {
       try {
         const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-        if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        if (!answer.ok) throw new Error(String(answer.status));
+        swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
         document.body.removeAttribute("data-lost");
       } catch {
         document.body.setAttribute("data-lost", "");

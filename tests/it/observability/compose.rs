@@ -51,6 +51,15 @@ fn what_compose_mounts_and_depends_on_is_there() {
 }
 
 #[test]
+fn the_broker_keeps_its_log_on_its_volume() {
+    let kafka = &yaml(COMPOSE)["services"]["kafka"];
+    let log = kafka["environment"]["KAFKA_LOG_DIRS"].as_str().expect("a folder");
+    let volumes = kafka["volumes"].as_array().expect("volumes");
+    let targets = volumes.iter().filter_map(|volume| volume.as_str()?.split(':').nth(1));
+    assert!(targets.into_iter().any(|target| target == log), "{log} is on no volume");
+}
+
+#[test]
 fn the_mounted_settings_can_be_used() {
     let settings =
         latentd::config::Settings::load(Some(&repository("deploy/latentd.toml")), &BTreeMap::new());
