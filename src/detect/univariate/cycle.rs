@@ -1,10 +1,12 @@
 //! The period net: is the shape of the last two periods one that was seen before?
 
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Ratio;
 use super::masked::{BATCH, Masked, MaskedSpec, log_variance};
 use super::spans::Spans;
+use super::thin::Thin;
 use super::track::Track;
 use crate::model::MlpSpace;
 
@@ -39,11 +41,9 @@ pub(super) fn stride(period: usize) -> usize {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Cycle {
     net: Masked,
-    stride: usize,
+    #[serde(flatten)]
+    thin: Thin,
     points: Track,
-    sum: f64,
-    observed: u32,
-    records: usize,
     quarantined: Spans,
     ratios: Vec<Ratio>,
     errors: [f64; 2 * DEPTHS.len()],
@@ -56,11 +56,8 @@ impl Cycle {
     pub(super) fn new(stride: usize, seed: u64) -> Self {
         Self {
             net: Masked::new(&SPEC, seed),
-            stride,
+            thin: Thin::new(stride),
             points: Track::new(REPLAY + WINDOW),
-            sum: 0.0,
-            observed: 0,
-            records: 0,
             quarantined: Spans::default(),
             ratios: vec![Ratio::new(HALF_LIFE / stride as f64); 2 * DEPTHS.len()],
             errors: [0.0; 2 * DEPTHS.len()],
@@ -80,18 +77,9 @@ impl Cycle {
 
     /// Takes a scaled record (NaN: not observed). Returns whether it completed a point.
     pub(super) fn push(&mut self, x: f32) -> bool {
-        if !x.is_nan() {
-            self.sum += f64::from(x);
-            self.observed += 1;
-        }
-        self.records += 1;
-        if self.records < self.stride {
-            return false;
-        }
-        let mean = self.sum / f64::from(self.observed);
-        self.points.push(if self.observed > 0 { mean as f32 } else { f32::NAN });
-        (self.sum, self.observed, self.records) = (0.0, 0, 0);
-        true
+        let point = self.thin.push(x);
+        point.into_iter().for_each(|point| self.points.push(point));
+        point.is_some()
     }
 
     /// Judges the newest window, once a point. 1 is ordinary; `None` while nothing can be said.
@@ -100,9 +88,13 @@ impl Cycle {
         if self.points.len() < WINDOW || self.owed > 0 {
             return None;
         }
+        self.net.tell(&SPEC, space, self.points.newest(WINDOW), &[0.0], &DEPTHS);
+        self.compare(space.output(DEPTHS.len()))
+    }
+
+    /// Compares the newest window with what was told of it: a row a depth, means and log-variances.
+    pub(super) fn compare(&mut self, told: ArrayView2<'_, f32>) -> Option<f64> {
         let window = self.points.newest(WINDOW);
-        self.net.tell(&SPEC, space, window, &[0.0], &DEPTHS);
-        let told = space.output(DEPTHS.len());
         for (i, (row, depth)) in told.rows().into_iter().zip(DEPTHS).enumerate() {
             let row = row.to_slice()?;
             let hidden = WINDOW - depth..WINDOW;
@@ -161,12 +153,11 @@ impl Cycle {
     }
 
     pub(super) fn adopt(self) -> Option<Self> {
-        let fresh = Self::new(self.stride.max(1), 0);
-        let sound = self.stride > 0
+        let fresh = Self::new(self.thin.stride().max(1), 0);
+        let sound = self.thin.is_sound()
             && self.points.fits(&fresh.points)
             && self.judged.fits(&fresh.judged)
             && self.ratios.len() == fresh.ratios.len()
-            && self.records < self.stride
             && self.quarantined.is_sound();
         sound.then_some(())?;
         Some(Self { net: self.net.adopt(&fresh.net)?, ..self })

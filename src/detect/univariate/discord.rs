@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::thin::Thin;
 use super::track::Track;
 use crate::record::raw;
 
 /// Past windows compared, at most.
 pub(super) const LAGS: usize = 8_000;
 /// Points a period, about.
-const POINTS: f64 = 64.0;
-/// Shortest and longest window, in points: periods under 96 records are taken record by record.
-const WINDOWS: (usize, usize) = (8, 96);
+const POINTS: f64 = 128.0;
+/// Shortest and longest window, in points: periods under 192 records are taken record by record.
+const WINDOWS: (usize, usize) = (8, 192);
+/// Room is kept for windows of at least so many points.
+const ROOM_MIN: usize = 96;
 /// Variance (of scaled values) that is added to that of a window: flat ones are alike.
 const FLAT: f32 = 0.1;
 
@@ -22,10 +25,8 @@ const FLAT: f32 = 0.1;
 /// some microseconds; one lag a point is computed anew, so that rounding does not add up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Discord {
-    stride: usize,
-    sum: f64,
-    observed: u32,
-    records: usize,
+    #[serde(flatten)]
+    thin: Thin,
     points: Track,
     window: usize,
     /// Sum of products of the newest window and the one `window + i` points before.
@@ -42,34 +43,29 @@ impl Discord {
     pub(super) fn new(period: usize) -> Self {
         let stride = ((period as f64 / POINTS).round() as usize).max(1);
         let window = (period as f64 / stride as f64).round() as usize;
-        let track = || Track::new(LAGS + WINDOWS.1 + 1);
+        let window = window.clamp(WINDOWS.0, WINDOWS.1);
+        let [points, means, inverse] = Self::tracks(window);
         Self {
-            stride,
-            sum: 0.0,
-            observed: 0,
-            records: 0,
-            points: Track::new(LAGS + 2 * WINDOWS.1),
-            window: window.clamp(WINDOWS.0, WINDOWS.1),
+            thin: Thin::new(stride),
+            points,
+            window,
             products: Vec::new(),
-            means: track(),
-            inverse: track(),
+            means,
+            inverse,
             refresh: 0,
         }
     }
 
+    /// Points, and means and deviations of windows, as many as [`LAGS`] lags need.
+    fn tracks(window: usize) -> [Track; 3] {
+        let room = window.max(ROOM_MIN);
+        [LAGS + 2 * room, LAGS + room + 1, LAGS + room + 1].map(Track::new)
+    }
+
     /// Takes a scaled record (NaN: not observed). Returns whether it completed a point.
     pub(super) fn push(&mut self, x: f32) -> bool {
-        if !x.is_nan() {
-            self.sum += f64::from(x);
-            self.observed += 1;
-        }
-        self.records += 1;
-        if self.records < self.stride {
-            return false;
-        }
-        let mean = self.sum / f64::from(self.observed);
-        self.points.push(if self.observed > 0 { mean as f32 } else { f32::NAN });
-        (self.sum, self.observed, self.records) = (0.0, 0, 0);
+        let Some(point) = self.thin.push(x) else { return false };
+        self.points.push(point);
         self.advance();
         true
     }
@@ -100,7 +96,7 @@ impl Discord {
     }
 
     fn advance(&mut self) {
-        let y = self.points.newest(LAGS + 2 * WINDOWS.1);
+        let y = self.points.kept();
         let Some(start) = y.len().checked_sub(self.window) else { return };
         let (mean, variance) = moments(&y[start..]);
         let sound = variance.is_finite();
@@ -110,7 +106,7 @@ impl Discord {
     }
 
     fn multiply(&mut self) {
-        let y = self.points.newest(LAGS + 2 * WINDOWS.1);
+        let y = self.points.kept();
         let (w, n) = (self.window, y.len());
         let held = |v: f32| if v.is_nan() { 0.0 } else { v };
         let product = |lag: usize| -> f32 {
@@ -137,16 +133,19 @@ impl Discord {
     }
 
     pub(super) fn is_sound(&self) -> bool {
+        if !(WINDOWS.0..=WINDOWS.1).contains(&self.window) {
+            return false;
+        }
         let most = (self.points.len() + 1).saturating_sub(2 * self.window).min(LAGS);
-        let fresh = Self::new(self.stride * self.window);
-        (self.stride, self.window) == (fresh.stride, fresh.window)
-            && self.records < self.stride
-            && self.points.fits(&fresh.points)
+        // Not the window of a new one: a stored one may have been made for fewer points a period.
+        let [points, means, inverse] = Self::tracks(self.window);
+        self.thin.is_sound()
+            && self.points.fits(&points)
             && self.products.len() <= most
             && self.refresh <= LAGS
             && (self.products.is_empty() || self.means.len() >= self.products.len() + self.window)
-            && self.means.fits(&fresh.means)
-            && self.inverse.fits(&fresh.inverse)
+            && self.means.fits(&means)
+            && self.inverse.fits(&inverse)
             && self.inverse.len() == self.means.len()
     }
 }
@@ -201,12 +200,16 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_gaps_heal() {
-        let mut discord = Discord::new(20);
-        for i in 0..3 * LAGS {
-            let x = if i % 500 < 3 { f32::NAN } else { (i as f32 * 0.314_159_27).sin() };
-            discord.push(x);
+        for period in [20, 180] {
+            let mut discord = Discord::new(period);
+            for i in 0..3 * LAGS {
+                let turn = i as f32 / period as f32;
+                let x = if i % 500 < 3 { f32::NAN } else { (turn * std::f32::consts::TAU).sin() };
+                discord.push(x);
+            }
+            assert!(discord.is_sound() && discord.products.len() == LAGS);
+            assert_eq!(discord.window, period);
+            assert!(discord.distance().expect("enough past") < 0.05);
         }
-        assert!(discord.is_sound() && discord.products.len() == LAGS);
-        assert!(discord.distance().expect("enough past") < 0.05);
     }
 }

@@ -27,6 +27,7 @@ mod shape;
 mod short;
 mod spans;
 mod tail;
+mod thin;
 mod track;
 
 use serde::{Deserialize, Serialize};
@@ -254,5 +255,7 @@ impl Univariate {
     }
 }
 
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod tests;
