@@ -185,9 +185,12 @@ fn the_page_serves_phones_keyboards_and_the_dark() {
         let (light, dark) = (contrast("light"), contrast("dark"));
         assert!(light >= 4.5 && dark >= 4.5, "{path}: {light} in the light, {dark} in the dark");
     }
-    // The checks do find what they are for.
-    browser
-        .value("document.body.insertAdjacentHTML('beforeend', '<input><div style=width:5000px>')");
+    // The checks do find what they are for, on a phone, too.
+    browser.show(&daemon.url(), 390);
+    browser.value(
+        "document.body.append(document.createElement('input'), document.createElement('div'));
+         Object.assign(document.body.lastChild.style, { width: '500px', height: '9px' })",
+    );
     let faults = browser.value(include_str!("markup.js"));
     let faults = faults.as_str().expect("text");
     assert!(faults.contains("no label") && faults.contains("px wide"), "{faults}");
