@@ -318,7 +318,8 @@ impl Learner {
         }
         if self.gate.count_refresh(self.pace.refresh_steps) && !self.gate.has_anchors() {
             // The first space begins with the network that scores when the warm-up is over.
-            self.gate.begin_latent_space(&self.network, self.recipe.shape, space);
+            let (network, past) = (&self.network, &self.reservoir);
+            self.gate.begin_latent_space(network, past, self.recipe.shape, space);
             self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
             self.monitors.restart_codes(self.recipe.shape.channels);
         }
