@@ -268,7 +268,7 @@ impl Learner {
         {
             let (windows, seed) = (self.draw_batches(), self.rng.r#gen());
             let (recipe, batch) = (Arc::clone(&self.recipe), self.pace.batch);
-            let exam = self.next_exam(space);
+            let exam = self.next_exam(space).map(Box::new);
             let refresh = Refresh { trainee, recipe, windows, batch, seed, exam };
             match trainer.start(refresh, space) {
                 Started::Done(refreshed) => self.refreshed = Some(*refreshed),
@@ -300,7 +300,7 @@ impl Learner {
                     version: &mut self.version,
                     latent_space_id: &mut self.latent_space_id,
                 };
-                let examined = self.gate.judge(sat, champion, &mut trainee);
+                let examined = self.gate.judge(*sat, champion, &mut trainee);
                 if examined.new_latent_space {
                     self.monitors.restart_codes(self.recipe.shape.channels);
                 }
