@@ -12,6 +12,8 @@ use super::{Examined, GateParams, Network, WindowShape, Workspace};
 
 /// Windows without which nothing is examined.
 const HOLDOUT_MIN: usize = 24;
+/// Windows whose codes say what the coordinates of a latent space are.
+const ANCHORS: usize = 64;
 /// Rejections in a row after which the challenger starts again from the champion.
 const REJECTIONS_MAX: u32 = 4;
 
@@ -135,14 +137,16 @@ impl Gate {
         self.anchors.is_some()
     }
 
-    /// Begins a latent space with the codes that `network` gives to the hold-out.
+    /// Begins a latent space with the codes that `network` gives to windows of all ages: the hold-out,
+    /// in its few stretches, would not tie all directions down.
     pub fn begin_latent_space(
         &mut self,
         network: &Network,
+        past: &Reservoir,
         shape: WindowShape,
         space: &mut Workspace,
     ) {
-        let windows = self.windows(shape);
+        let windows = past.spread(ANCHORS, shape.cells());
         self.anchors = Some(Arc::new(Anchors::new(network, windows, space)));
     }
 

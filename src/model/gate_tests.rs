@@ -25,11 +25,10 @@ fn scene() -> Scene {
     let network = Network::new(&params, SHAPE, &mut rng);
     let mut gate = Gate::new(&params.gate, SHAPE.cells());
     let window = |i: usize| Array2::from_shape_fn((1, 6), |(_, j)| ((i + j) as f32).sin());
-    for i in 0..24 {
-        gate.keep(window(i).row(0), &[], &mut rng);
-    }
+    let mut past = Reservoir::new(24, SHAPE.cells());
+    (0..24).for_each(|i| past.insert(&window(i).into_raw_vec_and_offset().0, &mut rng));
     let mut space = Workspace::new(&network, 8);
-    gate.begin_latent_space(&network, SHAPE, &mut space);
+    gate.begin_latent_space(&network, &past, SHAPE, &mut space);
     let latent_space_id = gate.next_latent_space("owner");
     let trainee = Trainee::new(network.clone(), &Recipe::new(&params, SHAPE));
     Scene { gate, network, version: 0, latent_space_id, trainee }

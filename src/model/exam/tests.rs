@@ -339,6 +339,8 @@ fn after_a_drift_a_challenger_passes_by_windows_of_now() {
     let (mut learner, mut plant, _) = trained(&params(), 2_000);
     plant.gain = 0.8;
     learner.forget_past();
+    // What was under way is by windows of before.
+    go_on(&mut learner, 16, &mut plant);
     let before = learner.version();
     let exams = go_on(&mut learner, 600, &mut plant);
     let first = exams.first().expect("examined as soon as there is enough");

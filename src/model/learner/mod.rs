@@ -268,7 +268,7 @@ impl Learner {
         {
             let (windows, seed) = (self.draw_batches(), self.rng.r#gen());
             let (recipe, batch) = (Arc::clone(&self.recipe), self.pace.batch);
-            let exam = self.next_exam(space);
+            let exam = self.next_exam(space).map(Box::new);
             let refresh = Refresh { trainee, recipe, windows, batch, seed, exam };
             match trainer.start(refresh, space) {
                 Started::Done(refreshed) => self.refreshed = Some(*refreshed),
@@ -300,7 +300,7 @@ impl Learner {
                     version: &mut self.version,
                     latent_space_id: &mut self.latent_space_id,
                 };
-                let examined = self.gate.judge(sat, champion, &mut trainee);
+                let examined = self.gate.judge(*sat, champion, &mut trainee);
                 if examined.new_latent_space {
                     self.monitors.restart_codes(self.recipe.shape.channels);
                 }
@@ -318,7 +318,8 @@ impl Learner {
         }
         if self.gate.count_refresh(self.pace.refresh_steps) && !self.gate.has_anchors() {
             // The first space begins with the network that scores when the warm-up is over.
-            self.gate.begin_latent_space(&self.network, self.recipe.shape, space);
+            let (network, past) = (&self.network, &self.reservoir);
+            self.gate.begin_latent_space(network, past, self.recipe.shape, space);
             self.latent_space_id = self.gate.next_latent_space(&self.latent_space_id);
             self.monitors.restart_codes(self.recipe.shape.channels);
         }

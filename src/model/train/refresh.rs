@@ -24,7 +24,7 @@ pub struct Refresh {
     /// Of the random numbers that the steps need.
     pub(in crate::model) seed: u64,
     /// What follows the steps, if it is time for it.
-    pub(in crate::model) exam: Option<Exam>,
+    pub(in crate::model) exam: Option<Box<Exam>>,
 }
 
 impl Refresh {
@@ -62,7 +62,7 @@ impl Refresh {
                 Err(ModelError::Diverged { .. }) => outcome.diverged += 1,
             }
         }
-        let sat = exam.map(|exam| exam.run(&mut trainee, &recipe, space));
+        let sat = exam.map(|exam| Box::new(exam.run(&mut trainee, &recipe, space)));
         Refreshed { trainee, outcome, sat }
     }
 }
@@ -84,7 +84,7 @@ pub struct Refreshed {
     pub(in crate::model) trainee: Trainee,
     pub(in crate::model) outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::model) sat: Option<Sat>,
+    pub(in crate::model) sat: Option<Box<Sat>>,
 }
 
 /// What an examination led to.

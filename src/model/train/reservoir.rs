@@ -1,6 +1,6 @@
 //! Past windows kept for replay, so that training on the newest ones does not forget the rest.
 
-use ndarray::{ArrayView2, ArrayViewMut1};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, Axis, s};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,13 @@ impl Reservoir {
     pub(in crate::model) fn windows(&self) -> ArrayView2<'_, f32> {
         ArrayView2::from_shape((self.len(), self.width), &self.cells)
             .expect("whole windows are kept")
+    }
+
+    /// The first `cells` numbers of at most `most` windows of all ages, `(n, cells)`.
+    pub(in crate::model) fn spread(&self, most: usize, cells: usize) -> Array2<f32> {
+        let (all, n) = (self.windows(), self.len().min(most));
+        let at: Vec<usize> = (0..n).map(|i| i * self.len() / n).collect();
+        all.slice(s![.., ..cells]).select(Axis(0), &at)
     }
 
     /// All windows, one after the other.
