@@ -121,6 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn what_would_drop_forecasts_needs_a_restart() {
+        let mut was = settings("");
+        was.stream[0].step = crate::record::Step::Grid(crate::record::Millis::new(3_600_000));
+        was.stream[0].forecast.targets = vec!["x".to_owned()];
+        was.stream[0].forecast.horizons = vec![crate::record::Millis::new(3_600_000)];
+        let mut first = was.clone();
+        first.stream[0].forecast.holidays = vec!["2026-12-25".to_owned()];
+        let path = ["stream.press.forecast.holidays"];
+        assert_eq!(was.changes(&first).restart, path);
+        let mut second = first.clone();
+        second.stream[0].forecast.holidays.push("2027-01-01".to_owned());
+        assert_eq!(first.changes(&second).live, path);
+    }
+
+    #[test]
     fn what_would_drop_the_state_needs_a_restart() {
         let was = settings("");
         let mut is = was.clone();

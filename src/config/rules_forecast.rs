@@ -15,7 +15,7 @@ use crate::record::{Millis, Step};
 const HORIZONS_MAX: usize = 1024;
 const HORIZON_ROWS_MAX: i64 = 10_080;
 /// Forecasts that wait for their truth: horizons times the farthest of them, each 8 bytes for every expert
-/// and bound and 24 more: 26 MB a target with the defaults.
+/// and bound and 24 more: 24 MB a target with the defaults.
 const WAITING_MAX: i64 = 200_000;
 const SEASONS_MAX: usize = 4;
 const SEASON_ROWS_MAX: i64 = 20_160;

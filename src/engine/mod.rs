@@ -4,7 +4,8 @@
 //! scaled, enters its series' window (`series`) and waits; waiting windows that share weights are
 //! reconstructed in one pass and finished in order (`score`): judged (`judge`, by the errors of the network or by a
 //! `detector` of the series), alert (`explain`), learning (`lesson`, `learn`), latent features (`outputs`),
-//! forecasts (`foresight`). What a series at fault would teach waits in
+//! forecasts (`foresight`, with what is known beforehand in `announced`; `carry` says which forecasters of
+//! a stored state go on). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
 //! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
 //! `status` is a picture of it all.

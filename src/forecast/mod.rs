@@ -1,7 +1,7 @@
 //! Demand forecasts: a mix of cheap experts, one of which reads the code of an autoencoder, with
 //! intervals that keep their promise, and honest about their worth.
 //!
-//! A closed row meets [`Forecaster::observe`]: the forecasts made for it are scored (`mix`, `interval`,
+//! A closed row meets [`Forecaster::observe`]: the forecasts made for it are scored (`score`: `mix`, `interval`,
 //! `skill`), the row enters the `history`, the newest origin whose future is known teaches the `experts`,
 //! and the row becomes an origin itself. Once a season the weights are fitted anew (`ridge`, or
 //! `elastic`), and a new version of the network of the `latent` expert (`encoder`, `shared`) is taken
