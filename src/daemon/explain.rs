@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::DaemonError;
-use super::partition::put_into_effect;
+use super::notices::put_into_effect;
 use super::state::{StoredState, in_place, read};
 use super::stream::{Stream, streams_of};
 use crate::config::Settings;

@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::notices::{put_into_effect, replaces};
 use super::restore::Restored;
 use super::stream::Stream;
-use crate::engine::{Announced, SeriesStatus, Shard, ShardStatus, SnapshotError};
+use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
 use crate::io::snapshot::{JournalEntry, JournalKind, SnapshotWriter};
 use crate::io::{MessageRef, Notice, OutMessage};
-use crate::record::{
-    Announcement, Decided, EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey,
-};
+use crate::record::{EventTime, Millis, OpenAlert, Outbox, Placement, RecordRef, SeriesKey};
 
 /// A dead letter on its way, with the `reason` label of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -369,42 +368,5 @@ impl Partition {
         self.bytes = 0;
         self.replayed = 0;
         self.oldest_ms = None;
-    }
-}
-
-/// Whether a notice takes the place of an earlier one.
-fn replaces(later: &Notice, earlier: &Notice) -> bool {
-    match (later, earlier) {
-        (Notice::Maintenance(later), Notice::Maintenance(earlier)) => later.id == earlier.id,
-        _ => false,
-    }
-}
-
-/// Puts into effect what people want. Returns whether that changed the shard.
-pub(super) fn put_into_effect(shard: &mut Shard, notice: &Notice, outbox: &mut Outbox) -> bool {
-    match notice {
-        Notice::Verdict(feedback) => {
-            let decided = shard.decide(feedback, outbox);
-            let Decided::Applied { entity, learned, dropped } = decided else { return false };
-            let verdict = feedback.verdict.word();
-            tracing::info!(%entity, verdict, alert = feedback.alert_id, learned, dropped, "verdict");
-            true
-        }
-        Notice::Maintenance(window) => {
-            shard.settle(outbox);
-            let before = shard.plan().windows().find(|known| known.id == window.id).cloned();
-            shard.apply_maintenance(window.clone());
-            let after = shard.plan().windows().find(|known| known.id == window.id);
-            before.as_ref() != after
-        }
-        Notice::Known(news) => {
-            shard.settle(outbox);
-            let Announced { changed, refused } = shard.apply_announcement(news);
-            if refused > 0 {
-                let Announcement { entity, channel, .. } = news;
-                tracing::warn!(entity, channel, refused, "no room for announced values");
-            }
-            changed
-        }
     }
 }

@@ -66,7 +66,7 @@ impl ForecastMetrics {
         for record in records {
             for point in &record.points {
                 let horizon = horizon_label(point.horizon, record.step);
-                let labels = [of.stream, &horizon, record.source.word()];
+                let labels = [of.stream, &horizon, point.source.word()];
                 self.forecasts.with_label_values(&labels).inc();
             }
         }
