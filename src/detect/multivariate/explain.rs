@@ -2,6 +2,7 @@
 
 use super::Tuning;
 use super::memory::Memory;
+use super::relation::Related;
 use super::running::Running;
 use super::track::{LEAST, rate};
 
@@ -67,8 +68,14 @@ impl Running {
         let fade = 1.0 - rate(tuning.attr_hold);
         let Self { memory, lately, .. } = self;
         lately.resize(memory.last.seen.len(), 0.0);
+        let related = memory.leading_relation().map(Related::unusual);
         for (j, size) in lately.iter_mut().enumerate() {
-            *size = (fade * *size).max(unusual(memory, j, tuning));
+            let now = match &related {
+                Some(_) if !memory.last.seen[j] => 0.0,
+                Some(related) => (tuning.attr + 1.0) * related[j].min(MOST),
+                None => unusual(memory, j, tuning),
+            };
+            *size = (fade * *size).max(now);
         }
     }
 
@@ -94,9 +101,6 @@ impl Running {
 /// The sensor as it came, neither smoothed nor clipped, against its spread with all that was ever
 /// seen: a sensor that has jumped before is less of a reason than one that never did.
 fn unusual(memory: &Memory, j: usize, tuning: &Tuning) -> f64 {
-    if let (Some(related), true) = (memory.leading_relation(), memory.last.seen[j]) {
-        return (tuning.attr + 1.0) * related.unusual(j).min(MOST);
-    }
     let Memory { raw, error_tracks, sensors, errors, last, .. } = memory;
     let (Some(raw), true) = (raw.first(), last.seen[j]) else { return 0.0 };
     let spread = sensors.whole(j) + LEAST * sensors.sd(j).powi(2);

@@ -84,21 +84,40 @@ impl Relation {
         }
     }
 
+    /// How much nearer, as its root, the row would be to its usual place without each sensor, `(p,)`.
+    ///
+    /// With one sensor at fault none has more: the distance `u' B⁻¹ u`, `u = (Λ z)_B`, of another is at
+    /// most that of its own (Schur complement), however much of the fault the others' residuals carry.
+    fn without(&self, nearer: &mut Vec<f64>) {
+        nearer.clear();
+        nearer.resize(self.forms.len() / 2, 0.0);
+        self.blocks(|j, [a, b, d, u, v]| {
+            let distance = (d * u * u - 2.0 * b * u * v + a * v * v) / (a * d - b * b).max(1e-12);
+            nearer[j] = distance.max(0.0).sqrt();
+        });
+    }
+
     /// How far each sensor is from where the others say, `(p,)`, standard deviations of the sensor.
     pub(super) fn residual(&self, residual: &mut Vec<f64>) {
-        let p = self.forms.len() / 2;
         residual.clear();
-        residual.resize(p, 0.0);
+        residual.resize(self.forms.len() / 2, 0.0);
+        self.blocks(|j, [a, b, d, u, v]| {
+            residual[j] = (d * u - b * v) / (a * d - b * b).max(1e-12);
+        });
+    }
+
+    /// Tells of each sensor the block `[[a, b], [b, d]]` of `Λ` and `(u, v) = (Λ z)_B`; nothing
+    /// before the first inversion.
+    fn blocks(&self, mut tell: impl FnMut(usize, [f64; 5])) {
         if self.inverse.is_empty() {
             return;
         }
+        let p = self.forms.len() / 2;
         let off = Array1::from_iter(self.forms.iter().zip(&self.mean).map(|(z, m)| z - m));
         let at = |i: usize, j: usize| self.inverse[i * 2 * p + j];
         let row = |i: usize| ArrayView1::from(&self.inverse[i * 2 * p..][..2 * p]).dot(&off);
-        for (j, r) in residual.iter_mut().enumerate() {
-            let (a, b, d) = (at(j, j), at(j, p + j), at(p + j, p + j));
-            let (u, v) = (row(j), row(p + j));
-            *r = (d * u - b * v) / (a * d - b * b).max(1e-12);
+        for j in 0..p {
+            tell(j, [at(j, j), at(j, p + j), at(p + j, p + j), row(j), row(p + j)]);
         }
     }
 
@@ -241,9 +260,11 @@ impl Related {
         if n > 0.0 { sum / n } else { 1.0 }
     }
 
-    /// How far sensor `j` is from where the others say, in its usual deviations.
-    pub(super) fn unusual(&self, j: usize) -> f64 {
-        self.track.unusual(j, &self.scale, 0.0)
+    /// How unusual each sensor makes the newest row, `(p,)`, in usual deviations.
+    pub(super) fn unusual(&self) -> Vec<f64> {
+        let mut nearer = Vec::new();
+        self.relation.without(&mut nearer);
+        nearer
     }
 
     /// Sensor `j` showed up late and is known now: nothing is known of what the others say of it.
@@ -309,6 +330,25 @@ mod tests {
             let slopes = among.solvec(&with).expect("positive definite");
             let said: f64 = others.iter().zip(&slopes).map(|(k, slope)| off[*k] * slope).sum();
             assert!((residual[j] - (off[j] - said)).abs() < 1e-9, "{j}");
+        }
+    }
+
+    /// However sensors go together: what one does alone is never another's.
+    #[test]
+    fn a_fault_of_one_sensor_is_blamed_on_it() {
+        for seed in 0..20 {
+            for at in 0..3 {
+                let mut known = learned(&rows(1_000, seed));
+                // From the usual place, so that nothing else is unusual.
+                known.forms.clone_from(&known.mean);
+                let mut row: Vec<f64> = known.mean[..3].to_vec();
+                row[at] += 4.0;
+                known.see(&row);
+                let mut nearer = Vec::new();
+                known.without(&mut nearer);
+                let most = (0..3).max_by(|a, b| nearer[*a].total_cmp(&nearer[*b]));
+                assert_eq!(most, Some(at), "{nearer:?}");
+            }
         }
     }
 
