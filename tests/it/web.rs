@@ -186,7 +186,7 @@ fn the_page_serves_phones_keyboards_and_the_dark() {
         assert!(light >= 4.5 && dark >= 4.5, "{path}: {light} in the light, {dark} in the dark");
     }
     // The checks do find what they are for, on a phone, too.
-    browser.show(&daemon.url(), 390);
+    browser.show(daemon.url(), 390);
     browser.value(
         "document.body.append(document.createElement('input'), document.createElement('div'));
          Object.assign(document.body.lastChild.style, { width: '500px', height: '9px' })",
