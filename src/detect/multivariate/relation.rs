@@ -88,27 +88,27 @@ impl Relation {
     ///
     /// With one sensor at fault none has more: the distance `u' B⁻¹ u`, `u = (Λ z)_B`, of another is at
     /// most that of its own (Schur complement), however much of the fault the others' residuals carry.
-    fn without(&self, nearer: &mut Vec<f64>) {
-        nearer.clear();
-        nearer.resize(self.forms.len() / 2, 0.0);
-        self.blocks(|j, [a, b, d, u, v]| {
+    fn without(&self) -> Vec<f64> {
+        let mut nearer = vec![0.0; self.forms.len() / 2];
+        self.each(|j, [a, b, d, u, v]| {
             let distance = (d * u * u - 2.0 * b * u * v + a * v * v) / (a * d - b * b).max(1e-12);
             nearer[j] = distance.max(0.0).sqrt();
         });
+        nearer
     }
 
     /// How far each sensor is from where the others say, `(p,)`, standard deviations of the sensor.
     pub(super) fn residual(&self, residual: &mut Vec<f64>) {
         residual.clear();
         residual.resize(self.forms.len() / 2, 0.0);
-        self.blocks(|j, [a, b, d, u, v]| {
+        self.each(|j, [a, b, d, u, v]| {
             residual[j] = (d * u - b * v) / (a * d - b * b).max(1e-12);
         });
     }
 
     /// Tells of each sensor the block `[[a, b], [b, d]]` of `Λ` and `(u, v) = (Λ z)_B`; nothing
     /// before the first inversion.
-    fn blocks(&self, mut tell: impl FnMut(usize, [f64; 5])) {
+    fn each(&self, mut tell: impl FnMut(usize, [f64; 5])) {
         if self.inverse.is_empty() {
             return;
         }
@@ -262,9 +262,7 @@ impl Related {
 
     /// How unusual each sensor makes the newest row, `(p,)`, in usual deviations.
     pub(super) fn unusual(&self) -> Vec<f64> {
-        let mut nearer = Vec::new();
-        self.relation.without(&mut nearer);
-        nearer
+        self.relation.without()
     }
 
     /// Sensor `j` showed up late and is known now: nothing is known of what the others say of it.
@@ -344,8 +342,7 @@ mod tests {
                 let mut row: Vec<f64> = known.mean[..3].to_vec();
                 row[at] += 4.0;
                 known.see(&row);
-                let mut nearer = Vec::new();
-                known.without(&mut nearer);
+                let nearer = known.without();
                 let most = (0..3).max_by(|a, b| nearer[*a].total_cmp(&nearer[*b]));
                 assert_eq!(most, Some(at), "{nearer:?}");
             }
