@@ -30,6 +30,8 @@ pub(super) struct Scored<'a> {
     pub(super) x: ArrayView1<'a, f32>,
     pub(super) xhat: ArrayView1<'a, f32>,
     pub(super) z: ArrayView1<'a, f32>,
+    /// Indices of the code book vectors that `z` is made of; see [`Workspace::vectors_chosen`].
+    pub(super) vectors: &'a [u32],
     /// Variance of several reconstructions of which `xhat` is the mean.
     pub(super) spread: Option<ArrayView1<'a, f32>>,
     /// What the layer on top of the code says; empty without one.
@@ -44,6 +46,7 @@ impl<'a> Scored<'a> {
             x: row(space.windows(rows)),
             xhat: row(space.reconstructions(rows)),
             z: row(space.codes(rows)),
+            vectors: space.vectors_chosen(rows, slot),
             spread: space.spreads(rows).map(row),
             head: row(space.heads(rows)),
         }

@@ -227,6 +227,9 @@ pub struct FeatureRecord {
     pub window: WindowSpan,
     /// Latent code, `(k,)`.
     pub z: Vec<f32>,
+    /// Vector-quantised autoencoder: indices of the code book vectors that `z` is made of, in its
+    /// order; else empty.
+    pub vectors: Vec<u32>,
     /// What the layer on top of the code says, if there is one.
     pub head: Option<HeadOutput>,
     /// Surprise of the window; 0 while warming.

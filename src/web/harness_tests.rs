@@ -212,6 +212,7 @@ pub fn outbox() -> Outbox {
         entity: entity.clone(),
         window: WindowSpan { start: at(second - 7), end: at(second), completeness: 1.0 },
         z: vec![(second as f32).sin(), (second as f32).cos(), 0.5],
+        vectors: Vec::new(),
         head: None,
         surprise: 0.0,
         anomaly_score: 0.0,
