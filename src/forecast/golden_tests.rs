@@ -135,7 +135,7 @@ fn bounds_are_those_of_the_prototype() {
         let i = f64::from(i);
         let said = bounds(&bands);
         let truth = 3.0 * (i * 1.3).sin() + (i * 0.17).sin();
-        bands.learn((0, 0), (truth, 0.0, &said), (Link::Identity, f64::INFINITY));
+        bands.learn((0, 24, 0), (truth, 0.0, &said), (Link::Identity, f64::INFINITY));
     }
     // The first quantiles are an approximation within 4.5e-4.
     assert_close("bounds", &bounds(&bands), &numbers(&golden()["quantiles"]), 2e-3);

@@ -6,8 +6,12 @@ use super::Link;
 use super::mix::HALF_LIFE;
 use crate::record::raw;
 
-/// Step of the quantile tracker, in units of the quantile.
+/// Step of the quantile tracker, in units of the quantile, where truths come within so many rows: those
+/// of longer seasons and horizons are told late, and a tracker must not run on before it hears.
 const STEP: f64 = 0.02;
+const STEP_ROWS: f64 = 48.0;
+/// Farthest that a quantile lies, in usual sizes.
+const FAR_QUANTILE: f64 = 50.0;
 /// First quantiles are so much wider than those of a normal distribution.
 const START: f64 = 1.25;
 /// Seasons whose errors weigh as much as those of one time of the season.
@@ -19,6 +23,9 @@ const POOL: f64 = 4.0;
 /// quantile moves by `0.02 (τ − [y < bound]) max(1, |q|)`, where `bound` is the one that was
 /// published: with it, coverage holds in the long run however late the truth comes (Gibbs and
 /// Candès, "Adaptive Conformal Inference", 2021; Angelopoulos et al., "Conformal PID Control", 2023).
+/// The step is smaller where truths come later than within 48 rows, and for times of the season at which
+/// errors are smaller than usual: certain nights say nothing of uncertain days. A truth that is the
+/// bound is on neither side of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Bands {
     #[serde(with = "raw::f64s")]
@@ -108,19 +115,25 @@ impl Bands {
         offsets
     }
 
-    /// Takes the truth `y` of a forecast at horizon index `h`, whose `point` and ascending `bounds` were
+    /// Takes the truth `y` of a forecast at horizon index `h`, `rows` rows ahead, whose `point` and ascending `bounds` were
     /// published; all on the scale of `link`. Errors count up to `far`.
     pub(super) fn learn(
         &mut self,
-        (h, slot): (usize, usize),
+        (h, rows, slot): (usize, usize, usize),
         (y, point, bounds): (f64, f64, &[f64]),
         (link, far): (Link, f64),
     ) {
         let taus = self.taus.len();
+        let step = self.step((h, rows), slot);
         let quantiles = &mut self.quantiles[h * taus..(h + 1) * taus];
         for ((q, tau), bound) in quantiles.iter_mut().zip(&self.taus).zip(bounds) {
+            if y == *bound {
+                continue;
+            }
             let below = f64::from(u8::from(y < *bound));
-            *q += STEP * (tau - below) * q.abs().max(1.0);
+            let from = q.clamp(-FAR_QUANTILE, FAR_QUANTILE);
+            let moved = from + step * (tau - below) * from.abs().max(1.0);
+            *q = moved.clamp(-FAR_QUANTILE, FAR_QUANTILE);
         }
         let error = (y - point).abs().min(far);
         let slow = 1.0 - 0.5_f64.powf(1.0 / HALF_LIFE);
@@ -129,6 +142,16 @@ impl Bands {
         average(&mut self.sizes[at], &mut self.counts[at], error, slow);
         average(&mut self.size[h], &mut self.count[h], error, fast);
         self.note(y, bounds, fast / self.horizons as f64, link);
+    }
+
+    /// Step of the quantiles of horizon index `h`, `rows` rows ahead, at a slot of the season.
+    fn step(&self, (h, rows): (usize, usize), slot: usize) -> f64 {
+        let late = (STEP_ROWS / self.pace.max(rows) as f64).min(1.0);
+        let share = match self.scale(h, slot) {
+            Some(own) if self.slots > 1 && self.size[h] > 0.0 => (own / self.size[h]).min(1.0),
+            _ => 1.0,
+        };
+        STEP * late * share
     }
 
     fn note(&mut self, y: f64, bounds: &[f64], least: f64, link: Link) {
@@ -197,7 +220,7 @@ mod tests {
                 checked += 1;
                 hits.iter_mut().zip(inside).for_each(|(n, i)| *n += u32::from(i));
             }
-            bands.learn((0, 0), (y, 0.0, &bounds), (Link::Identity, f64::INFINITY));
+            bands.learn((0, 48, 0), (y, 0.0, &bounds), (Link::Identity, f64::INFINITY));
         }
         let [c80, c95] = hits.map(|n| f64::from(n) / f64::from(checked));
         assert!((0.78..0.82).contains(&c80), "{c80}");
@@ -212,7 +235,7 @@ mod tests {
             let offsets = bands.offsets(h);
             assert!(offsets.is_sorted() && offsets.len() == 6, "{offsets:?}");
             let y = (i % 7) as f64 - 2.0;
-            bands.learn((h, i % 4), (y, 0.0, &offsets), (Link::Identity, f64::INFINITY));
+            bands.learn((h, 4, i % 4), (y, 0.0, &offsets), (Link::Identity, f64::INFINITY));
         }
         let covered: Vec<(f64, f64)> = bands.record().expect("checked").collect();
         assert!(covered.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{covered:?}");
