@@ -227,6 +227,45 @@ mod tests {
         assert!((0.935..0.96).contains(&c95), "{c95}");
     }
 
+    /// Rows of five minutes, a day ahead: the truth comes 288 rows later, and errors go together.
+    #[test]
+    fn quantiles_do_not_run_on_while_the_truth_is_awaited() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
+        let mut bands = Bands::new(&[0.8], 1, 1, 288);
+        let (mut hits, mut n, mut width, mut error) = (0_u32, 0_u32, 0.0, 0.0);
+        let mut said = std::collections::VecDeque::new();
+        for i in 0..30_000 {
+            let scale = bands.scale(0, 0).unwrap_or(1.0);
+            said.push_back(bands.offsets(0).iter().map(|q| q * scale).collect::<Vec<f64>>());
+            let noise: f64 = rand_distr::StandardNormal.sample(&mut rng);
+            error = 0.98 * error + noise;
+            let Some(bounds) = (said.len() > 288).then(|| said.pop_front()).flatten() else {
+                continue;
+            };
+            if i > 3_000 {
+                n += 1;
+                hits += u32::from(bounds[0] <= error && error <= bounds[1]);
+                width += bounds[1] - bounds[0];
+            }
+            let told = (error, 0.0, bounds.as_slice());
+            bands.learn((0, 288, 0), told, (Link::Identity, f64::INFINITY));
+        }
+        let [covered, width] = [f64::from(hits), width].map(|sum| sum / f64::from(n));
+        // The deviation is 5.0, the interval of 80 % 12.9 wide.
+        assert!((0.75..0.85).contains(&covered) && width < 26.0, "{covered}, {width}");
+    }
+
+    /// Nothing happens for months: what is told is true, and says nothing of how far errors reach.
+    #[test]
+    fn quantiles_rest_while_all_is_as_it_was_told() {
+        let mut bands = Bands::new(&[0.8, 0.95], 1, 1, 24);
+        let first = bands.offsets(0);
+        for _ in 0..100_000 {
+            bands.learn((0, 1, 0), (7.0, 7.0, &[7.0; 4]), (Link::Identity, f64::INFINITY));
+        }
+        assert_eq!(bands.offsets(0), first);
+    }
+
     #[test]
     fn bands_never_cross() {
         let mut bands = Bands::new(&[0.5, 0.8, 0.95], 2, 4, 4);

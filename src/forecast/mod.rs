@@ -62,3 +62,5 @@ mod demand_tests;
 mod forecaster_tests;
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod odd_tests;

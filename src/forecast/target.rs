@@ -119,6 +119,9 @@ impl Target {
         if !self.history.push(&self.design, y, exogenous) {
             return;
         }
+        if self.history.settle(&self.design) {
+            self.forget_errors(params);
+        }
         let t = self.history.rows() - 1;
         let shared = self.learn(params, t, shared, scratch);
         let (first, pace) = (self.design.first_origin(), self.design.pace);
@@ -127,6 +130,15 @@ impl Target {
         }
         let origin = self.say(params, t, shared, scratch);
         self.keep(origin);
+    }
+
+    /// Errors of before are no measure of anything.
+    fn forget_errors(&mut self, params: &ForecastParams) {
+        let Self { mix, contests, bands, .. } = Self::new(params, &season_rows(&self.design), 0);
+        (self.mix, self.contests, self.bands) = (mix, contests, bands);
+        let experts = self.experts.count(&self.design) + 1;
+        let silent = Origin::silent(experts, self.design.horizons.len(), self.bands.taus());
+        self.origins.iter_mut().for_each(|origin| *origin = silent.clone());
     }
 
     fn keep(&mut self, origin: Origin) {
@@ -259,7 +271,7 @@ impl Target {
             p_zero,
             weights: by.chunks_exact(horizons).map(mean).collect(),
             sources: Vec::with_capacity(horizons),
-            last: history.y(t),
+            last: self.floor(params, history.y(t)),
             said,
         };
         for k in 0..horizons {
@@ -321,8 +333,17 @@ impl Target {
         let slot = self.slot(t + self.design.horizons[k]);
         let scale = self.scale(t, k, slot);
         let offsets = self.bands.offsets(k);
-        let bounds = offsets.iter().map(|q| self.floor(params, origin.point[k] + q * scale));
-        origin.bounds.extend(bounds);
+        // The mean of rare demand may lie outside of an interval; other points do not.
+        let (point, middle) = (origin.point[k], offsets.len() / 2);
+        let inside = origin.sources[k] != ForecastSource::Hurdle;
+        origin.bounds.extend(offsets.iter().enumerate().map(|(i, q)| {
+            let bound = self.floor(params, point + q * scale);
+            match i < middle {
+                _ if !inside => bound,
+                true => bound.min(point),
+                false => bound.max(point),
+            }
+        }));
     }
 
     /// Usual size of the residual; wide while few were seen.
@@ -342,7 +363,7 @@ impl Target {
         let at_zero = match params.non_negative {
             NonNegative::Always => true,
             NonNegative::Never => false,
-            NonNegative::Auto => self.history.lowest() >= 0.0,
+            NonNegative::Auto => self.history.is_count(),
         };
         if at_zero && value < 0.0 { 0.0 } else { value }
     }
