@@ -41,6 +41,7 @@ mod latent;
 mod mix;
 mod origin;
 mod params;
+mod publish;
 mod ridge;
 mod score;
 mod search;
