@@ -87,7 +87,8 @@ impl AlertMetrics {
                 "Alerts handed to a sink: `ok`, `failed` (tried again), `refused` (by its answer) or \
                  `dropped` (no room to wait).", &["sink", "outcome"])?,
             pending: to.gauge("latentd_alert_delivery_pending",
-                "Changes of alerts that a sink has not taken yet.", &["sink"])?,
+                "Changes of alerts that a sink has not taken yet; after a failure also the open alerts \
+                 that it was to be told again.", &["sink"])?,
         })
     }
 
