@@ -76,8 +76,9 @@ impl AlertMetrics {
             feedback: to.counter("latentd_feedback_total",
                 "Verdicts of people on alerts that were put into effect.", &["stream", "verdict"])?,
             false_alarms: to.gauge("latentd_false_alarm_ratio",
-                "Share of `false_positive` among the verdicts that were put into effect; absent \
-                 without any.", &["stream"])?,
+                "Share of `false_positive` among the verdicts that this process has put into effect \
+                 since it started; absent without any. Over restarts: increase() of \
+                 `latentd_feedback_total`.", &["stream"])?,
             budget: to.gauge("latentd_alert_budget_ratio",
                 "Anomaly alerts opened over those that `alert.budget` allows the series that are \
                  not warming, over about the last period of the budget; above 1 it is overdrawn.",
