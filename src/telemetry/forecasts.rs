@@ -36,7 +36,7 @@ impl ForecastMetrics {
     #[rustfmt::skip]
     pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         let mean = |name: &str, help: &str, labels: &[&str]| {
-            to.gauge(name, help, labels).map(|family| PartitionGauge::new(family))
+            to.gauge(name, help, labels).map(PartitionGauge::new)
         };
         Ok(Self {
             forecasts: to.counter("latentd_forecasts_total",

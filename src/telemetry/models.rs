@@ -14,6 +14,9 @@ use crate::record::{DriftLevel, FaultKind, Marks, ModelChange, ModelRecord};
 /// Networks that score, and networks in training.
 const ROLES: [&str; 2] = ["champion", "challenger"];
 
+/// Model and version that are shown, by stream and role: each change takes the last ones away.
+type Shown = BTreeMap<(String, usize), [String; 2]>;
+
 /// Families of the models.
 #[derive(Debug, Clone)]
 pub struct ModelMetrics {
@@ -27,8 +30,7 @@ pub struct ModelMetrics {
     drift: GaugeVec,
     age: GaugeVec,
     version: GaugeVec,
-    /// The labels of `version` that are shown, by stream and role: each change takes the last ones away.
-    shown: Arc<Mutex<BTreeMap<(String, usize), [String; 2]>>>,
+    shown: Arc<Mutex<Shown>>,
 }
 
 /// The marks of the network that scores after an examination.

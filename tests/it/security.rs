@@ -101,24 +101,23 @@ fn tls_and_scram_let_the_right_password_in_and_nobody_learns_it() {
 /// Nobody names authorities: those of the environment are taken, else those of the system, which do not
 /// know who signed the certificate of this broker.
 fn authorities_are_those_of_the_system(settings: &str, ca: &str) {
-    let folder = TempDir::new().expect("a temporary folder");
     let debug = settings.replacen("[topics]", "kafka.rdkafka.debug = \"security\"\n[topics]", 1);
-    let path = settings_file(&folder, &debug);
-    let list = |ca: Option<&str>| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_latentd"));
-        command.args(["topics", "list", "--log-level", "trace", "--config"]).arg(&path);
-        command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
-        let out = command.envs(ca.map(|ca| ("SSL_CERT_FILE", ca))).output().expect("it starts");
-        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    let start = |ca| {
+        let env = [("SSL_CERT_FILE", ca), ("SSL_CERT_DIR", "")];
+        Latentd::spawn(&debug, &["--log-level", "info,latentd::io=trace"], &env)
     };
-    let (code, said) = list(Some(ca));
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = list(None);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(
-        said.contains("/etc/ssl/") || said.contains("/etc/pki/"),
-        "no place was tried:\n{said}"
-    );
+    let trusting = start(ca);
+    wait_for("the broker to be trusted", LIMIT, || {
+        trusting.log().contains("partition assigned").then_some(())
+    });
+    trusting.kill();
+    let daemon = start("");
+    wait_for("a place of the system to be tried", LIMIT, || {
+        let log = daemon.log();
+        (log.contains("/etc/ssl/") || log.contains("/etc/pki/")).then_some(())
+    });
+    wait_for("the refusal", LIMIT, || daemon.log().contains("erify").then_some(()));
+    daemon.kill();
 }
 
 /// Secrets given in the environment are used, and shown as stars.

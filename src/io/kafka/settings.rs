@@ -168,7 +168,9 @@ fn finished(
     for (key, value) in COMMON.iter().chain(defaults) {
         config.set(*key, *value);
     }
-    if let Some(place) = authorities(|name| std::env::var_os(name).is_some()) {
+    if let Some(place) =
+        authorities(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    {
         config.set("ssl.ca.location", place);
     }
     for (key, value) in &params.rdkafka {
