@@ -23,7 +23,7 @@ use latentd::io::snapshot::{SnapshotReader, SnapshotWriter};
 use latentd::io::{Decoder, InputParams, MessageRef, TimestampFormat, TimestampSource};
 use latentd::io::{control, feedback};
 use latentd::record::{EventTime, Outbox, RecordRef};
-use latentd::replay::ReplayArgs;
+use latentd::replay::{ReplayArgs, ReplayError};
 use libfuzzer_sys::fuzz_target;
 
 const NOW: i64 = 1_767_225_600_000;
@@ -63,7 +63,7 @@ topics = ["book"]
 channel = [{ name = "x" }, { name = "y" }]
 step = "1s"
 window = { length = 4 }
-model = { variant = "vq_vae", scope = "shard", hidden = [4], latent = 2, warmup = 24, batch = 4 }
+model = { variant = "vq_vae", scope = "shard", hidden = [4], latent = 2, warmup = 24, batch = 4, vq_vae = { groups = 1, codes = 4 } }
 
 [[stream]]
 name = "stack"
@@ -71,7 +71,7 @@ topics = ["stack"]
 channel = [{ name = "x" }, { name = "y" }]
 step = "1s"
 window = { length = 4 }
-model = { variant = "stacked", scope = "shard", hidden = [6, 4], latent = 2, warmup = 24, batch = 4 }
+model = { variant = "stacked", scope = "shard", hidden = [6, 4], latent = 2, warmup = 24, batch = 4, stacked = { pretrain_steps = 2 } }
 "#;
 
 fuzz_target!(init: seed(), |data: &[u8]| {
@@ -181,15 +181,17 @@ fn shard(data: &[u8]) {
     assert!(Shard::restore(Arc::clone(spec), 0, &shard.save()).is_ok());
 }
 
-/// An error is an answer, too, if it names its place.
+/// An error is an answer, too, if it names its place in the file, or the key of the settings that the
+/// file has led to.
 fn csv(data: &[u8]) {
     let path = env::temp_dir().join(format!("latentd-fuzz-{}.csv", std::process::id()));
     fs::write(&path, data).expect("a writable folder");
     let (files, nowhere) = (vec![path.clone()], Some("/dev/null".into()));
     let args = ReplayArgs { files, scores: nowhere, slack: 16, ..ReplayArgs::default() };
     if let Err(error) = latentd::replay::run(&args, &BTreeMap::new()) {
-        let place = path.display().to_string();
-        assert!(error.to_string().contains(&place), "without its place: {error}");
+        let of_settings = matches!(error, ReplayError::Settings(_) | ReplayError::Config(_));
+        let placed = error.to_string().contains(&path.display().to_string());
+        assert!(placed || of_settings, "without its place: {error}");
     }
 }
 
