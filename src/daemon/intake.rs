@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::DaemonError;
 use super::batch::Note;
 use super::partition::{DeadLetter, Partition};
+use super::presence::SchemaChange;
 use super::restore::Restored;
 use super::stream::Stream;
 use crate::io::{
@@ -95,6 +96,8 @@ impl Intake {
             intake.metrics.add_stream(&stream.name);
             let reasons = [&DecodeError::REASONS[..], &[AHEAD, SERIES_LIMIT]].concat();
             intake.metrics.ingest.add_reasons(&stream.name, &reasons);
+            let changes = SchemaChange::ALL.map(SchemaChange::word);
+            intake.metrics.ingest.add_schema_changes(&stream.name, &changes);
             for name in &stream.topics {
                 let topic =
                     Topic { name: name.clone(), stream: index, partitions: BTreeMap::new() };
@@ -255,7 +258,14 @@ impl Intake {
         let Some((stream, partition)) = owned else { return };
         let news = partition.note(message);
         let refused = match self.streams[stream].decoder.decode(message) {
-            Ok(record) => refusal(partition.push(record, message.timestamp_ms)),
+            Ok(record) => {
+                let placement = partition.push(record, message.timestamp_ms);
+                if news {
+                    let changes = partition.presence.take(self.streams[stream].decoder.present());
+                    tell_schema(&self.metrics, &self.streams[stream], message, &changes);
+                }
+                refusal(placement)
+            }
             Err(error) => Some((error.reason(), error.to_string())),
         };
         // A record that is read again was refused before.
@@ -318,6 +328,32 @@ impl Intake {
         let Self { topics, notices, notices_first, .. } = self;
         for partition in topics.iter_mut().flat_map(|topic| topic.partitions.values_mut()) {
             partition.hear(notices, *notices_first);
+        }
+    }
+}
+
+/// Tells of channels that have gone or come back.
+fn tell_schema(
+    metrics: &Metrics,
+    stream: &Stream,
+    message: &MessageRef<'_>,
+    changes: &[(usize, SchemaChange)],
+) {
+    for (index, change) in changes {
+        metrics.ingest.count_schema_change(&stream.name, change.word());
+        let channel = stream.spec.channels.get(*index).map_or("", |name| name);
+        let (topic, partition, offset) = (message.topic, message.partition, message.offset);
+        let stream = &stream.name;
+        match change {
+            SchemaChange::Gone => {
+                tracing::warn!(
+                    %stream, topic, partition, offset, channel,
+                    "a channel is in no record any more"
+                );
+            }
+            SchemaChange::Back => {
+                tracing::info!(%stream, topic, partition, offset, channel, "a channel is back");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The running daemon: one thread works, a small runtime answers HTTP, the caller watches.
 //!
 //! Start with [`run()`]. Each worker has a thread, a log and a pipeline. A batch passes `pipeline`
-//! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch; `notices`: what people want of it) →
+//! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch; `notices`: what people want of it; `presence`: which channels come) →
 //! `collect` → `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
 //! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `http` starts their server, `tally` counts, `clock` is the only clock, `limits`
@@ -36,6 +36,7 @@ mod limits;
 mod notices;
 mod partition;
 mod pipeline;
+mod presence;
 mod publish;
 mod reload;
 mod report;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::notices::{put_into_effect, replaces};
+use super::presence::Presence;
 use super::restore::Restored;
 use super::stream::Stream;
 use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
@@ -50,9 +51,11 @@ pub(super) struct Partition {
     /// Largest Kafka time so far.
     newest_ms: Option<i64>,
     pub lag: Option<i64>,
-    /// Bytes of its newest snapshot in the state topic.
-    pub stored_bytes: u64,
+    /// Bytes of its newest snapshot in the state topic, and before compression.
+    pub snapshot_bytes: [u64; 2],
     silence: Silence,
+    /// Which channels its records have.
+    pub presence: Presence,
     /// Alerts open in what the former owner has committed, until they are asked for.
     reopened: Option<Vec<OpenAlert>>,
     /// Notices heard so far.
@@ -133,7 +136,8 @@ impl Partition {
             oldest_ms: None,
             newest_ms: None,
             lag: None,
-            stored_bytes: bytes,
+            snapshot_bytes: bytes,
+            presence: Presence::default(),
             silence: Silence::begin(now),
             reopened,
             heard: 0,
@@ -309,10 +313,10 @@ impl Partition {
         let Some(next_offset) = self.next_offset else { return Vec::new() };
         self.unsaved = false;
         self.fresh = false;
-        let records =
-            self.writer.snapshot(next_offset, &self.shard.save(), &self.shard.fingerprint());
-        self.stored_bytes =
-            records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
+        let state = self.shard.save();
+        let records = self.writer.snapshot(next_offset, &state, &self.shard.fingerprint());
+        let stored = records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
+        self.snapshot_bytes = [stored, state.len() as u64];
         records
     }
 

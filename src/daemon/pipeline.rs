@@ -128,6 +128,7 @@ impl<L: Log> Pipeline<L> {
         self.finish()?;
         self.intake.replace(streams_of(&news.settings, &self.trainer)?)?;
         self.pace.snapshot_interval = news.settings.state.snapshot_interval.to_duration();
+        self.metrics.state.set_interval(self.pace.snapshot_interval);
         self.policy.missing = news.settings.state.on_missing_offset;
         self.generation = news.number;
         tracing::info!(generation = news.number, "new settings in use");

@@ -27,8 +27,8 @@ pub(super) struct Restored {
     pub state: Vec<OutMessage>,
     /// No snapshot describes the shard yet.
     pub fresh: bool,
-    /// Bytes of the snapshot in the state topic, as far as known.
-    pub bytes: u64,
+    /// Bytes of the snapshot in the state topic, and before compression, as far as known.
+    pub bytes: [u64; 2],
 }
 
 /// Why a partition cannot go on from its state.
@@ -181,7 +181,7 @@ fn anew(
         journal: Vec::new(),
         state,
         fresh: true,
-        bytes: 0,
+        bytes: [0; 2],
     }
 }
 
@@ -196,7 +196,7 @@ fn resume(
 ) -> Result<Restored, RestoreError> {
     let Recovered { manifest, bytes, journal, writer } = recovered;
     let stamp = manifest.next_offset;
-    let stored = manifest.compressed_bytes as u64;
+    let stored = [manifest.compressed_bytes as u64, bytes.len() as u64];
     let committed = committed.unwrap_or_else(|| {
         tracing::warn!(
             stream = %stream.name, topic = place.0, partition = place.1, stamp,

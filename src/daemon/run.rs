@@ -122,6 +122,7 @@ fn run_with<L: Log + Send + 'static>(
     let registry = Registry::new();
     let metrics = Metrics::register_capped(&registry, settings.metrics.series_max)?;
     describe_process(&metrics);
+    metrics.state.set_interval(settings.state.snapshot_interval.to_duration());
     let status = SharedStatus::new(Status {
         version: VERSION.to_owned(),
         not_ready: Some(NotReady::default()),

@@ -149,7 +149,7 @@ pub fn verify(settings: &Settings, state: StoredState) -> Result<Verdict, Daemon
         journal,
         state: Vec::new(),
         fresh: false,
-        bytes: 0,
+        bytes: [0; 2],
     };
     let replayed = replay(&mut reader, stream, &state.place, restored, to)?;
     let same = replayed == newest.bytes;

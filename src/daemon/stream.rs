@@ -38,10 +38,10 @@ pub(super) fn streams_of(
             topics: configured.topics.clone(),
             state_topic: topics.state_of(&configured.name),
             encoder: Encoder::new(&spec.name, &spec.channels, topics, build),
-            spec: Arc::new(spec),
             decoder,
             idle_timeout: configured.idle_timeout,
-            trainer: Arc::clone(trainer),
+            spec: Arc::new(spec),
+            trainer: trainer.of_stream(&configured.name).unwrap_or_else(|| Arc::clone(trainer)),
         })
     };
     settings.stream.iter().map(stream).collect()

@@ -44,4 +44,4 @@ pub use carry::DroppedForecasts;
 pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
-pub use status::{NetworkStatus, SeriesStatus, ShardStatus, Warming};
+pub use status::{NetworkStatus, NetworksStatus, SeriesStatus, ShardStatus, Warming};

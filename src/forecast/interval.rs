@@ -14,6 +14,8 @@ const STEP_ROWS: f64 = 48.0;
 const FAR_QUANTILE: f64 = 50.0;
 /// First quantiles are so much wider than those of a normal distribution.
 const START: f64 = 1.25;
+/// Truths at a horizon, and at least a season of them, before its coverage is told.
+const CHECKED_MIN: f64 = 50.0;
 /// Seasons whose errors weigh as much as those of one time of the season.
 const POOL: f64 = 4.0;
 
@@ -51,6 +53,10 @@ pub(super) struct Bands {
     #[serde(with = "raw::f64s")]
     width: Vec<f64>,
     checked: f64,
+    /// Realised coverage by horizon and level, `(horizons, levels)`; empty in states of before it was
+    /// kept.
+    #[serde(default, with = "raw::f64s")]
+    covered_at: Vec<f64>,
     /// Rows of a season.
     pace: usize,
 }
@@ -73,6 +79,7 @@ impl Bands {
             covered: vec![0.0; levels.len()],
             width: vec![0.0; levels.len()],
             checked: 0.0,
+            covered_at: vec![0.0; horizons * levels.len()],
             taus,
             horizons,
             slots,
@@ -86,6 +93,10 @@ impl Bands {
             let lists = [&b.quantiles, &b.sizes, &b.counts, &b.size, &b.count, &b.covered];
             (lists.map(Vec::len), b.width.len(), b.horizons, b.slots)
         };
+        let at = [self, other].map(|b| b.covered_at.len());
+        if at[0] != at[1] && !at.contains(&0) {
+            return false;
+        }
         self.taus == other.taus && shape(self) == shape(other)
     }
 
@@ -141,6 +152,7 @@ impl Bands {
         let at = h * self.slots + slot;
         average(&mut self.sizes[at], &mut self.counts[at], error, slow);
         average(&mut self.size[h], &mut self.count[h], error, fast);
+        self.note_at(h, y, bounds, fast);
         self.note(y, bounds, fast / self.horizons as f64, link);
     }
 
@@ -152,6 +164,27 @@ impl Bands {
             _ => 1.0,
         };
         STEP * late * share
+    }
+
+    /// Takes note at one horizon; its count has this truth in it.
+    fn note_at(&mut self, h: usize, y: f64, bounds: &[f64], least: f64) {
+        let levels = self.covered.len();
+        if self.covered_at.is_empty() {
+            self.covered_at = self.covered.repeat(self.horizons);
+        }
+        let gain = least.max(1.0 / self.count[h]);
+        let of_level = self.covered_at[h * levels..(h + 1) * levels].iter_mut().enumerate();
+        for (i, covered) in of_level {
+            let inside = bounds[levels - 1 - i] <= y && y <= bounds[levels + i];
+            *covered += gain * (f64::from(u8::from(inside)) - *covered);
+        }
+    }
+
+    /// Realised coverage at horizon index `h` per level; `None` until enough was checked.
+    pub(super) fn covered_at(&self, h: usize) -> Option<&[f64]> {
+        let levels = self.covered.len();
+        let enough = self.count[h] >= CHECKED_MIN.max(self.pace as f64);
+        self.covered_at.get(h * levels..(h + 1) * levels).filter(|_| enough)
     }
 
     fn note(&mut self, y: f64, bounds: &[f64], least: f64, link: Link) {
@@ -174,7 +207,8 @@ impl Bands {
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        8 * (self.quantiles.len() + 2 * self.sizes.len() + 2 * self.size.len())
+        let covered = self.covered_at.len();
+        8 * (self.quantiles.len() + 2 * self.sizes.len() + 2 * self.size.len() + covered)
     }
 }
 
@@ -264,6 +298,25 @@ mod tests {
             bands.learn((0, 1, 0), (7.0, 7.0, &[7.0; 4]), (Link::Identity, f64::INFINITY));
         }
         assert_eq!(bands.offsets(0), first);
+    }
+
+    #[test]
+    fn coverage_at_a_horizon_is_told_after_a_season_and_fifty_truths() {
+        let hits = |pace: usize, truths: usize| {
+            let mut bands = Bands::new(&[0.8], 2, 1, pace);
+            for i in 0..truths {
+                // One in four lies outside.
+                let y = if i % 4 == 0 { 9.0 } else { 0.0 };
+                bands.learn((1, 1, 0), (y, 0.0, &[-1.0, 1.0]), (Link::Identity, f64::INFINITY));
+            }
+            (bands.covered_at(0).map(<[f64]>::to_vec), bands.covered_at(1).map(<[f64]>::to_vec))
+        };
+        assert_eq!(hits(24, 49), (None, None));
+        assert_eq!(hits(168, 167), (None, None));
+        let (other, own) = hits(168, 168);
+        assert_eq!(other, None, "nothing was seen there");
+        let share = own.expect("a season")[0];
+        assert!((share - 0.75).abs() < 0.02, "{share}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ mod time;
 pub use alert::{AlertKind, AlertReason};
 pub use fact::{Facts, Placement, Trigger};
 pub use forecast::{
-    Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupSkill,
-    HorizonGroup, Interval, Skill,
+    Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupCoverage,
+    GroupSkill, HorizonGroup, Interval, Skill,
 };
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
 pub use notice::{Announcement, Decided, Feedback, Verdict};

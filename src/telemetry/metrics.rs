@@ -96,7 +96,7 @@ impl Metrics {
             }
         }
         for by in ["pool", "shard"] {
-            self.training.refresh_seconds.with_label_values(&[by]);
+            self.training.refresh_seconds.with_label_values(&[stream, by]);
         }
         for family in [&ingest.consumed_bytes, &ingest.duplicates, &ingest.replayed] {
             family.with_label_values(&[stream]);
