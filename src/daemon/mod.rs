@@ -6,8 +6,8 @@
 //! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `http` starts their server, `tally` counts, `clock` is the only clock, `limits`
 //! what the machine grants, `shutdown` the only way to stop, `reload` the only way to other settings,
-//! `state` looks at what is stored, `explain` leads from stored state to an alert again, `webhooks`
-//! hands the alerts topic to webhooks.
+//! `state` looks at what is stored, `explain` leads from stored state to an alert again (both by `rerun`),
+//! `webhooks` hands the alerts topic to webhooks.
 //!
 //! # Invariants
 //!
@@ -39,6 +39,7 @@ mod pipeline;
 mod publish;
 mod reload;
 mod report;
+mod rerun;
 mod restore;
 mod run;
 mod shutdown;

@@ -227,6 +227,7 @@ fn pipeline<L: Log>(
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
             snapshot_interval: settings.state.snapshot_interval.to_duration(),
+            snapshot_rungs: settings.state.rungs(),
             retry_first: options.retry_first,
         },
         policy: Policy {
