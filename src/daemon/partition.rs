@@ -108,7 +108,7 @@ impl Silence {
 impl Partition {
     /// A partition whose state is known; `now` is the steady clock.
     pub fn new(restored: Restored, epoch: u64, now: Duration) -> Self {
-        let Restored { shard, writer, start, silent_until, journal, state, fresh, bytes } =
+        let Restored { shard, writer, start, silent_until, journal, state, orphans, fresh, bytes } =
             restored;
         let stage = match silent_until {
             Some(until) => Stage::Silent { until, journal: journal.into() },
@@ -120,7 +120,7 @@ impl Partition {
             writer,
             stage,
             epoch,
-            outbox: Outbox::default(),
+            outbox: Outbox { alerts: orphans, ..Outbox::default() },
             dead: Vec::new(),
             journal: state,
             next_offset: Some(start),

@@ -268,7 +268,10 @@ impl<L: Log> Pipeline<L> {
             self.heartbeat.beat();
             self.count_attempt(&batch, result.is_ok(), now.saturating_sub(began));
             let error = match result {
-                Ok(()) => break,
+                Ok(()) => {
+                    self.policy.stored.extend(batch.saved());
+                    break;
+                }
                 Err(DeliverError::Stop(error)) => return Err(DaemonError::Refused(error)),
                 Err(DeliverError::Lost(error)) => {
                     tracing::warn!("the batch belongs to the next owner: {error}");

@@ -234,6 +234,7 @@ fn pipeline<L: Log>(
             reset: settings.kafka.offset_reset,
             missing: settings.state.on_missing_offset,
             dropped: options.reset_state.clone(),
+            stored: BTreeSet::new(),
         },
         inbox: [settings.topics.feedback.clone(), settings.topics.control.clone()],
         clock: options.clock.clone(),
