@@ -91,7 +91,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// Drop the stored state of this stream and learn anew; may be given several times.
+    /// Drop the stored state of this stream, close its open alerts and learn anew; each partition once;
+    /// may be given several times.
     #[arg(long, value_name = "STREAM")]
     pub reset_state: Vec<String>,
 }
@@ -110,7 +111,7 @@ pub(super) struct ExplainArgs {
     pub svg: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct FeedbackArgs {
     /// Id of the alert, as in its records: a-5f0c9e2b71d4
     #[arg(value_name = "ALERT-ID")]

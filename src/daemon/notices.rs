@@ -1,8 +1,27 @@
-//! What people want of a shard: verdicts, maintenance, values that are known beforehand.
+//! What happens to a shard without a record: verdicts, maintenance, values that are known
+//! beforehand, and all of it again from the journal.
+
+use std::collections::VecDeque;
 
 use crate::engine::{Announced, Shard};
 use crate::io::Notice;
+use crate::io::snapshot::{JournalEntry, JournalKind};
 use crate::record::{Announcement, Decided, Outbox};
+
+/// Does again what the journal says happened before the record of `offset`.
+pub(super) fn catch_up(
+    shard: &mut Shard,
+    journal: &mut VecDeque<JournalEntry>,
+    offset: i64,
+    outbox: &mut Outbox,
+) {
+    while let Some(entry) = journal.pop_front_if(|entry| entry.next_offset <= offset) {
+        match &entry.kind {
+            JournalKind::CloseUntil { time } => shard.close_until(*time, outbox),
+            JournalKind::Notice { notice } => drop(put_into_effect(shard, notice, outbox)),
+        }
+    }
+}
 
 /// Whether a notice takes the place of an earlier one.
 pub(super) fn replaces(later: &Notice, earlier: &Notice) -> bool {

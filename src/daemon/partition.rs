@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notices::{put_into_effect, replaces};
+use super::notices::{catch_up, put_into_effect, replaces};
 use super::presence::Presence;
 use super::restore::Restored;
 use super::stream::Stream;
@@ -111,7 +111,7 @@ impl Silence {
 impl Partition {
     /// A partition whose state is known; `now` is the steady clock.
     pub fn new(restored: Restored, epoch: u64, now: Duration) -> Self {
-        let Restored { shard, writer, start, silent_until, journal, state, fresh, bytes } =
+        let Restored { shard, writer, start, silent_until, journal, state, orphans, fresh, bytes } =
             restored;
         let stage = match silent_until {
             Some(until) => Stage::Silent { until, journal: journal.into() },
@@ -123,7 +123,7 @@ impl Partition {
             writer,
             stage,
             epoch,
-            outbox: Outbox::default(),
+            outbox: Outbox { alerts: orphans, ..Outbox::default() },
             dead: Vec::new(),
             journal: state,
             next_offset: Some(start),
@@ -178,15 +178,7 @@ impl Partition {
     /// Applies what was journalled up to `offset`, and ends the silence there.
     fn catch_up(&mut self, offset: i64) {
         let Stage::Silent { until, journal } = &mut self.stage else { return };
-        while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
-            match &entry.kind {
-                JournalKind::CloseUntil { time } => self.shard.close_until(*time, &mut self.outbox),
-                JournalKind::Notice { notice } => {
-                    put_into_effect(&mut self.shard, notice, &mut self.outbox);
-                }
-            }
-            journal.pop_front();
-        }
+        catch_up(&mut self.shard, journal, offset, &mut self.outbox);
         if *until <= offset {
             self.shard.settle(&mut self.outbox);
             self.outbox.clear();
@@ -308,11 +300,12 @@ impl Partition {
     }
 
     /// The state of the shard as records of the state topic, stamped with its next offset.
-    /// Call after `settle`.
-    pub fn snapshot(&mut self) -> Vec<OutMessage> {
+    /// Call after `settle`. `rungs` as in [`SnapshotWriter::keep`].
+    pub fn snapshot(&mut self, rungs: u32) -> Vec<OutMessage> {
         let Some(next_offset) = self.next_offset else { return Vec::new() };
         self.unsaved = false;
         self.fresh = false;
+        self.writer.keep(rungs);
         let state = self.shard.save();
         let records = self.writer.snapshot(next_offset, &state, &self.shard.fingerprint());
         let stored = records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
@@ -327,11 +320,6 @@ impl Partition {
         super::restore::tell_dropped_forecasts(&stream.name, number, &shard);
         self.shard = shard.with_trainer(Arc::clone(&stream.trainer));
         Ok(())
-    }
-
-    /// The state of the shard. Call after `settle`.
-    pub fn state_bytes(&mut self) -> Vec<u8> {
-        self.shard.save()
     }
 
     pub fn status(&self) -> ShardStatus {

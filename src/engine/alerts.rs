@@ -52,7 +52,7 @@ pub(super) fn step_kind(
     let params = scene.spec.alert.life(kind);
     let (transition, alert) = series.state(kind).step(&params, row);
     if transition == Transition::Opened {
-        series.cases.open(kind, row.time, Vec::new());
+        series.cases.open(kind, row.time, (Vec::new(), None));
     }
     let Some(alert) = alert else { return transition };
     if let Some((change, reason)) = told(transition, &alert) {

@@ -26,6 +26,10 @@ struct Case {
     /// What was known when it opened.
     #[serde(default)]
     features: Vec<f64>,
+    /// Chance that it is true, as it was when it opened: what is learned later, from the verdict
+    /// on this very alert, too, says nothing new of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p_true: Option<f64>,
     /// The last verdict, and where it was said.
     heard: Option<(Verdict, i64)>,
 }
@@ -39,14 +43,20 @@ fn anomaly() -> AlertKind {
 pub(super) struct Cases(VecDeque<Case>);
 
 impl Cases {
-    /// Takes note of an alert that has opened.
-    pub(super) fn open(&mut self, kind: AlertKind, starts_at: EventTime, features: Vec<f64>) {
+    /// Takes note of an alert that has opened; of an anomaly with what is known of it, and the chance
+    /// that it is true.
+    pub(super) fn open(
+        &mut self,
+        kind: AlertKind,
+        starts_at: EventTime,
+        (features, p_true): (Vec<f64>, Option<f64>),
+    ) {
         if self.0.iter().filter(|case| case.kind == kind).count() >= CASES_MAX
             && let Some(oldest) = self.0.iter().position(|case| case.kind == kind)
         {
             self.0.remove(oldest);
         }
-        self.0.push_back(Case { starts_at, kind, features, heard: None });
+        self.0.push_back(Case { starts_at, kind, features, p_true, heard: None });
     }
 
     /// Whether someone has said that the alert of then is a fault: then it does not become normal
@@ -57,9 +67,9 @@ impl Cases {
             .is_some_and(|(said, _)| said == Verdict::TruePositive)
     }
 
-    /// What was known of an anomaly when it opened.
-    pub(super) fn features(&self, starts_at: EventTime) -> Option<&[f64]> {
-        self.of(AlertKind::Anomaly, starts_at).map(|case| case.features.as_slice())
+    /// Chance that an anomaly is true, as it was when it opened.
+    pub(super) fn p_true(&self, starts_at: EventTime) -> Option<f64> {
+        self.of(AlertKind::Anomaly, starts_at)?.p_true
     }
 
     fn of(&self, kind: AlertKind, starts_at: EventTime) -> Option<&Case> {
@@ -89,12 +99,15 @@ impl Shard {
             return Decided::Heard;
         }
         let before = case.heard.replace((verdict, position));
-        // A verdict that is changed is not learned twice.
-        let lesson = before.is_none().then(|| case.features.clone());
         let of = (case.kind, case.starts_at);
-        if let Some(features) = lesson.filter(|features| !features.is_empty()) {
-            let real = matches!(verdict, Verdict::TruePositive | Verdict::NewNormal);
-            self.triage.learn(features, real);
+        match before.map(|(before, _)| is_real(before)) {
+            _ if case.features.is_empty() => {}
+            None => self.triage.learn(case.features.clone(), is_real(verdict)),
+            // A verdict that is changed is not learned twice.
+            Some(before) if before != is_real(verdict) => {
+                self.triage.correct(&case.features, is_real(verdict));
+            }
+            Some(_) => {}
         }
         closing(verdict).and_then(|reason| self.close_alert(alert_id, reason, out));
         out.facts.verdicts[verdict as usize] += 1;
@@ -114,6 +127,11 @@ impl Shard {
         series.learner = own;
         Decided::Applied { entity: series.key.clone(), learned, dropped }
     }
+}
+
+/// Whether an alert was worth its while: what is expected was not, though it was unusual.
+fn is_real(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::TruePositive | Verdict::NewNormal)
 }
 
 /// Why a verdict closes an alert, if it does.

@@ -300,7 +300,8 @@ fn step_alert(
     let (transition, alert) = series.alert.step(&life, observation);
     if transition == Transition::Opened {
         let features = features(context, judged, channels, scored);
-        series.cases.open(AlertKind::Anomaly, context.span.end, features);
+        let p_true = context.triage.p_true(&features);
+        series.cases.open(AlertKind::Anomaly, context.span.end, (features, p_true));
     }
     keep_budget(context, series, judged, transition);
     if let Some(alert) = alert
@@ -309,8 +310,7 @@ fn step_alert(
         count(&mut out.facts, AlertKind::Anomaly, change, &alert);
         let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
         let record = alert_record(context, &series.key, judged, channels, change, &alert);
-        let known = series.cases.features(alert.starts_at);
-        let p_true = known.and_then(|features| context.triage.p_true(features));
+        let p_true = series.cases.p_true(alert.starts_at);
         out.alerts.push(AlertRecord { cause, p_true, ..record });
     }
     transition

@@ -55,6 +55,8 @@ pub enum AlertReason {
     Expected,
     /// Closed by an operator: what it saw is normal from now on.
     NewNormal,
+    /// Closed: the state that it was part of was dropped (`--reset-state`).
+    Reset,
     /// Suppressed: a maintenance window with `alert = false`.
     Maintenance,
     /// Suppressed: more openings than `flap_limit` allows.
@@ -63,7 +65,7 @@ pub enum AlertReason {
 
 impl AlertReason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Escalated,
         Self::Renotified,
         Self::Calm,
@@ -72,12 +74,13 @@ impl AlertReason {
         Self::FalsePositive,
         Self::Expected,
         Self::NewNormal,
+        Self::Reset,
         Self::Maintenance,
         Self::Flapping,
     ];
     /// Reasons for which an alert is suppressed, in the order of the counts in `Facts`.
     pub const SUPPRESSED: [Self; 2] = [Self::Maintenance, Self::Flapping];
-    /// Reasons for which an alert is closed, in the order of the counts in `Facts`.
+    /// Reasons for which a shard closes an alert, in the order of the counts in `Facts`.
     pub const CLOSED: [Self; 6] = [
         Self::Calm,
         Self::Accepted,
@@ -98,6 +101,7 @@ impl AlertReason {
             Self::FalsePositive => "false_positive",
             Self::Expected => "expected",
             Self::NewNormal => "new_normal",
+            Self::Reset => "reset",
             Self::Maintenance => "maintenance",
             Self::Flapping => "flapping",
         }

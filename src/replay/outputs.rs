@@ -9,7 +9,8 @@ use super::scores::ScoreLines;
 use super::{ReplayArgs, ReplayError, cell};
 use crate::io::{Encoder, Origin};
 use crate::record::{
-    AlertRecord, EventTime, FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox, SeriesKey,
+    AlertKind, AlertRecord, EventTime, FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox,
+    SeriesKey,
 };
 
 const FORECAST_HEADER: [&str; 11] = [
@@ -238,5 +239,9 @@ pub(super) fn opened_line(record: &AlertRecord, channels: &[Arc<str>]) -> String
         format!(": {name} is {y}, expected {low} to {high}")
     });
     let (entity, at): (&SeriesKey, EventTime) = (&record.entity, record.starts_at);
-    format!("{at} {entity} score {:.2}{why}", record.anomaly_score)
+    let kind = match record.kind {
+        AlertKind::Anomaly => String::new(),
+        kind => format!(" {}", kind.word()),
+    };
+    format!("{at} {entity}{kind} score {:.2}{why}", record.anomaly_score)
 }

@@ -20,7 +20,7 @@ use crate::engine::{Shard, StreamSpec};
 use crate::io::{Encoder, EntitySource, Origin};
 use crate::model::Trainer;
 use crate::pool::TrainingPool;
-use crate::record::{EventTime, Outbox, Placement, RecordRef};
+use crate::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
 use crate::telemetry::TrainingMetrics;
 
 /// Rows between two looks at what the engine has said. Changes no output.
@@ -300,7 +300,7 @@ impl Replay<'_> {
             let origin = Origin { topic: &log.origin, partition: 0 };
             outputs.take(&self.outbox, &mut log.encoder, origin, &log.spec.channels)?;
             if outputs.is_empty(self.args) {
-                let opened = self.outbox.alerts.iter().filter(|alert| alert.sequence == 0);
+                let opened = self.outbox.alerts.iter().filter(|a| a.change == AlertChange::Opened);
                 let text = |alert| opened_line(alert, &log.spec.channels);
                 self.progress.suspend(|| opened.for_each(|alert| say(&text(alert))));
             }

@@ -152,16 +152,18 @@ fn notice(data: &[u8]) {
 
 /// Records as `key \0 payload \0\0`, the numbers of their offsets.
 fn stored(data: &[u8]) {
-    let mut reader = SnapshotReader::new("state", "press", "in", 0);
+    let new = || SnapshotReader::new("state", "press", "in", 0);
+    let (mut reader, mut all) = (new(), new().of_all());
     let mut rest = data;
     for offset in 0..64 {
         let Some((key, value, next)) = take_record(rest) else { break };
         let tombstone = value.is_empty();
         reader.take(key, (!tombstone).then_some(value), offset);
+        all.take(key, (!tombstone).then_some(value), offset);
         rest = next;
     }
     // An error is an answer, too.
-    let _ = reader.finish();
+    let _ = (reader.finish(), all.older(u64::MAX, |_| true));
 }
 
 /// Lengths before the parts: a key of up to 255 bytes, a payload of up to 65,535.
@@ -260,6 +262,7 @@ fn seed() {
         "stored" => {
             let mut shard = Shard::new(spec(), 0);
             let mut writer = SnapshotWriter::new("state", "press", "in", 0);
+            writer.keep(2);
             let records = writer.snapshot(7, &shard.save(), &shard.fingerprint());
             let mut bytes = Vec::new();
             for record in records {

@@ -242,8 +242,8 @@ fn alerts_say_how_likely_they_are_true_once_the_verdicts_tell() {
     spec.model.scope = Scope::Shard;
     (spec.alert.flap_limit.openings, spec.alert.budget.alerts) = (1_000, positive(100.0));
     let mut run = Run::new(&spec);
-    let mut all = records(1_500 + 40 * 80, 0..0);
-    for fault in 0..40 {
+    let mut all = records(1_500 + 41 * 80, 0..0);
+    for fault in 0..41 {
         let first = 1_500 + 80 * fault;
         for record in &mut all[first..first + 8] {
             record.values[fault % 2] += 6.0;
@@ -270,4 +270,14 @@ fn alerts_say_how_likely_they_are_true_once_the_verdicts_tell() {
         let p = p.expect("the verdicts tell");
         assert!(if *real == 1 { p > 0.7 } else { p < 0.3 }, "{said:?}");
     }
+    // The word on an alert is no news about this alert itself.
+    let known = run.out.alerts.len();
+    run.feed(&all[4_700..4_704]);
+    let opened = run.out.alerts[known..].first().cloned().expect("the last fault is found");
+    assert!(opened.p_true.is_some_and(|p| p < 0.3), "{:?}", opened.p_true);
+    run.say(&opened.alert_id, Verdict::TruePositive, 99);
+    run.feed(&all[4_704..]);
+    let records: Vec<_> = run.out.alerts.iter().filter(|a| a.alert_id == opened.alert_id).collect();
+    assert!(records.iter().any(|a| a.change == AlertChange::Closed), "{records:?}");
+    assert!(records.iter().all(|a| a.p_true == opened.p_true), "{records:?}");
 }
