@@ -23,6 +23,7 @@ mod decide;
 mod detector;
 mod explain;
 mod foresight;
+mod gone;
 mod ids;
 mod judge;
 mod learn;

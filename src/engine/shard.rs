@@ -9,16 +9,19 @@ use serde::{Deserialize, Serialize};
 use super::carry::{Carry, DroppedForecasts};
 use super::detector::Eyes;
 use super::foresight::Foresight;
+use super::gone::Gone;
 use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
-use crate::alert::Plan;
+use crate::alert::{Plan, Skew};
 use crate::model::{InPlace, Learner, Network, Scope, Trainer, Triage, Workspace};
 use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Trigger};
 use crate::window::{ClosedRow, Watermark};
 
 /// Most windows that share one pass through the network; more gain nothing.
 const BATCH_MAX: usize = 256;
+/// Share of records ahead of their Kafka time that makes the latter the odd one.
+const AHEAD_ALL: f64 = 0.9;
 /// Most closed rows that wait for a result.
 const PENDING_MAX: usize = 4_096;
 
@@ -55,6 +58,9 @@ pub struct Shard {
     pub(super) pending_windows: usize,
     pub(super) loss: Option<f64>,
     pub(super) silence: Silence,
+    pub(super) gone: Gone,
+    /// How many records claim to be of the future.
+    clocks: Skew,
     pub(super) plan: Plan,
     pub(super) foresight: Foresight,
     #[serde(skip)]
@@ -74,11 +80,28 @@ pub(super) struct Stored {
     #[serde(default)]
     silence: Silence,
     #[serde(default)]
+    gone: Gone,
+    #[serde(default)]
+    clocks: Skew,
+    #[serde(default)]
     plan: Plan,
     #[serde(default)]
     foresight: Foresight,
     #[serde(default)]
     triage: Triage,
+}
+
+/// What a record says about now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// Its Kafka time.
+    pub(super) log_time: EventTime,
+    /// The event time that has come. A record too far ahead of its Kafka time has a wrong clock, and
+    /// must not make all others late: it says no more than its Kafka time.
+    pub(super) says: EventTime,
+    /// Event times and Kafka times are of the same day. They are not if all records are of the future:
+    /// then it is the Kafka time that says nothing.
+    pub(super) comparable: bool,
 }
 
 /// A closed row that waits for its result.
@@ -116,6 +139,8 @@ impl Shard {
             loss: None,
             spec,
             silence: Silence::default(),
+            gone: Gone::default(),
+            clocks: Skew::default(),
             triage: Triage::default(),
         }
     }
@@ -164,11 +189,12 @@ impl Shard {
             }
         }
         (shard.due, shard.loss) = (stored.due, stored.loss);
-        shard.silence = stored.silence;
+        (shard.silence, shard.gone, shard.clocks) = (stored.silence, stored.gone, stored.clocks);
         shard.plan = stored.plan.adopt(shard.plan);
         shard.dropped = carry.dropped;
         shard.triage = stored.triage;
         shard.schedule_looks();
+        shard.schedule_ends();
         shard.every_open_row_is_due().then_some(shard)
     }
 
@@ -201,16 +227,18 @@ impl Shard {
         if record.time > log_time + self.spec.rows.ahead_max {
             out.facts.ahead += 1;
             if let Some(index) = self.index.get(record.key) {
-                self.hear(*index, &record, Placement::Ahead, log_time, out);
+                let moment = Moment { log_time, says: log_time, comparable: true };
+                self.hear(*index, &record, Placement::Ahead, moment, out);
             }
             return Placement::Ahead;
         }
+        let moment = self.moment(record.time, log_time);
         let Some(index) = self.find_or_add(record.key) else {
             out.facts.series_refused += 1;
             return Placement::SeriesLimit;
         };
-        let placement = self.place(index, &record, out);
-        self.hear(index, &record, placement, log_time, out);
+        let placement = self.place(index, &record, moment.says, out);
+        self.hear(index, &record, placement, moment, out);
         match placement {
             Placement::Late => {
                 let behind = self.watermark.current().map_or(0, |now| (now - record.time).get());
@@ -262,7 +290,27 @@ impl Shard {
         Some(self.series.len() - 1)
     }
 
-    fn place(&mut self, index: usize, record: &RecordRef<'_>, out: &mut Outbox) -> Placement {
+    /// What a record says about now.
+    fn moment(&mut self, time: EventTime, log_time: EventTime) -> Moment {
+        let limit = &self.spec.alert.clock_skew;
+        if limit.share <= 0.0 {
+            return Moment { log_time, says: time, comparable: true };
+        }
+        // Further than others may be behind, it would make them late.
+        let ahead = log_time + limit.ahead.min(self.spec.rows.max_out_of_order) < time;
+        self.clocks.step(limit, ahead);
+        let comparable = self.clocks.share() < AHEAD_ALL;
+        let says = if ahead && comparable { log_time } else { time };
+        Moment { log_time, says, comparable }
+    }
+
+    fn place(
+        &mut self,
+        index: usize,
+        record: &RecordRef<'_>,
+        says: EventTime,
+        out: &mut Outbox,
+    ) -> Placement {
         let spec = Arc::clone(&self.spec);
         let series = &mut self.series[index];
         let (placement, end) = series.open.insert(&spec.rows, record, self.watermark.current());
@@ -275,7 +323,7 @@ impl Shard {
             }
         }
         if matches!(placement, Placement::Placed | Placement::Replaced) {
-            let moved = self.watermark.observe(record.time);
+            let moved = self.watermark.observe(says);
             if moved || end.is_some() {
                 self.close_due(Trigger::Watermark, out);
             }
@@ -307,7 +355,7 @@ impl Shard {
         let gap = series.gap(spec.rows.step, row.start);
         out.facts.alerts_allowed += series.allowed(spec, row.start);
         series.push_gap(spec, gap, row.start);
-        series.push_row(&spec.alert.budget, &row);
+        series.push_row(&spec.alert.allowance(), &row);
         series.pending = true;
         out.facts.gap_rows += gap;
         out.facts.rows += 1;

@@ -20,7 +20,7 @@ pub use forecast::{
     HorizonGroup, Interval, Skill,
 };
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
-pub use notice::{Announcement, Decided, Feedback, Verdict};
+pub use notice::{Announcement, Decided, Feedback, Verdict, is_alert_id};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,

@@ -63,7 +63,7 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_metrics_series_dropped_total", COUNTER, &["metric"], "Updates of label sets"),
     ("latentd_model_age_seconds", GAUGE, &["role", "stream"], "Event time since a network"),
     ("latentd_model_promotions_total", COUNTER, &["outcome", "reason", "stream"], "Examinations of"),
-    ("latentd_notices_refused_total", COUNTER, &[], "Records of the feedback and"),
+    ("latentd_notices_refused_total", COUNTER, &["reason"], "What people said without"),
     ("latentd_offset_gone_total", COUNTER, &["stream"], "Times that records were gone"),
     ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
     ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),

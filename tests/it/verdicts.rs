@@ -137,6 +137,24 @@ fn a_new_set_point_is_absorbed_within_a_warm_up_of_the_verdict() {
     assert!(silent.firing(1_910..2_590) > 600, "{}", silent.firing(1_910..2_590));
 }
 
+/// A state that someone has said is not to be learned does not become normal by lasting, told or not.
+#[test]
+fn what_was_said_to_be_expected_is_never_learned() {
+    let all = records(2_400, FAULT.start..2_300);
+    let mut run = Run::new(&minutes(120));
+    run.feed(&all[..1_560]);
+    let alert = run.alert();
+    run.say(&alert, Verdict::Expected, 1);
+    let known = run.out.alerts.len();
+    run.feed(&all[1_560..2_290]);
+    assert_eq!(run.out.alerts[known..].len(), 0, "it goes on in silence");
+    let status = run.shard.status();
+    assert_eq!((status.warming, status.quarantined > 700), (0, true), "{status:?}");
+    // Another verdict on the same alert ends that.
+    assert!(matches!(run.say(&alert, Verdict::NewNormal, 2), Decided::Applied { .. }));
+    assert_eq!(run.shard.status().quarantined, 0);
+}
+
 /// A fault that someone has confirmed does not become normal by lasting.
 #[test]
 fn a_confirmed_fault_is_never_accepted() {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::record::Verdict;
+use crate::record::{Verdict, is_alert_id};
 use crate::web::actions::{ConfigFormat, Notice, NoticeKind, Written};
 use crate::web::extract::{Json, MayWrite};
 use crate::web::problem::Problem;
@@ -196,9 +196,7 @@ fn check_length(what: &str, text: &str, least: usize, most: usize) -> Result<(),
 impl FeedbackRequest {
     pub fn notice(self) -> Result<Notice, Problem> {
         let Self { alert_id, verdict, by, comment } = self;
-        let digits = alert_id.strip_prefix("a-").unwrap_or_default();
-        let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-        if digits.len() != 12 || !digits.chars().all(hex) {
+        if !is_alert_id(&alert_id) {
             return Err(Problem::bad_request("alert_id: expected `a-` and 12 hex digits"));
         }
         check_length("by", by.as_deref().unwrap_or_default(), 0, NAME_MAX)?;
