@@ -40,6 +40,19 @@ pub struct Allowance {
     pub is_spent: bool,
 }
 
+impl Allowance {
+    /// Share of rows, one every `step`, that may be over the threshold of a calm series.
+    pub fn share_of_rows(&self, step: Millis) -> f64 {
+        self.share(step.get() as f64)
+    }
+
+    fn share(&self, spacing_ms: f64) -> f64 {
+        let per = self.budget.per.max(Millis::new(1)).get() as f64;
+        let most = if self.is_spent { SPENT_MAX } else { BOUND_MAX };
+        (self.budget.alerts.get() * spacing_ms.max(1.0) / per).min(most)
+    }
+}
+
 /// The evidence from which a row is an alarm.
 ///
 /// With `alerts` allowed per `per` and a row every `step`, a calm row may be over the threshold
@@ -139,18 +152,13 @@ impl Threshold {
 
     /// Pays for an alert that opened at a threshold of `level`; it lifts the threshold by `lift`.
     pub fn spend(&mut self, of: &Allowance, level: f64, lift: f64) {
-        let room = self.room(of);
-        // One more than what lifts it to its highest, so that each alert on the way there is paid.
-        let least = -(room / DEBT_LIFT + 1.0);
+        let most = LEVEL_MAX / self.base(of);
+        // One more than what leads to the highest level: each alert on the way there is paid.
+        let least = -((most - self.lift()).max(0.0) / DEBT_LIFT + 1.0);
         self.account = self.account.map(|account| (account - 1.0).max(least.min(account)));
-        let lift = lift.min(room);
+        let lift = lift.min(most - 1.0 - self.lifted).max(0.0);
         self.lifted += lift;
         self.newest = (lift, level);
-    }
-
-    /// How much further the threshold may be lifted, debts aside, as a share of the base.
-    fn room(&self, of: &Allowance) -> f64 {
-        (LEVEL_MAX / self.base(of) - self.lift()).max(0.0)
     }
 
     /// Takes note of the evidence of a row while the alert paid for last goes on.
@@ -196,9 +204,7 @@ impl Threshold {
 
     /// Alerts that one row may cost.
     fn allowed(&self, of: &Allowance) -> f64 {
-        let per = of.budget.per.max(Millis::new(1)).get() as f64;
-        let most = if of.is_spent { SPENT_MAX } else { BOUND_MAX };
-        (of.budget.alerts.get() * self.spacing_ms.max(1.0) / per).min(most)
+        of.share(self.spacing_ms)
     }
 }
 

@@ -162,7 +162,8 @@ impl Plan {
     /// One that was over a day before `now` is as good as called off. Where 256 are kept, the one
     /// that ends first makes room if it is over; if nothing tells what is over, if it ends first.
     pub fn announce(&mut self, window: MaintenanceWindow, now: Option<EventTime>) -> Planned {
-        let is_past = |window: &MaintenanceWindow| now.is_some_and(|now| window.until + KEPT <= now);
+        let is_past =
+            |window: &MaintenanceWindow| now.is_some_and(|now| window.until + KEPT <= now);
         self.windows.retain(|_, old| !is_past(old));
         if window.until <= window.from || is_past(&window) {
             let known = self.windows.remove(&window.id).is_some();

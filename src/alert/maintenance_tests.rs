@@ -121,7 +121,10 @@ fn old_announcements_leave_room_for_tonight() {
         assert_eq!(planned, Planned::Changed, "{i}");
     }
     assert_eq!(plan.announce(window("older", 0, 5), None), Planned::Refused);
-    assert_eq!(plan.announce(window("tonight", 1_000 * day, 1_000 * day + 10), None), Planned::Changed);
+    assert_eq!(
+        plan.announce(window("tonight", 1_000 * day, 1_000 * day + 10), None),
+        Planned::Changed
+    );
     let tonight = EventTime::from_millis(1_000 * day);
     assert_eq!(plan.switches("any", tonight, tonight), silent());
     assert_eq!(plan.windows().count(), WINDOWS_MAX);
@@ -132,7 +135,8 @@ fn old_announcements_leave_room_for_tonight() {
 fn schedules_hold_on_days_with_23_and_25_hours() {
     let hour = 3_600_000;
     let on = |cron: &str, hours: i64, day: &str| -> Vec<String> {
-        let schedule = Schedule::new(cron, "Europe/Berlin", Millis::new(hours * hour)).expect("sound");
+        let schedule =
+            Schedule::new(cron, "Europe/Berlin", Millis::new(hours * hour)).expect("sound");
         let mut plan = Plan::new(&[Maintenance {
             name: "dst".into(),
             entities: Entities::default(),

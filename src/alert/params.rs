@@ -47,7 +47,7 @@ pub struct AlertParams {
     pub budget: Budget,
     /// What judges the rows.
     pub detector: DetectorKind,
-    /// Whether thresholds come down on calm series until the budget is used.
+    /// Whether thresholds of calm series move until the budget is used; else it is an upper bound.
     pub spend_budget: bool,
     /// Rows in a row that must be over the threshold before an alert opens.
     #[serde(rename = "for")]

@@ -93,7 +93,15 @@ mod tests {
         let keys = AlertKind::ALL.map(|kind| alert_key("s", "e", at, kind));
         assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
         assert_eq!(keys.map(|key| key_of(&alert_id(key))), keys.map(Some));
-        for other in ["", "a-", "b-0123456789ab", "a-0123456789a", "a-0123456789xy", "a-ü0123456789", "a-+123456789ab"] {
+        for other in [
+            "",
+            "a-",
+            "b-0123456789ab",
+            "a-0123456789a",
+            "a-0123456789xy",
+            "a-ü0123456789",
+            "a-+123456789ab",
+        ] {
             assert_eq!(key_of(other), None, "{other}");
         }
     }

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::carry::{Carry, DroppedForecasts};
+use super::clock::Moment;
 use super::detector::Eyes;
 use super::foresight::Foresight;
 use super::gone::Gone;
@@ -20,8 +21,6 @@ use crate::window::{ClosedRow, Watermark};
 
 /// Most windows that share one pass through the network; more gain nothing.
 const BATCH_MAX: usize = 256;
-/// Share of records ahead of their Kafka time that makes the latter the odd one.
-const AHEAD_ALL: f64 = 0.9;
 /// Most closed rows that wait for a result.
 const PENDING_MAX: usize = 4_096;
 
@@ -60,7 +59,7 @@ pub struct Shard {
     pub(super) silence: Silence,
     pub(super) gone: Gone,
     /// How many records claim to be of the future.
-    clocks: Skew,
+    pub(super) clocks: Skew,
     pub(super) plan: Plan,
     pub(super) foresight: Foresight,
     #[serde(skip)]
@@ -89,19 +88,6 @@ pub(super) struct Stored {
     foresight: Foresight,
     #[serde(default)]
     triage: Triage,
-}
-
-/// What a record says about now.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    /// Its Kafka time.
-    pub(super) log_time: EventTime,
-    /// The event time that has come. A record too far ahead of its Kafka time has a wrong clock, and
-    /// must not make all others late: it says no more than its Kafka time.
-    pub(super) says: EventTime,
-    /// Event times and Kafka times are of the same day. They are not if all records are of the future:
-    /// then it is the Kafka time that says nothing.
-    pub(super) comparable: bool,
 }
 
 /// A closed row that waits for its result.
@@ -227,7 +213,7 @@ impl Shard {
         if record.time > log_time + self.spec.rows.ahead_max {
             out.facts.ahead += 1;
             if let Some(index) = self.index.get(record.key) {
-                let moment = Moment { log_time, says: log_time, comparable: true };
+                let moment = Moment::of_log(log_time);
                 self.hear(*index, &record, Placement::Ahead, moment, out);
             }
             return Placement::Ahead;
@@ -288,20 +274,6 @@ impl Shard {
         self.series.push(Series { shown: self.show_new, ..series });
         self.index.insert(key, self.series.len() - 1);
         Some(self.series.len() - 1)
-    }
-
-    /// What a record says about now.
-    fn moment(&mut self, time: EventTime, log_time: EventTime) -> Moment {
-        let limit = &self.spec.alert.clock_skew;
-        if limit.share <= 0.0 {
-            return Moment { log_time, says: time, comparable: true };
-        }
-        // Further than others may be behind, it would make them late.
-        let ahead = log_time + limit.ahead.min(self.spec.rows.max_out_of_order) < time;
-        self.clocks.step(limit, ahead);
-        let comparable = self.clocks.share() < AHEAD_ALL;
-        let says = if ahead && comparable { log_time } else { time };
-        Moment { log_time, says, comparable }
     }
 
     fn place(

@@ -1,11 +1,12 @@
-//! Series that send nothing, and series whose clock is wrong: what single records say.
+//! Series that send nothing: what single records say.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::alerts::{Scene, Sign, step_kind};
-use super::shard::{Moment, Shard};
+use super::clock::Moment;
+use super::shard::Shard;
 use super::spec::StreamSpec;
 use super::watch::Watch;
 use crate::alert::{MaintenanceWindow, Planned};
@@ -21,7 +22,7 @@ use crate::record::{
 pub(super) struct Silence {
     /// Largest event time of a record, less `max_out_of_order`.
     #[serde(default)]
-    heard: Option<EventTime>,
+    pub(super) heard: Option<EventTime>,
     /// Event time from which the partition has not been silent for `stale_after` as a whole:
     /// after a gap of all series each has the full time to come back.
     #[serde(default)]
@@ -128,29 +129,6 @@ impl Shard {
         self.hear_of(index, moment.says, out);
     }
 
-    /// A record is of a wrong time if it is ahead of its Kafka time, or late by its own clock: not if
-    /// others have made it late.
-    fn hear_clock(
-        &mut self,
-        index: usize,
-        record: &RecordRef<'_>,
-        (placement, moment): (Placement, Moment),
-        out: &mut Outbox,
-    ) {
-        let limit = self.spec.alert.clock_skew;
-        let watch = &self.series[index].watch;
-        if limit.share > 0.0 {
-            let ahead = moment.log_time + limit.ahead < record.time;
-            let behind = record.time + self.spec.rows.max_out_of_order < moment.log_time;
-            let late = placement == Placement::Late && (behind || !moment.comparable);
-            self.step_clock(index, record, ahead || late || placement == Placement::Ahead, out);
-        } else if let Some(began) = watch.clock.episode().map(|alert| alert.starts_at) {
-            // It is watched no longer.
-            let now = self.silence.heard.unwrap_or(record.time).max(began);
-            self.step_record_kind(index, AlertKind::ClockSkew, 0.0, (now, now), record.offset, out);
-        }
-    }
-
     /// Sets the times of all looks, in a shard that was restored.
     pub(super) fn schedule_looks(&mut self) {
         let Self { spec, series, silence, .. } = self;
@@ -203,21 +181,9 @@ impl Shard {
         silence.schedule(spec, index, &mut series[index].watch);
     }
 
-    fn step_clock(&mut self, index: usize, record: &RecordRef<'_>, wrong: bool, out: &mut Outbox) {
-        let watch = &mut self.series[index].watch;
-        let score = watch.skew.step(&self.spec.alert.clock_skew, wrong);
-        let began = watch.clock.episode().map(|alert| alert.starts_at);
-        if score < 1.0 && began.is_none() {
-            return;
-        }
-        // The wrong clock says nothing about now: the others of the partition do.
-        let now = self.silence.heard.unwrap_or(record.time).max(began.unwrap_or(record.time));
-        self.step_record_kind(index, AlertKind::ClockSkew, score, (now, now), record.offset, out);
-    }
-
     /// Steps a kind that hangs on records. What waits for its results comes first in the outbox,
     /// as it would if it had not been made to wait.
-    fn step_record_kind(
+    pub(super) fn step_record_kind(
         &mut self,
         index: usize,
         kind: AlertKind,
