@@ -11,7 +11,7 @@ const SPACING_MEMORY: f64 = 500.0;
 /// All evidence is on this scale, 0 to 12.
 pub const EVIDENCE_MAX: f64 = 12.0;
 /// What the past of a series lifts its threshold to at most: what is clearer is always told.
-const LEVEL_MAX: f64 = 0.6 * EVIDENCE_MAX;
+const LEVEL_MAX: f64 = 0.7 * EVIDENCE_MAX;
 /// Share of rows that may be over the threshold where the budget is a bound: what is more common than
 /// one row in a thousand is not unusual.
 const BOUND_MAX: f64 = 0.001;
@@ -71,7 +71,7 @@ impl Allowance {
 /// threshold at which it opened, the lift is at most `r⁻⁴` of what it was. A fault that is clear
 /// does not make the series deaf to the next one.
 ///
-/// All that ends at a level of 7.2, 60 % of the scale of evidence, or at the base where that is higher:
+/// All that ends at a level of 8.4, 70 % of the scale of evidence, or at the base where that is higher:
 /// whatever has come before, a series hears what is clear. Lift and debt grow no further than to it,
 /// so the way back is no longer than from there.
 ///
@@ -80,7 +80,7 @@ impl Allowance {
 /// needs, and gets what it was promised. It follows as in stochastic approximation of a quantile
 /// (Robbins and Monro, 1951) and is 0.5 or more.
 ///
-/// Over any span of `n` rows with evidence below 7.2 a series opens at most
+/// Over any span of `n` rows with evidence below 8.4 a series opens at most
 /// `p n + alerts + 1 + (r - 0.5) / 0.1` alerts, where `r` is the largest evidence of the span over the
 /// base of rows: more than the budget only for what is far more unusual.
 #[derive(Debug, Clone, Serialize, Deserialize)]
