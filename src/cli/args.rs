@@ -230,4 +230,14 @@ mod tests {
             assert_eq!(cli.log_format, LogFormatArg::Json, "{line}");
         }
     }
+
+    #[test]
+    fn a_verdict_names_an_alert_by_its_id() {
+        let line = |id: &str| format!("latentd feedback {id} expected --config a.toml");
+        assert!(Cli::try_parse_from(line("a-5f0c9e2b71d4").split(' ')).is_ok());
+        for id in ["a-5f0c9e2b71d", "5f0c9e2b71d4", "a-5F0C9E2B71D4", "press-7"] {
+            let fault = Cli::try_parse_from(line(id).split(' ')).unwrap_err().to_string();
+            assert!(fault.contains("expected `a-` and 12 hex digits"), "{fault}");
+        }
+    }
 }

@@ -197,6 +197,9 @@ fn nothing_is_held_back_after_a_state_was_accepted() {
     assert!(matches!(late, Decided::Applied { learned: 0, dropped: 0, .. }), "{late:?}");
     let progress = run.shard.status().warmup_progress;
     assert!(progress > Some(0.1), "it does not begin again: {progress:?}");
+    // What is left is a matter of this warm-up, not of how old the series is.
+    let left = run.shard.status().warmup_remaining;
+    assert!(left > Some(0.0) && left < Some(300.0 * 60.0), "{left:?}");
 }
 
 /// A channel that repeats a value is no anomaly: nothing is held back because of it, but a verdict is
