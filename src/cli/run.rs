@@ -13,6 +13,9 @@ use crate::web::Actions;
 /// Consumes, learns and emits until a signal.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let settings = load(&args.config)?;
+    for note in settings.notes() {
+        tracing::info!("{note}");
+    }
     let known = |name: &&String| settings.stream.iter().any(|stream| stream.name == **name);
     if let Some(name) = args.reset_state.iter().find(|name| !known(name)) {
         return Err(Failure::usage(format!("--reset-state {name}: there is no such stream")));
@@ -33,6 +36,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
 pub(super) fn check(args: &ConfigArgs) -> Result<(), Failure> {
     let settings = load(args)?;
     let text = serde_json::to_string_pretty(&settings.redacted()).map_err(Failure::failed)?;
+    for note in settings.notes() {
+        eprintln!("note: {note}");
+    }
     eprintln!("{} is usable; with all defaults it reads:", args.config.display());
     // A reader that has closed the pipe has seen enough.
     let _ = writeln!(io::stdout(), "{text}");

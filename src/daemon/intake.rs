@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::DaemonError;
 use super::batch::Note;
+use super::notices::Refused;
 use super::partition::{DeadLetter, Partition};
 use super::presence::SchemaChange;
 use super::restore::Restored;
@@ -48,6 +49,7 @@ pub(super) struct Intake {
     notices: VecDeque<Notice>,
     /// Number of the first of them.
     notices_first: u64,
+    refused: Refused,
 }
 
 /// Where refused records go.
@@ -91,6 +93,7 @@ impl Intake {
             epochs: 0,
             notices: VecDeque::new(),
             notices_first: 0,
+            refused: Refused::default(),
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
@@ -312,12 +315,16 @@ impl Intake {
                         );
                     }
                     self.notices.pop_front();
+                    self.refused.unknown.remove(&self.notices_first);
                     self.notices_first += 1;
+                }
+                if matches!(notice, Notice::Verdict(_)) {
+                    self.refused.unknown.insert(self.notices_first + self.notices.len() as u64);
                 }
                 self.notices.push_back(notice);
             }
             Err(fault) => {
-                self.metrics.state.count_notice_refused();
+                self.metrics.state.count_notices_refused("unreadable", 1);
                 tracing::warn!("passed over: {fault}");
             }
         }
@@ -325,9 +332,23 @@ impl Intake {
 
     /// Lets every partition hear what it has not heard yet.
     pub fn spread_notices(&mut self) {
-        let Self { topics, notices, notices_first, .. } = self;
+        let Self { topics, notices, notices_first, refused, .. } = self;
+        let end = *notices_first + notices.len() as u64;
+        let mut all_have_heard = true;
         for partition in topics.iter_mut().flat_map(|topic| topic.partitions.values_mut()) {
-            partition.hear(notices, *notices_first);
+            partition.hear(notices, *notices_first, refused);
+            all_have_heard &= partition.has_heard(end);
+        }
+        let no_room = std::mem::take(&mut refused.no_room);
+        self.metrics.state.count_notices_refused("no_room", no_room);
+        let owns_any = self.topics.iter().any(|topic| !topic.partitions.is_empty());
+        if all_have_heard && owns_any && !self.refused.unknown.is_empty() {
+            let verdicts = std::mem::take(&mut self.refused.unknown).len() as u64;
+            self.metrics.state.count_notices_refused("unknown_alert", verdicts);
+            tracing::info!(
+                verdicts,
+                "verdicts on alerts that no partition here knows: too old, of another process, or a wrong id"
+            );
         }
     }
 }

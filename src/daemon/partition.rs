@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notices::{catch_up, put_into_effect, replaces};
+use super::notices::{Refused, catch_up, put_into_effect, replaces};
 use super::presence::Presence;
 use super::restore::Restored;
 use super::stream::Stream;
@@ -241,18 +241,27 @@ impl Partition {
 
     /// Puts into effect what people want, unless the past is not caught up with yet; the first of
     /// `all` is number `first`. People are no part of the log: what they did is journalled.
-    pub fn hear(&mut self, all: &VecDeque<Notice>, first: u64) {
+    pub fn hear(&mut self, all: &VecDeque<Notice>, first: u64, refused: &mut Refused) {
         let Some(next_offset) = self.next_offset.filter(|_| !self.is_silent()) else { return };
         let from = usize::try_from(self.heard.saturating_sub(first)).unwrap_or(usize::MAX);
         for (i, notice) in all.iter().enumerate().skip(from) {
-            let replaced = all.iter().skip(i + 1).any(|later| replaces(later, notice));
-            if !replaced && put_into_effect(&mut self.shard, notice, &mut self.outbox) {
+            if all.iter().skip(i + 1).any(|later| replaces(later, notice)) {
+                continue;
+            }
+            let effect = put_into_effect(&mut self.shard, notice, &mut self.outbox);
+            refused.note(first + i as u64, notice, effect);
+            if effect.has_changed() {
                 let kind = JournalKind::Notice { notice: notice.clone() };
                 self.journal.push(self.writer.journal(JournalEntry { next_offset, kind }));
                 self.unsaved = true;
             }
         }
         self.heard = first + all.len() as u64;
+    }
+
+    /// Whether it has heard all notices before number `end`, or knows nothing that they could be about.
+    pub fn has_heard(&self, end: u64) -> bool {
+        self.heard == end || self.next_offset.is_none()
     }
 
     /// Age of the newest record read at `now_ms`, in seconds; 0 once the end is reached, `None` while

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::detector::Eyes;
-use super::ids;
+use super::ids::{self, AlertKey};
 use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
@@ -32,6 +32,9 @@ struct Case {
     p_true: Option<f64>,
     /// The last verdict, and where it was said.
     heard: Option<(Verdict, i64)>,
+    /// Follows from the rest, and from the names of stream and series.
+    #[serde(skip)]
+    key: AlertKey,
 }
 
 fn anomaly() -> AlertKind {
@@ -43,12 +46,20 @@ fn anomaly() -> AlertKind {
 pub(super) struct Cases(VecDeque<Case>);
 
 impl Cases {
+    /// These cases after they were read: of a series of a stream.
+    pub(super) fn restored(mut self, stream: &str, entity: &str) -> Self {
+        for case in &mut self.0 {
+            case.key = ids::alert_key(stream, entity, case.starts_at, case.kind);
+        }
+        self
+    }
+
     /// Takes note of an alert that has opened; of an anomaly with what is known of it, and the chance
     /// that it is true.
-    pub(super) fn open(
+    fn open(
         &mut self,
-        kind: AlertKind,
-        starts_at: EventTime,
+        key: AlertKey,
+        (kind, starts_at): (AlertKind, EventTime),
         (features, p_true): (Vec<f64>, Option<f64>),
     ) {
         if self.0.iter().filter(|case| case.kind == kind).count() >= CASES_MAX
@@ -56,15 +67,14 @@ impl Cases {
         {
             self.0.remove(oldest);
         }
-        self.0.push_back(Case { starts_at, kind, features, p_true, heard: None });
+        self.0.push_back(Case { starts_at, kind, features, p_true, heard: None, key });
     }
 
-    /// Whether someone has said that the alert of then is a fault: then it does not become normal
-    /// by lasting.
-    pub(super) fn is_fault(&self, kind: AlertKind, starts_at: EventTime) -> bool {
-        self.of(kind, starts_at)
-            .and_then(|case| case.heard)
-            .is_some_and(|(said, _)| said == Verdict::TruePositive)
+    /// Whether someone has said that nothing of the alert of then is to be learned: then it does not
+    /// become normal by lasting.
+    pub(super) fn is_never_normal(&self, kind: AlertKind, starts_at: EventTime) -> bool {
+        let heard = self.of(kind, starts_at).and_then(|case| case.heard);
+        heard.is_some_and(|(said, _)| matches!(said, Verdict::TruePositive | Verdict::Expected))
     }
 
     /// Chance that an anomaly is true, as it was when it opened.
@@ -76,9 +86,8 @@ impl Cases {
         self.0.iter().rev().find(|case| (case.kind, case.starts_at) == (kind, starts_at))
     }
 
-    fn find(&mut self, spec: &StreamSpec, entity: &str, alert_id: &str) -> Option<&mut Case> {
-        let id = |case: &Case| ids::kind_alert_id(&spec.name, entity, case.starts_at, case.kind);
-        self.0.iter_mut().rev().find(|case| id(case) == alert_id)
+    fn find(&mut self, key: AlertKey) -> Option<&mut Case> {
+        self.0.iter_mut().rev().find(|case| case.key == key)
     }
 }
 
@@ -89,11 +98,11 @@ impl Shard {
     /// is older than one that was, does nothing, so that a topic of verdicts may be read again.
     pub fn decide(&mut self, feedback: &Feedback, out: &mut Outbox) -> Decided {
         self.score_pending(out);
-        let Self { spec, series, .. } = self;
+        let Self { series, .. } = self;
         let &Feedback { ref alert_id, verdict, position } = feedback;
-        let found = series.iter_mut().enumerate().find_map(|(index, series)| {
-            Some((index, series.cases.find(spec, &series.key, alert_id)?))
-        });
+        let Some(key) = ids::key_of(alert_id) else { return Decided::Unknown };
+        let mut all = series.iter_mut().enumerate();
+        let found = all.find_map(|(index, series)| Some((index, series.cases.find(key)?)));
         let Some((index, case)) = found else { return Decided::Unknown };
         if case.heard.is_some_and(|(_, before)| position <= before) {
             return Decided::Heard;
@@ -109,7 +118,11 @@ impl Shard {
             }
             Some(_) => {}
         }
-        closing(verdict).and_then(|reason| self.close_alert(alert_id, reason, out));
+        if let Some(reason) = closing(verdict)
+            && self.series[index].is_open(of)
+        {
+            self.close(index, of.0, reason, out);
+        }
         out.facts.verdicts[verdict as usize] += 1;
         let Self { spec, series, shared, eyes, .. } = self;
         let series = &mut series[index];
@@ -146,9 +159,26 @@ fn closing(verdict: Verdict) -> Option<AlertReason> {
 }
 
 impl Series {
-    /// Whether someone has said that an episode is a fault.
-    pub(super) fn is_fault(&self, kind: AlertKind, episode: &Firing) -> bool {
-        self.cases.is_fault(kind, episode.starts_at)
+    /// Takes note of an alert of a kind that has opened at a time, of what was known then, and of the
+    /// chance that it is true.
+    pub(super) fn open_case(
+        &mut self,
+        spec: &StreamSpec,
+        of: (AlertKind, EventTime),
+        known: (Vec<f64>, Option<f64>),
+    ) {
+        let key = ids::alert_key(&spec.name, &self.key, of.1, of.0);
+        self.cases.open(key, of, known);
+    }
+
+    /// Whether the alert of a kind that opened at a time is open.
+    fn is_open(&mut self, (kind, starts_at): (AlertKind, EventTime)) -> bool {
+        self.state(kind).firing().is_some_and(|firing| firing.starts_at == starts_at)
+    }
+
+    /// Whether an episode does not become normal by lasting: someone has said what it is.
+    pub(super) fn is_never_normal(&self, kind: AlertKind, episode: &Firing) -> bool {
+        self.cases.is_never_normal(kind, episode.starts_at)
     }
 
     /// A verdict on an alert that is no anomaly. Nothing is held back because of it; but a channel

@@ -287,21 +287,22 @@ fn step_alert(
     if judged.warming {
         return Transition::None;
     }
-    let is_fault = series.alert.episode().is_some_and(|e| series.is_fault(AlertKind::Anomaly, e));
+    let episode = series.alert.episode();
+    let never_normal = episode.is_some_and(|e| series.is_never_normal(AlertKind::Anomaly, e));
     let observation = Observation {
         anomaly_score: judged.anomaly_score,
         eligible: is_eligible(&context.spec.alert, channels)
             && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
         muted: !context.switches.alert,
-        learns: context.switches.learn && !is_fault,
+        learns: context.switches.learn && !never_normal,
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
     if transition == Transition::Opened {
         let features = features(context, judged, channels, scored);
         let p_true = context.triage.p_true(&features);
-        series.cases.open(AlertKind::Anomaly, context.span.end, (features, p_true));
+        series.open_case(context.spec, (AlertKind::Anomaly, context.span.end), (features, p_true));
     }
     keep_budget(context, series, judged, transition);
     if let Some(alert) = alert
@@ -324,15 +325,17 @@ fn keep_budget(
     transition: Transition,
 ) {
     let params = &context.spec.alert;
+    let of = params.allowance();
     let evidence = judged.anomaly_score * judged.threshold;
     if params.spend_budget {
-        series.threshold.learn(&params.budget, evidence);
+        series.threshold.learn(&of, evidence);
     }
     if transition == Transition::Opened {
         let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
-        series.threshold.spend(judged.threshold, lift);
+        series.threshold.spend(&of, judged.threshold, lift);
     }
-    if series.alert.episode().is_some() {
+    // What is not told has cost nothing, and says nothing about what has.
+    if series.alert.firing().is_some() {
         series.threshold.confirm(evidence);
     }
 }

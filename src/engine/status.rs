@@ -17,7 +17,7 @@ pub struct ShardStatus {
     pub warming: usize,
     /// Share of the warm-up that is over, mean over the series; `None` without series.
     pub warmup_progress: Option<f64>,
-    /// Event time until the last series that warms up is live, at its pace so far, in seconds.
+    /// Event time until the last series that warms up is live, if each row can be used, in seconds.
     pub warmup_remaining: Option<f64>,
     /// Series that have stopped to report, told or not.
     pub stale: usize,
@@ -139,7 +139,9 @@ impl Shard {
         };
         let spec = &self.spec;
         let progress = self.series.iter().map(|s| s.warmup_progress(spec)).collect();
-        let left = |s: &Series| Some(s.warmup_rows_left(spec)? * s.row_seconds());
+        let left = |s: &Series| {
+            s.is_warming(spec).then(|| s.warm_up(spec).rows_left as f64 * s.row_seconds())
+        };
         let plain = self.series.iter().filter(|s| s.detector.is_none());
         ShardStatus {
             partition: self.partition,

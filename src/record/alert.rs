@@ -47,8 +47,8 @@ pub enum AlertReason {
     Calm,
     /// Closed: it lasted `accept_after` rows, what it saw is normal from now on.
     Accepted,
-    /// Closed by an operator: it was right, and is dealt with.
-    Confirmed,
+    /// Closed: its series has sent nothing for `gone_after`.
+    Gone,
     /// Closed by an operator: it was wrong.
     FalsePositive,
     /// Closed by an operator: right, but nobody needs to know.
@@ -70,7 +70,7 @@ impl AlertReason {
         Self::Renotified,
         Self::Calm,
         Self::Accepted,
-        Self::Confirmed,
+        Self::Gone,
         Self::FalsePositive,
         Self::Expected,
         Self::NewNormal,
@@ -84,7 +84,7 @@ impl AlertReason {
     pub const CLOSED: [Self; 6] = [
         Self::Calm,
         Self::Accepted,
-        Self::Confirmed,
+        Self::Gone,
         Self::FalsePositive,
         Self::Expected,
         Self::NewNormal,
@@ -97,7 +97,7 @@ impl AlertReason {
             Self::Renotified => "renotified",
             Self::Calm => "calm",
             Self::Accepted => "accepted",
-            Self::Confirmed => "confirmed",
+            Self::Gone => "gone",
             Self::FalsePositive => "false_positive",
             Self::Expected => "expected",
             Self::NewNormal => "new_normal",

@@ -20,7 +20,7 @@ pub use forecast::{
     GroupSkill, HorizonGroup, Interval, Skill,
 };
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
-pub use notice::{Announcement, Decided, Feedback, Saying, Verdict};
+pub use notice::{Announcement, Decided, Feedback, Saying, Verdict, is_alert_id};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,

@@ -12,7 +12,7 @@ pub enum Verdict {
     TruePositive,
     /// No fault: what it saw is learned as calm, and the alert closes.
     FalsePositive,
-    /// Unusual, and known to be: the alert closes, nothing is learned.
+    /// Unusual, and known to be: the alert closes, nothing is learned however long it lasts.
     Expected,
     /// The state is normal from now on: it is learned in the place of what was.
     NewNormal,
@@ -42,6 +42,13 @@ impl std::str::FromStr for Verdict {
         let words = || Self::ALL.map(Self::word).join(", ");
         named.ok_or_else(|| format!("`{text}` is no verdict: expected one of {}", words()))
     }
+}
+
+/// Whether `text` has the form of an id of an alert: `a-` and 12 small hex digits.
+pub fn is_alert_id(text: &str) -> bool {
+    let digits = text.strip_prefix("a-").unwrap_or_default();
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    digits.len() == 12 && digits.bytes().all(is_digit)
 }
 
 /// A verdict on one alert.

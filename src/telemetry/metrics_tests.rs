@@ -70,7 +70,7 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
         &["model", "role", "stream", "version"],
         "Always 1; `version` is",
     ),
-    ("latentd_notices_refused_total", COUNTER, &[], "Records of the feedback and"),
+    ("latentd_notices_refused_total", COUNTER, &["reason"], "What people said without"),
     ("latentd_offset_gone_total", COUNTER, &["stream"], "Times that records were gone"),
     ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
     ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),

@@ -25,7 +25,7 @@ pub struct StateMetrics {
     interval: Gauge,
     bytes: GaugeVec,
     pub(super) gone: IntCounterVec,
-    notices_refused: IntCounter,
+    notices_refused: IntCounterVec,
 }
 
 impl StateMetrics {
@@ -75,9 +75,13 @@ impl StateMetrics {
                 "Times that records were gone before they were read.",
                 &["stream"],
             )?,
-            notices_refused: to.single_counter(
+            notices_refused: to.counter(
                 "latentd_notices_refused_total",
-                "Records of the feedback and control topics that cannot be read.",
+                "What people said without effect: `unreadable` records of the feedback and control \
+                 topics, verdicts on an `unknown_alert` (too old, of another process, or a wrong id; \
+                 counted anew at each start), and `no_room` in a partition for announced maintenance \
+                 or values.",
+                &["reason"],
             )?,
         })
     }
@@ -125,9 +129,9 @@ impl StateMetrics {
         }
     }
 
-    /// Counts a record that cannot be read.
-    pub fn count_notice_refused(&self) {
-        self.notices_refused.inc();
+    /// Counts what people said without effect: `unreadable`, `unknown_alert` or `no_room`.
+    pub fn count_notices_refused(&self, reason: &'static str, count: u64) {
+        self.notices_refused.with_label_values(&[reason]).inc_by(count);
     }
 
     /// Counts a position that is no part of the log any more.

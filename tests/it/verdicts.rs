@@ -137,6 +137,21 @@ fn a_new_set_point_is_absorbed_within_a_warm_up_of_the_verdict() {
     assert!(silent.firing(1_910..2_590) > 600, "{}", silent.firing(1_910..2_590));
 }
 
+/// A state that someone has said is not to be learned does not become normal by lasting, told or not.
+#[test]
+fn what_was_said_to_be_expected_is_never_learned() {
+    let all = records(2_400, FAULT.start..2_300);
+    let mut run = Run::new(&minutes(120));
+    run.feed(&all[..1_560]);
+    let alert = run.alert();
+    run.say(&alert, Verdict::Expected, 1);
+    run.feed(&all[1_560..2_290]);
+    let accepted = |a: &AlertRecord| a.reason == Some(AlertReason::Accepted);
+    assert!(!run.out.alerts.iter().any(accepted));
+    let status = run.shard.status();
+    assert!(status.warming == 0 && status.quarantined > 100, "{status:?}");
+}
+
 /// A fault that someone has confirmed does not become normal by lasting.
 #[test]
 fn a_confirmed_fault_is_never_accepted() {
@@ -182,6 +197,9 @@ fn nothing_is_held_back_after_a_state_was_accepted() {
     assert!(matches!(late, Decided::Applied { learned: 0, dropped: 0, .. }), "{late:?}");
     let progress = run.shard.status().warmup_progress;
     assert!(progress > Some(0.1), "it does not begin again: {progress:?}");
+    // What is left is a matter of this warm-up, not of how old the series is.
+    let left = run.shard.status().warmup_remaining;
+    assert!(left > Some(0.0) && left < Some(300.0 * 60.0), "{left:?}");
 }
 
 /// A channel that repeats a value is no anomaly: nothing is held back because of it, but a verdict is
