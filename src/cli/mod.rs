@@ -1,6 +1,7 @@
 //! The command line: arguments in, an exit code out.
 
 mod args;
+mod check;
 mod drawing;
 mod exit;
 mod explain;
@@ -42,7 +43,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
     init_logging(cli.log_format.into(), level).map_err(Failure::usage)?;
     match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Check(args) => run::check(&args),
+        Command::Check(args) => check::run(&args),
         Command::Topics(args) => topics::run(&args),
         Command::State(args) => state::run(&args),
         Command::Explain(args) => explain::run(&args),

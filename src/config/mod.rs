@@ -8,13 +8,14 @@
 //! | `layers` | collects the layers as raw values and turns them into [`Settings`] |
 //! | `environment` | `LATENTD__KAFKA__GROUP_ID` as a layer |
 //! | `yaml` | bounds what aliases of YAML stand for |
-//! | `client` | `[kafka.rdkafka]`: one spelling, no secrets in files, keys that are ours |
+//! | `client` | `[kafka.rdkafka]`: one spelling, no secrets in files, the rules of single keys |
 //! | `merge` | one rule for all layers, and `[stream_defaults]` under every stream |
 //! | `schema` | the JSON Schema, generated from the types |
 //! | `shape`, `suggest` | unknown keys and wrong kinds, all at once, with "did you mean" |
 //! | `settings` | the types |
 //! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
 //! | `rules`, `rules_stream`, `rules_forecast`, `rules_alerting` | the rules between keys |
+//! | `notes` | what is allowed and does nothing |
 //! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
 //!
@@ -22,7 +23,7 @@
 //!
 //! - [`Settings`] that come out of [`Layers::settings`] have passed [`Settings::check`].
 //! - Nothing here reads the process environment or a file that was not named.
-//! - No fault text shows a value of `[kafka.rdkafka]`.
+//! - No fault text shows a secret value of `[kafka.rdkafka]`.
 
 mod changes;
 mod client;
@@ -31,6 +32,7 @@ mod fault;
 mod layers;
 mod maintenance;
 mod merge;
+mod notes;
 mod rules;
 mod rules_alerting;
 mod rules_forecast;

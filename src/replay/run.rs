@@ -21,7 +21,7 @@ use crate::io::{Encoder, EntitySource, Origin};
 use crate::model::Trainer;
 use crate::pool::TrainingPool;
 use crate::record::{EventTime, Outbox, Placement, RecordRef};
-use crate::telemetry::TrainingMetrics;
+use crate::telemetry::{TrainingMetrics, say};
 
 /// Rows between two looks at what the engine has said. Changes no output.
 const SETTLE_EVERY: u64 = 1_024;
@@ -310,12 +310,6 @@ impl Replay<'_> {
         self.outbox.clear();
         Ok(())
     }
-}
-
-/// Prints a line. A reader that has closed the pipe has seen enough.
-pub(super) fn say(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A bar of the bytes of all files; it draws nothing in a pipe.
