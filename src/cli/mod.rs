@@ -12,6 +12,9 @@ mod run;
 mod state;
 mod topics;
 
+#[cfg(test)]
+mod lines_tests;
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -83,7 +83,7 @@ impl Of<'_> {
         }
         let why = format!("delays no alert: {by}, which begin after {rows} observed rows");
         self.unused("model.warmup", &why);
-        let why = format!("is for latent features only: {by}, row by row");
+        let why = format!("is for the network and its latent features only: {by}, row by row");
         self.unused("window.min_completeness", &why);
     }
 

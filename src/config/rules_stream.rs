@@ -24,6 +24,7 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     windows(stream, at, faults);
     rules_model::check(stream, at, faults);
     ranges(stream, at, faults);
+    budget(stream, at, faults);
     alerts(stream, at, faults);
     maintenance::check(&stream.maintenance, at, faults);
 }
@@ -148,12 +149,16 @@ fn ranges(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     }
 }
 
-fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
-    let alert = &stream.alert;
-    let shortest = match stream.step {
+/// The shortest time from one row to the next.
+fn shortest_row(stream: &StreamSettings) -> Millis {
+    match stream.step {
         Step::Grid(step) => step,
         Step::Event => Millis::new(1),
-    };
+    }
+}
+
+fn budget(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let (alert, shortest) = (&stream.alert, shortest_row(stream));
     if alert.budget.per < shortest {
         let why = format!("is shorter than one row, {shortest}");
         faults.push(Fault::rule(format!("{at}.alert.budget.per"), alert.budget.per, why));
@@ -167,6 +172,10 @@ fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
         let path = format!("{at}.alert.budget.alerts");
         faults.push(Fault::rule(path, alert.budget.alerts.get(), why));
     }
+}
+
+fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let (alert, shortest) = (&stream.alert, shortest_row(stream));
     if alert.critical_ratio.get() < 1.0 {
         let why = "is below 1: alerts would be critical before they open";
         let path = format!("{at}.alert.critical_ratio");

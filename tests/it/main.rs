@@ -3,6 +3,7 @@
 mod alert_laws;
 mod broker;
 mod browser;
+mod command_line;
 mod conformance;
 mod daemon;
 mod detector_laws;
@@ -20,6 +21,7 @@ mod replay;
 mod replay_lab;
 mod security;
 mod settings;
+mod slow_training;
 mod snapshot_laws;
 mod support;
 mod verdicts;
