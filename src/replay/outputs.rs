@@ -229,14 +229,3 @@ fn write_forecast(
     }
     Ok(())
 }
-
-/// A line for people: an alert that has opened.
-pub(super) fn opened_line(record: &AlertRecord, channels: &[Arc<str>]) -> String {
-    let why = record.top.first().map_or(String::new(), |part| {
-        let name = channels.get(part.channel).map_or("", |name| name);
-        let [y, low, high] = [part.y, part.lower, part.upper].map(|v| format!("{v:.4}"));
-        format!(": {name} is {y}, expected {low} to {high}")
-    });
-    let (entity, at): (&SeriesKey, EventTime) = (&record.entity, record.starts_at);
-    format!("{at} {entity} score {:.2}{why}", record.anomaly_score)
-}

@@ -257,7 +257,17 @@ fn topics_are_made_once_and_listed() {
     let text = settings(broker, "made", &stream("press", "in.made"));
     let file = settings_file(&folder, &text);
     let file = file.to_str().expect("UTF-8");
-    let create = ["topics", "create", "--config", file, "--partitions", "3", "--inputs"];
+    let create = [
+        "topics",
+        "create",
+        "--config",
+        file,
+        "--partitions",
+        "3",
+        "--replication",
+        "1",
+        "--inputs",
+    ];
     let names = [
         "in.made",
         "alerts.made",
@@ -302,6 +312,10 @@ fn state_is_inspected_verified_exported_and_a_damaged_one_is_refused() {
         "{lines}"
     );
     assert!(lines.contains("; 1 series (0 warming), "), "{lines}");
+    let of = |stream| latentd(&["state", "inspect", "--config", file, "--stream", stream]);
+    assert_eq!(of("press").1, lines);
+    let (code, _, errors) = of("presses");
+    assert!(code == 64 && errors.contains("--stream presses: there is no such stream"), "{errors}");
     let (code, lines, errors) = latentd(&["state", "verify", "--config", file]);
     assert_eq!(code, 0, "{lines}{errors}");
     assert!(
