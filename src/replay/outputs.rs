@@ -8,9 +8,7 @@ use super::lab::Lab;
 use super::scores::ScoreLines;
 use super::{ReplayArgs, ReplayError, cell};
 use crate::io::{Encoder, Origin};
-use crate::record::{
-    AlertRecord, EventTime, FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox, SeriesKey,
-};
+use crate::record::{FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox};
 
 const FORECAST_HEADER: [&str; 11] = [
     "series",
