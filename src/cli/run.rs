@@ -20,7 +20,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = args.config.clone();
     let load: Loader = Arc::new(move || load(&config).map_err(|failure| failure.to_string()));
     let validate = Some(daemon::validate(environment()));
-    settings.notes().iter().for_each(|note| tracing::info!("{note}"));
+    settings.without_effect().iter().for_each(|note| tracing::info!("{note}"));
     let actions = Actions { validate, ..Actions::default() };
     let load = Some(load);
     let options = Options { signals: true, reset_state, load, actions, ..Options::default() };

@@ -15,7 +15,7 @@
 //! | `settings` | the types |
 //! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
 //! | `rules`, `rules_stream`, `rules_forecast`, `rules_alerting` | the rules between keys |
-//! | `notes` | what is allowed and does nothing |
+//! | `unused` | what is allowed and does nothing |
 //! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
 //!
@@ -32,7 +32,6 @@ mod fault;
 mod layers;
 mod maintenance;
 mod merge;
-mod notes;
 mod rules;
 mod rules_alerting;
 mod rules_forecast;
@@ -43,6 +42,7 @@ mod settings;
 mod shape;
 mod spec;
 mod suggest;
+mod unused;
 mod yaml;
 
 pub use changes::Changes;

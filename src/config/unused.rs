@@ -20,7 +20,7 @@ const VARIANTS: [(Variant, &str); 5] = [
 impl Settings {
     /// Keys that were set to something else than their default and have no effect, or a smaller one than
     /// it looks, each as `path: why`. None of it is a fault.
-    pub fn notes(&self) -> Vec<String> {
+    pub fn without_effect(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.topics.state.contains("{stream}") {
             let why = "holds no `{stream}`: a second stream would need another name, and state stays behind";
@@ -146,7 +146,7 @@ mod tests {
         let text = format!(
             "[[stream]]\nname = 'a'\ntopics = ['in']\nchannel = [{{ name = 'x' }}]\n{more}"
         );
-        Layers::new().toml(&text, "a test").unwrap().settings().unwrap().notes()
+        Layers::new().toml(&text, "a test").unwrap().settings().unwrap().without_effect()
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
             channels.join(", ")
         );
         let settings = Layers::new().toml(&text, "a test").unwrap().settings().unwrap();
-        let [state, channel] = settings.notes().try_into().expect("two notes");
+        let [state, channel] = settings.without_effect().try_into().expect("two notes");
         assert!(state.starts_with("topics.state: "), "{state}");
         assert!(channel.starts_with("stream[0].channel: 600 are too many"), "{channel}");
     }
