@@ -1,12 +1,13 @@
 //! `latentd feedback`: a verdict on an alert.
 
+use std::io::Write as _;
+
 use serde_json::json;
 
 use super::args::FeedbackArgs;
 use super::exit::Failure;
 use super::run::load;
 use crate::io::{OutMessage, write_one};
-use crate::telemetry::say;
 
 /// Writes the verdict to the feedback topic.
 pub(super) fn run(args: &FeedbackArgs) -> Result<(), Failure> {
@@ -26,7 +27,12 @@ pub(super) fn run(args: &FeedbackArgs) -> Result<(), Failure> {
     };
     let (partition, offset) = write_one(&settings.kafka, &message).map_err(Failure::failed)?;
     let topic = &message.topic;
-    let (id, word) = (&args.alert_id, args.verdict.word());
-    say(&format!("{id}: {word} ({topic}/{partition}@{offset})"));
+    // A reader that has closed the pipe has seen enough.
+    let _ = writeln!(
+        std::io::stdout(),
+        "{}: {} ({topic}/{partition}@{offset})",
+        args.alert_id,
+        args.verdict.word()
+    );
     Ok(())
 }

