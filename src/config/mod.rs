@@ -15,9 +15,9 @@
 //! | `settings` | the types |
 //! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
 //! | `rules`, `rules_stream`, `rules_forecast`, `rules_alerting` | the rules between keys |
-//! | `unused` | what is allowed and does nothing |
 //! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
+//! | `unused` | what is allowed and does nothing |
 //!
 //! # Invariants
 //!
