@@ -230,7 +230,7 @@ fn a_single_fault_stands_on_the_first_line() {
         ("alert.renotify = '99999999w'",
             "stream[0].alert.renotify: is longer than 5200w"),
         ("model.loss = 'mae'",
-            "stream[0].model.loss: expected one of `huber`, `mse`, got `mae`"),
+            "stream[0].model.loss: expected one of `mse`, `huber`, got `mae`"),
         ("[alerts]\nfor = 2",
             "alerts: unknown key, did you mean `stream_defaults.alert`?"),
         ("alert.release_ratio = 1.0",
