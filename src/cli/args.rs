@@ -53,8 +53,11 @@ impl From<LogFormatArg> for LogFormat {
 pub(super) enum Command {
     /// Consume, learn and emit until SIGTERM or SIGINT.
     Run(RunArgs),
-    /// Check a configuration, all of it at once, without touching the network.
-    Check(ConfigArgs),
+    /// Check a configuration and the files that it names, without touching the network.
+    ///
+    /// Unknown keys and values of the wrong kind are told all at once; the rules between keys as soon as
+    /// there are none; then what the Kafka client and the files say.
+    Check(CheckArgs),
     /// Make or list the topics that a configuration names.
     Topics(TopicsArgs),
     /// Look at the stored state of the streams, and check it.
@@ -77,6 +80,21 @@ pub(super) struct ConfigArgs {
     /// Settings over the built-in defaults: .toml, .yaml or .json. LATENTD__… variables win.
     #[arg(long, short, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Print all settings as JSON, defaults included and secrets as ***.
+    #[arg(long)]
+    pub show: bool,
+
+    /// Open none of the files that the settings name (passwords, tokens, certificates): for a check on
+    /// another machine than that of the daemon.
+    #[arg(long)]
+    pub skip_files: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ const SIZE: Size = Size { width: 1_120, height: 180, ticks: 9 };
 pub(super) fn svg(explained: &Explained) -> Result<String, ChartError> {
     let record = &explained.published;
     let text = |key: &str| record[key].as_str().unwrap_or("?");
-    let opened = moment(text("starts_at")).unwrap_or(EventTime::from_millis(0));
+    let opened = text("starts_at").parse().unwrap_or(EventTime::from_millis(0));
     let panels = match &explained.again {
         Ok(again) => of_rows(again, &explained.channels),
         Err(_) => of_record(record),
@@ -40,7 +40,7 @@ fn of_rows(again: &Reproduced, channels: &[String]) -> Vec<Panel> {
 }
 
 fn of_record(record: &Value) -> Vec<Panel> {
-    let start = record["window"]["end"].as_str().and_then(moment);
+    let start = record["window"]["end"].as_str().and_then(|text| text.parse().ok());
     let time = start.unwrap_or(EventTime::from_millis(0));
     let top = record["explanation"]["top"].as_array().into_iter().flatten().take(SENSORS_MAX);
     top.map(|part| {
@@ -50,11 +50,6 @@ fn of_record(record: &Value) -> Vec<Panel> {
         Panel { name: part["sensor"].as_str().unwrap_or("?").to_owned(), points: vec![point] }
     })
     .collect()
-}
-
-fn moment(text: &str) -> Option<EventTime> {
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(EventTime::from_millis(time.as_millisecond()))
 }
 
 #[cfg(test)]

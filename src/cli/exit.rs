@@ -48,7 +48,7 @@ pub(super) fn usage() -> ExitCode {
 }
 
 /// The error and its causes on one line; a cause that the line above already tells is left out.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,7 +1,5 @@
 //! `latentd explain`: why an alert was raised.
 
-use std::io::Write as _;
-
 use serde_json::Value;
 
 use super::args::ExplainArgs;
@@ -9,6 +7,7 @@ use super::drawing;
 use super::exit::Failure;
 use super::run::load;
 use crate::daemon::{Explained, Reproduced, explain};
+use crate::telemetry::say;
 
 /// Looks the alert up and tells what is known.
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
@@ -107,9 +106,4 @@ fn tell_again(again: &Reproduced, channels: &[String]) {
             row.time, part.y, part.yhat, part.lower, part.upper, row.anomaly_score
         ));
     }
-}
-
-/// Prints a line. A reader that has closed the pipe has seen enough.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

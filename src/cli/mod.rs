@@ -1,6 +1,7 @@
 //! The command line: arguments in, an exit code out.
 
 mod args;
+mod check;
 mod drawing;
 mod exit;
 mod explain;
@@ -10,6 +11,9 @@ mod replay;
 mod run;
 mod state;
 mod topics;
+
+#[cfg(test)]
+mod lines_tests;
 
 use std::process::ExitCode;
 
@@ -42,7 +46,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
     init_logging(cli.log_format.into(), level).map_err(Failure::usage)?;
     match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Check(args) => run::check(&args),
+        Command::Check(args) => check::run(&args),
         Command::Topics(args) => topics::run(&args),
         Command::State(args) => state::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -1,7 +1,6 @@
-//! `latentd run` and `latentd check`.
+//! `latentd run`, and how all commands read their settings.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use super::args::{ConfigArgs, RunArgs};
@@ -24,24 +23,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = args.config.clone();
     let load: Loader = Arc::new(move || load(&config).map_err(|failure| failure.to_string()));
     let validate = Some(daemon::validate(environment()));
+    settings.without_effect().iter().for_each(|note| tracing::info!("{note}"));
     let actions = Actions { validate, ..Actions::default() };
     let load = Some(load);
     let options = Options { signals: true, reset_state, load, actions, ..Options::default() };
     let report = daemon::run_on_kafka(&settings, options, &Shutdown::new()).map_err(failure)?;
     tracing::info!("stopped: {report}");
-    Ok(())
-}
-
-/// Tells whether the settings can be used, and what they are.
-pub(super) fn check(args: &ConfigArgs) -> Result<(), Failure> {
-    let settings = load(args)?;
-    let text = serde_json::to_string_pretty(&settings.redacted()).map_err(Failure::failed)?;
-    for note in settings.notes() {
-        eprintln!("note: {note}");
-    }
-    eprintln!("{} is usable; with all defaults it reads:", args.config.display());
-    // A reader that has closed the pipe has seen enough.
-    let _ = writeln!(io::stdout(), "{text}");
     Ok(())
 }
 
@@ -65,6 +52,7 @@ fn failure(error: DaemonError) -> Failure {
         | DaemonError::TopicTwice { .. }
         | DaemonError::Connect(_)
         | DaemonError::Access(_)
+        | DaemonError::Sink(_)
         | DaemonError::Tls(_) => Failure::config(error),
         _ => Failure::failed(error),
     }

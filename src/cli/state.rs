@@ -1,6 +1,5 @@
 //! `latentd state inspect`, `verify` and `export`.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use crate::config::Settings;
 use crate::daemon::{StoredState, Verdict, stored_states, verify};
 use crate::engine::Shard;
 use crate::io::snapshot::Recovered;
+use crate::telemetry::say;
 
 /// Does what the action says.
 pub(super) fn run(args: &StateArgs) -> Result<(), Failure> {
@@ -133,9 +133,4 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
     say(&format!("{}: {} bytes", path.display(), bytes.len()));
     Ok(())
-}
-
-/// Prints a line. A reader that has closed the pipe has seen enough.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,13 +1,13 @@
 //! `latentd topics create` and `latentd topics list`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write as _};
 
 use super::args::{CreateArgs, TopicsAction, TopicsArgs};
 use super::exit::Failure;
 use super::run::load;
 use crate::config::{Settings, StreamSettings};
 use crate::io::{TopicOutcome, TopicSpec, ensure_topics, list_topics};
+use crate::telemetry::say;
 
 /// Does what the action says.
 pub(super) fn run(args: &TopicsArgs) -> Result<(), Failure> {
@@ -96,9 +96,4 @@ fn output_topics(settings: &Settings) -> BTreeSet<&str> {
     .into_iter()
     .map(String::as_str)
     .collect()
-}
-
-/// Prints a line. A reader that has closed the pipe has seen enough.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -94,7 +94,7 @@ fn value<T: serde::Serialize>(settings: &T) -> Value {
 }
 
 /// The deepest paths at which two values differ; lists are compared whole.
-fn differing(was: &Value, is: &Value, path: String, into: &mut Vec<String>) {
+pub(super) fn differing(was: &Value, is: &Value, path: String, into: &mut Vec<String>) {
     if was == is {
         return;
     }

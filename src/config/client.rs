@@ -1,39 +1,12 @@
 //! The keys of `[kafka.rdkafka]`: other people's settings, which may hold secrets.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
+use crate::io::KafkaParams;
+use crate::io::kafka::{is_secret, owned_property, property_fault};
 
 const TABLE: &str = "kafka.rdkafka";
-
-/// Keys that latentd sets itself because its promises hang on them, and what to use instead.
-#[rustfmt::skip]
-const OWN_KEYS: &[(&str, &str)] = &[
-    ("bootstrap.servers", "use `kafka.brokers`"),
-    ("metadata.broker.list", "use `kafka.brokers`"),
-    ("group.id", "use `kafka.group_id`"),
-    ("auto.offset.reset", "use `kafka.offset_reset`"),
-    ("enable.auto.commit", "latentd commits offsets itself, after the outputs"),
-    ("auto.commit.enable", "latentd commits offsets itself, after the outputs"),
-    ("auto.commit.interval.ms", "latentd commits offsets itself, after the outputs"),
-    ("enable.auto.offset.store", "latentd commits offsets itself, after the outputs"),
-    ("enable.partition.eof", "latentd sets it itself"),
-    ("partition.assignment.strategy", "latentd sets it itself"),
-    ("enable.idempotence", "latentd always writes idempotently"),
-    ("acks", "latentd always waits for all replicas"),
-    ("request.required.acks", "latentd always waits for all replicas"),
-    ("transactional.id", "latentd sets it itself"),
-];
-
-/// Whether the value of a librdkafka key should not be seen by anybody.
-pub(super) fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["password", "passphrase", "secret", "key.pem", "oauthbearer.config"]
-        .iter()
-        .any(|smell| key.contains(smell))
-}
 
 /// Brings `[kafka.rdkafka]` into one form: full dotted keys with text values.
 ///
@@ -98,17 +71,26 @@ pub(super) fn refuse_secrets(document: &mut Value, faults: &mut Vec<Fault>) {
     });
 }
 
-/// Rules of the pass-through table. Values are never shown: they may be secrets.
-pub(super) fn check(keys: &BTreeMap<String, String>, password_file: bool, faults: &mut Vec<Fault>) {
-    for key in keys.keys() {
-        if let Some((_, instead)) = OWN_KEYS.iter().find(|(own, _)| own == key) {
-            let why = format!("cannot be passed through: {instead}");
-            faults.push(Fault::new(format!("{TABLE}.{key}"), why));
+/// Rules of the pass-through table, as far as one key tells; what does not go together is found when a
+/// client is made. No secret is shown.
+pub(super) fn check(kafka: &KafkaParams, faults: &mut Vec<Fault>) {
+    let mut fault = |key: &str, why: String| {
+        faults.push(Fault::new(format!("{TABLE}.{key}"), why));
+    };
+    for (key, value) in &kafka.rdkafka {
+        if let Some(instead) = owned_property(key) {
+            fault(key, format!("cannot be passed through: {instead}"));
+        } else if let Some(why) = property_fault(key, value) {
+            fault(key, why);
         }
     }
-    if password_file && keys.contains_key("sasl.password") {
+    if kafka.sasl_password_file.is_some() && kafka.rdkafka.contains_key("sasl.password") {
         let why = "the password is given twice, `kafka.sasl_password_file` names one already";
-        faults.push(Fault::new(format!("{TABLE}.sasl.password"), why));
+        fault("sasl.password", why.to_owned());
+    }
+    if 1 < kafka.workers && kafka.rdkafka.contains_key("group.instance.id") {
+        let why = "each worker is a member of the group: with kafka.workers = {} they would fence each other";
+        fault("group.instance.id", why.replace("{}", &kafka.workers.to_string()));
     }
 }
 
@@ -136,15 +118,5 @@ mod tests {
             json!({"sasl.mechanism": "PLAIN", "security.protocol": "SASL_SSL", "linger.ms": "5"});
         assert_eq!(document["kafka"]["rdkafka"], expected);
         assert_eq!(faults, []);
-    }
-
-    #[test]
-    fn secrets_are_known_by_their_names() {
-        for key in ["sasl.password", "ssl.key.password", "ssl.key.pem", "SASL.PASSWORD"] {
-            assert!(is_secret(key), "{key}");
-        }
-        for key in ["ssl.key.location", "ssl.ca.location", "sasl.username", "client.id"] {
-            assert!(!is_secret(key), "{key}");
-        }
     }
 }

@@ -83,7 +83,7 @@ impl MaintenanceSettings {
 
     fn recurring(&self, cron: &str, duration: Millis) -> Result<When, Wrong> {
         if duration < Millis::new(1) {
-            return Err(("duration", duration.to_string(), "must be longer than nothing".into()));
+            return Err(("duration", duration.to_string(), "must be above 0s".into()));
         }
         let zone = self.time_zone.as_deref().unwrap_or("UTC");
         let schedule = Schedule::new(cron, zone, duration).map_err(|error| {

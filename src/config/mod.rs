@@ -8,7 +8,7 @@
 //! | `layers` | collects the layers as raw values and turns them into [`Settings`] |
 //! | `environment` | `LATENTD__KAFKA__GROUP_ID` as a layer |
 //! | `yaml` | bounds what aliases of YAML stand for |
-//! | `client` | `[kafka.rdkafka]`: one spelling, no secrets in files, keys that are ours |
+//! | `client` | `[kafka.rdkafka]`: one spelling, no secrets in files, the rules of single keys |
 //! | `merge` | one rule for all layers, and `[stream_defaults]` under every stream |
 //! | `schema` | the JSON Schema, generated from the types |
 //! | `shape`, `suggest` | unknown keys and wrong kinds, all at once, with "did you mean" |
@@ -18,12 +18,13 @@
 //! | `notes` | what is sound and worth a second look |
 //! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
+//! | `unused` | what is allowed and does nothing |
 //!
 //! # Invariants
 //!
 //! - [`Settings`] that come out of [`Layers::settings`] have passed [`Settings::check`].
 //! - Nothing here reads the process environment or a file that was not named.
-//! - No fault text shows a value of `[kafka.rdkafka]`.
+//! - No fault text shows a secret value of `[kafka.rdkafka]`.
 
 mod changes;
 mod client;
@@ -43,6 +44,7 @@ mod settings;
 mod shape;
 mod spec;
 mod suggest;
+mod unused;
 mod yaml;
 
 pub use changes::Changes;

@@ -39,7 +39,7 @@ impl Settings {
         }
         self.check_kafka(&mut faults);
         if self.state.snapshot_interval < Millis::new(1) {
-            let why = "must be longer than nothing";
+            let why = "must be above 0s";
             faults.push(Fault::rule("state.snapshot_interval", self.state.snapshot_interval, why));
         }
         self.check_http(&mut faults);
@@ -93,7 +93,7 @@ impl Settings {
             let why = format!("Kafka clients take at most {MESSAGE_BYTES_MAX}");
             faults.push(Fault::rule("kafka.message_bytes_max", kafka.message_bytes_max, why));
         }
-        client::check(&kafka.rdkafka, kafka.sasl_password_file.is_some(), faults);
+        client::check(kafka, faults);
     }
 
     fn check_http(&self, faults: &mut Vec<Fault>) {

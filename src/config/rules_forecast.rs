@@ -39,7 +39,7 @@ pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) 
     seasons_of_shard(stream, at, faults);
     let latent = &forecast.latent;
     if latent.enabled && latent.w_rec <= 0.0 && latent.w_fc <= 0.0 {
-        let why = "and w_rec = 0 leave the network nothing to learn: one must be above 0";
+        let why = "leaves the network nothing to learn, for w_rec is 0, too: one must be above 0";
         faults.push(Fault::rule(format!("{at}.latent.w_fc"), latent.w_fc, why));
     }
     if stream.forecast.horizons.is_empty() {
@@ -96,7 +96,7 @@ fn calendar(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
         }
     }
     if forecast.half_life < Millis::new(1) {
-        let why = "must be longer than nothing";
+        let why = "must be above 0s";
         faults.push(Fault::rule(format!("{at}.half_life"), forecast.half_life, why));
     }
 }
@@ -127,7 +127,7 @@ fn learning_rate(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
 fn waiting(forecast: &ForecastSettings, step: Millis, at: &str, faults: &mut Vec<Fault>) {
     let rows = forecast.horizons.last().map_or(0, |h| h.get() / step.get());
     let waiting = rows.saturating_mul(forecast.horizons.len() as i64);
-    if WAITING_MAX < waiting {
+    if WAITING_MAX < waiting && rows <= HORIZON_ROWS_MAX {
         let count = forecast.horizons.len();
         let why = format!(
             "{count} horizons up to {rows} rows make {waiting} forecasts that wait for their truth, \

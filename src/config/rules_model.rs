@@ -18,6 +18,9 @@ pub(super) const RATE_WHY: &str =
 pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     let model = &stream.model;
     let (channels, length) = (stream.channel.len(), stream.window.length);
+    if channels == 0 {
+        return;
+    }
     let inputs = channels.saturating_mul(length);
     let size = format!("{inputs} inputs ({channels} channels x {length} rows)");
     if inputs <= model.latent && model.variant != Variant::Sparse {

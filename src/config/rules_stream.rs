@@ -4,7 +4,7 @@ use super::StreamSettings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
 use super::{maintenance, rules_model};
-use crate::io::{EntitySource, TimestampSource};
+use crate::io::{Decoder, EntitySource, TimestampSource};
 use crate::record::{Millis, Step};
 
 /// The name is part of topic names, metric labels and ids.
@@ -14,12 +14,17 @@ const CHANNELS_MAX: usize = 1024;
 
 /// Checks the rules of one stream; `at` is its path, for example `stream[0]`.
 pub(super) fn check(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let before = faults.len();
     names(stream, at, faults);
     sources(stream, at, faults);
+    if faults.len() == before {
+        fields(stream, at, faults);
+    }
     times(stream, at, faults);
     windows(stream, at, faults);
     rules_model::check(stream, at, faults);
     ranges(stream, at, faults);
+    budget(stream, at, faults);
     alerts(stream, at, faults);
     maintenance::check(&stream.maintenance, at, faults);
 }
@@ -69,6 +74,25 @@ fn sources(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     }
 }
 
+/// What the fields of a record are together.
+fn fields(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let input = stream.input(1);
+    if let Err(error) = Decoder::new(&input) {
+        faults.push(Fault::new(at, error.to_string()));
+    }
+    let aggregate = |i: usize| stream.channel[i].aggregate.unwrap_or(stream.aggregate);
+    for (i, field) in input.fields.iter().enumerate() {
+        let same = |j: &usize| input.fields[*j] == *field && aggregate(*j) == aggregate(i);
+        if let Some(first) = (0..i).find(same) {
+            let why = format!(
+                "is what {at}.channel[{first}] reads already, by the same aggregate: two channels that \
+                 are one"
+            );
+            faults.push(Fault::rule(format!("{at}.channel[{i}].field"), quoted(field), why));
+        }
+    }
+}
+
 /// RFC 6901: `/` before each part; in a part `~0` stands for `~` and `~1` for `/`.
 fn pointer(text: &str, path: String, faults: &mut Vec<Fault>) {
     let escaped = |part: &str| part.starts_with(['0', '1']);
@@ -84,7 +108,7 @@ fn pointer(text: &str, path: String, faults: &mut Vec<Fault>) {
 
 fn times(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     if stream.idle_timeout < Millis::new(1) {
-        let why = "must be longer than nothing, or rows close before their records arrive";
+        let why = "must be above 0s, or rows close before their records arrive";
         faults.push(Fault::rule(format!("{at}.idle_timeout"), stream.idle_timeout, why));
     }
     let Step::Grid(step) = stream.step else { return };
@@ -125,23 +149,40 @@ fn ranges(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
     }
 }
 
-fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
-    let alert = &stream.alert;
-    let shortest = match stream.step {
+/// The shortest time from one row to the next.
+fn shortest_row(stream: &StreamSettings) -> Millis {
+    match stream.step {
         Step::Grid(step) => step,
         Step::Event => Millis::new(1),
-    };
+    }
+}
+
+fn budget(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let (alert, shortest) = (&stream.alert, shortest_row(stream));
     if alert.budget.per < shortest {
         let why = format!("is shorter than one row, {shortest}");
         faults.push(Fault::rule(format!("{at}.alert.budget.per"), alert.budget.per, why));
     }
+    let a_row = alert.budget.alerts.get() * shortest.get() as f64 / alert.budget.per.get() as f64;
+    if shortest <= alert.budget.per && 1.0 < a_row {
+        let why = format!(
+            "is more than one alert a row of {shortest} in alert.budget.per = {}",
+            alert.budget.per
+        );
+        let path = format!("{at}.alert.budget.alerts");
+        faults.push(Fault::rule(path, alert.budget.alerts.get(), why));
+    }
+}
+
+fn alerts(stream: &StreamSettings, at: &str, faults: &mut Vec<Fault>) {
+    let (alert, shortest) = (&stream.alert, shortest_row(stream));
     if alert.critical_ratio.get() < 1.0 {
         let why = "is below 1: alerts would be critical before they open";
         let path = format!("{at}.alert.critical_ratio");
         faults.push(Fault::rule(path, alert.critical_ratio.get(), why));
     }
     if alert.flap_limit.openings > 0 && alert.flap_limit.per < Millis::new(1) {
-        let why = "must be longer than nothing; openings = 0 sets no limit";
+        let why = "must be above 0s; openings = 0 sets no limit";
         let path = format!("{at}.alert.flap_limit.per");
         faults.push(Fault::rule(path, alert.flap_limit.per, why));
     }

@@ -8,7 +8,7 @@ use super::Settings;
 use super::layers::default_layer;
 
 /// Keys of a stream that no default can stand for.
-const STREAM_OWN: [&str; 3] = ["name", "topics", "channel"];
+pub(super) const STREAM_OWN: [&str; 3] = ["name", "topics", "channel"];
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(generate);
 

@@ -7,9 +7,12 @@
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
-use super::schema::{Kind, Node};
-use super::suggest::{keys_meant, nearest};
+use super::schema::{Kind, Node, STREAM_OWN};
+use super::suggest::{is_like, keys_meant, nearest};
 use crate::record::{Millis, Step};
+
+/// Longer spans are slips of the finger, and sums of them leave the range of event times: a century.
+const DURATION_MAX: Millis = Millis::new(5_200 * 7 * 86_400_000);
 
 /// Checks keys and values of what was written. Unknown keys are taken out of `document`, so that
 /// the rules between keys can be checked all the same.
@@ -79,23 +82,32 @@ impl Walk<'_> {
         known: &[&str],
         table: &mut Map<String, Value>,
     ) {
-        table.retain(|key, _| {
-            if known.contains(&key.as_str()) {
-                return true;
+        table.retain(|key, value| {
+            let unknown = !known.contains(&key.as_str());
+            if unknown {
+                let why = self.unknown(at, node, known, (key, value));
+                self.faults.push(Fault::new(join(at, key), why));
             }
-            let mut meant = keys_meant(key, node, known);
-            if meant.is_empty() {
-                // In TOML, a key after `[stream.window]` is inside it, whatever its indent.
-                let outer = self.above.iter().rev().find(|(_, node)| node.child(key).is_some());
-                meant.extend(outer.map(|(at, _)| join(at, key)));
-            }
-            let why = match meant.is_empty() {
-                true => "unknown key".to_owned(),
-                false => format!("unknown key, did you mean `{}`?", meant.join("` or `")),
-            };
-            self.faults.push(Fault::new(join(at, key), why));
-            false
+            !unknown
         });
+    }
+
+    fn unknown(&self, at: &str, node: Node<'_>, known: &[&str], key: (&str, &Value)) -> String {
+        let (key, value) = key;
+        if at == "stream_defaults" && STREAM_OWN.contains(&key) {
+            return "unknown key: each [[stream]] has its own".to_owned();
+        }
+        let mut meant = keys_meant(key, value, node, known);
+        if meant.is_empty() {
+            // In TOML, a key after `[stream.window]` is inside it, whatever its indent.
+            let has = |node: &Node<'_>| node.child(key).is_some_and(|child| is_like(child, value));
+            let outer = self.above.iter().rev().find(|(_, node)| has(node));
+            meant.extend(outer.map(|(at, _)| join(at, key)));
+        }
+        match meant.is_empty() {
+            true => "unknown key".to_owned(),
+            false => format!("unknown key, did you mean `{}`?", meant.join("` or `")),
+        }
     }
 
     /// A table whose keys hang on `from`. Without `from` it is a part that is laid over a default:
@@ -166,21 +178,32 @@ impl Walk<'_> {
             _ => String::new(),
         };
         // JSON has no infinity and no NaN: they arrive as null.
-        let finite = if noun == "number" && value.is_null() { " finite" } else { "" };
-        self.wrong(at, format!("expected a {noun}{range}, got {}{finite}", shown(value)));
+        let got = match value {
+            Value::Null if noun == "number" => "nan, inf or nothing".to_owned(),
+            value => shown(value),
+        };
+        self.wrong(at, format!("expected a {noun}{range}, got {got}"));
     }
 
     fn text(&mut self, at: &str, node: Node<'_>, value: &Value) {
         if !value.is_string() {
             return self.wrong(at, format!("expected text in quotes, got {}", shown(value)));
         }
-        let grammar = match node.name {
-            Some("Duration") => serde_json::from_value::<Millis>(value.clone()).err(),
-            Some("Step") => serde_json::from_value::<Step>(value.clone()).err(),
+        let span = |read: serde_json::Result<Millis>| match read {
+            Ok(span) if DURATION_MAX < span => Some(format!("is longer than {DURATION_MAX}")),
+            Ok(_) => None,
+            Err(why) => Some(why.to_string()),
+        };
+        let why = match node.name {
+            Some("Duration") => span(serde_json::from_value(value.clone())),
+            Some("Step") => span(serde_json::from_value(value.clone()).map(|step| match step {
+                Step::Grid(step) => step,
+                Step::Event => Millis::ZERO,
+            })),
             _ => None,
         };
-        if let Some(why) = grammar {
-            self.wrong(at, why.to_string());
+        if let Some(why) = why {
+            self.wrong(at, why);
         }
     }
 }

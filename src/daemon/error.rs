@@ -28,8 +28,8 @@ pub enum DaemonError {
         second: String,
     },
     /// The Kafka client refused its settings.
-    #[error("kafka client")]
-    Connect(#[source] IoError),
+    #[error(transparent)]
+    Connect(IoError),
     /// The HTTP address cannot be used.
     #[error("http.listen = `{address}`")]
     Listen {

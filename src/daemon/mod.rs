@@ -6,8 +6,9 @@
 //! partition begins (`orphans`: what becomes of its alerts if its state is dropped). `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `http` starts their server, `tally` counts, `clock` is the only clock, `limits`
 //! what the machine grants, `shutdown` the only way to stop, `reload` the only way to other settings,
-//! `state` looks at what is stored, `explain` leads from stored state to an alert again (both by `rerun`),
-//! `webhooks` hands the alerts topic to webhooks.
+//! `rehearsal` finds out before a run what would end it at once, `state` looks at what is stored,
+//! `explain` leads from stored state to an alert again (both by `rerun`), `webhooks` hands the alerts
+//! topic to webhooks.
 //!
 //! # Invariants
 //!
@@ -39,6 +40,7 @@ mod partition;
 mod pipeline;
 mod presence;
 mod publish;
+mod rehearsal;
 mod reload;
 mod report;
 mod rerun;
@@ -55,6 +57,7 @@ pub use clock::Clock;
 pub use error::DaemonError;
 pub use explain::{Explained, Reproduced, explain};
 pub use http::validate;
+pub use rehearsal::rehearse;
 pub use reload::{Loader, Reload, ReloadError};
 pub use report::RunReport;
 pub use restore::RestoreError;

@@ -44,6 +44,8 @@ pub struct Options {
     pub load: Option<Loader>,
     /// Clock.
     pub clock: Clock,
+    /// Who trains; without it the threads of `[training]`.
+    pub trainer: Option<Arc<dyn Trainer>>,
     /// First pause after a failed delivery.
     pub retry_first: Duration,
     /// Streams whose stored state is dropped.
@@ -69,6 +71,7 @@ impl Default for Options {
             signals: false,
             load: None,
             clock: Clock::system(),
+            trainer: None,
             retry_first: Duration::from_millis(100),
             reset_state: BTreeSet::new(),
             listening: None,
@@ -123,37 +126,30 @@ fn run_with<L: Log + Send + 'static>(
     let metrics = Metrics::register_capped(&registry, settings.metrics.series_max)?;
     describe_process(&metrics);
     metrics.state.set_interval(settings.state.snapshot_interval.to_duration());
-    let status = SharedStatus::new(Status {
-        version: VERSION.to_owned(),
-        not_ready: Some(NotReady::default()),
-        stalled: None,
-        streams: Vec::new(),
-    });
-    let threads = settings.training.threads;
-    let pool = TrainingPool::new(threads, metrics.training.clone()).map_err(DaemonError::Thread)?;
-    let trainer: Arc<dyn Trainer> = Arc::new(pool);
+    let status = SharedStatus::new(beginning());
+    let trainer = trainer(settings, &options, &metrics)?;
     let terms = http::Terms::of(settings)?;
     let history = history(settings);
     let notifier = notifier(settings, &metrics, &options.clock)?;
     let boards = Board::for_workers(logs.len(), &status, &history);
-    let mut pipelines = Vec::with_capacity(logs.len());
     let (load, clock) = (options.load.clone(), options.clock.clone());
     let renew = terms.renewal(settings);
     let reload = Reload::new(settings, load, renew, (clock, metrics.clone()));
-    for (log, board) in logs.into_iter().zip(boards) {
-        let shared = Shared {
-            trainer: &trainer,
-            reload: &reload,
-            metrics: &metrics,
-            notifier: &notifier,
-            history: &history,
-            shutdown,
-        };
-        pipelines.push(pipeline(settings, &options, log, board, shared)?);
-    }
+    let shared = Shared {
+        trainer: &trainer,
+        reload: &reload,
+        metrics: &metrics,
+        notifier: &notifier,
+        history: &history,
+        shutdown,
+    };
+    let pipelines = logs.into_iter().zip(boards);
+    let pipelines = pipelines.map(|(log, board)| pipeline(settings, &options, log, board, shared));
+    let pipelines = pipelines.collect::<Result<Vec<_>, _>>()?;
     let (access, limits) = (terms.access.clone(), terms.limits);
     let actions = http::actions(&options, &reload);
-    let app = App { status: status.clone(), history, registry, actions, access, limits };
+    let (shown, kept) = (status.clone(), history.clone());
+    let app = App { status: shown, history: kept, registry, actions, access, limits };
     let http = http::start(terms, app, &options, &reload, shutdown)?;
     let webhooks = webhooks(settings, &metrics.alerts, &options.clock, shutdown)?;
     let heartbeats = pipelines.iter().map(|pipeline| pipeline.heartbeat.clone()).collect();
@@ -165,6 +161,28 @@ fn run_with<L: Log + Send + 'static>(
     webhooks.wait(SINK_STOP_MAX);
     http.shutdown_timeout(HTTP_STOP_MAX);
     result
+}
+
+/// What is shown before anything has happened.
+fn beginning() -> Status {
+    Status {
+        version: VERSION.to_owned(),
+        not_ready: Some(NotReady::default()),
+        stalled: None,
+        streams: Vec::new(),
+    }
+}
+
+fn trainer(
+    settings: &Settings,
+    options: &Options,
+    metrics: &Metrics,
+) -> Result<Arc<dyn Trainer>, DaemonError> {
+    if let Some(trainer) = &options.trainer {
+        return Ok(Arc::clone(trainer));
+    }
+    let pool = TrainingPool::new(settings.training.threads, metrics.training.clone());
+    Ok(Arc::new(pool.map_err(DaemonError::Thread)?))
 }
 
 /// What is kept for the charts.

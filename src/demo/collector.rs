@@ -37,6 +37,7 @@ pub(super) struct Collected {
     pub points: Vec<SeenPoint>,
     pub features: u64,
     pub forecasts: u64,
+    pub models: u64,
     pub dead_letters: u64,
     /// Offsets that were skipped: the broker dropped them before they were read.
     pub missed: u64,
@@ -150,6 +151,8 @@ fn take(
         }
     } else if topic == topics.features {
         seen.features += 1;
+    } else if topic == topics.models {
+        seen.models += 1;
     } else {
         seen.dead_letters += 1;
     }

@@ -1,6 +1,5 @@
 //! Starts broker, daemon, simulator and reader, watches them, and tells what came of it.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +22,7 @@ use crate::daemon::{self, DaemonError, Options, RunReport, Shutdown};
 use crate::io::TopicNames;
 use crate::record::Millis;
 use crate::sim::{SimParams, Simulation, Stream};
+use crate::telemetry::say;
 
 const WEEK: i64 = 7 * 24 * 3_600_000;
 /// Weeks that are simulated per minute of wall time: about what one core keeps up with.
@@ -93,11 +93,6 @@ fn start_broker(inputs: &[(&str, i32)], topics: &TopicNames) -> Result<Broker, D
     let states = Stream::ALL.map(|stream| topics.state_of(stream.name()));
     let states: Vec<_> = states.iter().map(|s| (s.as_str(), producer::PARTITIONS)).collect();
     Broker::start(&[inputs, &outputs, &states].concat())
-}
-
-/// Prints a line. A reader that has closed the pipe has seen enough: no reason to fail.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The threads of the demo.

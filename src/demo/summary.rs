@@ -76,6 +76,8 @@ pub struct Summary {
     pub features: u64,
     /// Forecast records read back from their topic.
     pub forecasts: u64,
+    /// Examinations and drifts of models read back from their topic.
+    pub models: u64,
     /// Dead letters read back from their topic.
     pub dead_letters: u64,
     /// Outputs that the broker had dropped before they could be read back.
@@ -140,18 +142,8 @@ impl Summary {
     }
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ending = match self.ending {
-            Ending::SpanConsumed => "the whole span",
-            Ending::TimeUp => "time is up",
-            Ending::Interrupted => "interrupted",
-        };
-        let Self { simulated_weeks, wall_seconds, seed, .. } = self;
-        writeln!(
-            f,
-            "{simulated_weeks:.1} simulated weeks in {wall_seconds:.0} s, seed {seed} ({ending})"
-        )?;
+impl Summary {
+    fn write_counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let memory = self.peak_memory_bytes.map_or("unknown".into(), |b| HumanBytes(b).to_string());
         writeln!(
             f,
@@ -168,12 +160,29 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "  {} alerts, {} latent features, {} forecasts, {} dead letters",
+            "  {} alerts, {} latent features, {} forecasts, {} model records, {} dead letters",
             HumanCount(self.alerts),
             HumanCount(self.features),
             HumanCount(self.forecasts),
+            HumanCount(self.models),
             HumanCount(self.dead_letters),
+        )
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ending = match self.ending {
+            Ending::SpanConsumed => "the whole span",
+            Ending::TimeUp => "time is up",
+            Ending::Interrupted => "interrupted",
+        };
+        let Self { simulated_weeks, wall_seconds, seed, .. } = self;
+        writeln!(
+            f,
+            "{simulated_weeks:.1} simulated weeks in {wall_seconds:.0} s, seed {seed} ({ending})"
         )?;
+        self.write_counts(f)?;
         if self.outputs_missed > 0 {
             let missed = HumanCount(self.outputs_missed);
             writeln!(f, "  {missed} outputs were dropped by the broker before they could be read")?;

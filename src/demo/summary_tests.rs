@@ -16,6 +16,7 @@ fn summary() -> Summary {
         alerts: 3,
         features: 20_000,
         forecasts: 448,
+        models: 40,
         dead_letters: 0,
         outputs_missed: 0,
         outputs_unreadable: 0,
@@ -48,7 +49,7 @@ const TEXT: &str = "\
 
   1,234,000 records processed of 1,234,567 produced, 20,566 per second, peak memory 100.00 MiB
   1,230,000 rows closed, 1,229,999 windows scored
-  3 alerts, 20,000 latent features, 448 forecasts, 0 dead letters
+  3 alerts, 20,000 latent features, 448 forecasts, 40 model records, 0 dead letters
 
   fault                injected    found   median delay
   level shift                 3        2          1 min

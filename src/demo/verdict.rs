@@ -80,6 +80,7 @@ pub(super) fn summarise(
         alerts: collected.alerts.len() as u64,
         features: collected.features,
         forecasts: collected.forecasts,
+        models: collected.models,
         dead_letters: collected.dead_letters,
         outputs_missed: collected.missed,
         outputs_unreadable: collected.unreadable,

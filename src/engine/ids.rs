@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::record::{AlertKind, EventTime, is_alert_id};
+use crate::record::{AlertKind, EventTime, hex, is_alert_id};
 
 /// A random seed for the network named by `parts`, derived from the configured seed.
 pub(super) fn seed(root: u64, parts: &[&str]) -> u64 {
@@ -72,10 +72,6 @@ fn digest(root: u64, parts: &[&str]) -> [u8; 32] {
         hash.update(part.as_bytes());
     }
     hash.finalize().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -122,7 +122,8 @@ impl StreamSpec {
             "step",
             match self.rows.step {
                 Step::Event => "event".to_owned(),
-                Step::Grid(step) => step.to_string(),
+                // In the words of the versions before: the text is part of stored states.
+                Step::Grid(step) => humantime::format_duration(step.to_duration()).to_string(),
             },
         );
         put("aggregate", list(&mut self.rows.aggregates.iter().map(|how| format!("{how:?}"))));

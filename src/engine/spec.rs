@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::detector::Detector;
 use crate::alert::DetectorKind;
 use crate::alert::{AlertParams, Maintenance};
 use crate::forecast::ForecastParams;
@@ -49,6 +50,18 @@ impl StreamSpec {
             DetectorKind::Network => false,
         };
         wanted && self.channels.len() <= CHANNELS_MAX
+    }
+
+    /// Observed rows of a series before the first that may raise an alert.
+    pub fn rows_before_alerts(&self) -> u64 {
+        match Detector::new(self, 0) {
+            Some(detector) => detector.warm_up_left().saturating_sub(1),
+            // The first window is there with its last row.
+            None => {
+                let strides = u64::from(self.model.warmup) * self.window.stride as u64;
+                strides + self.window.length as u64 - 1
+            }
+        }
     }
 
     /// What the network sees: channels x rows of a window.

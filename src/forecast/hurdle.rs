@@ -13,6 +13,7 @@ use super::features::View;
 use super::head::Plan;
 use super::ridge::Factor;
 use super::{Link, NonNegative};
+use crate::record::mix;
 
 /// Demand is intermittent from this share of zeros on.
 pub(super) const ZEROS_MIN: f64 = 0.5;
@@ -131,12 +132,9 @@ fn pair(view: &View<'_>, own: &[f64], k: usize, out: &mut Vec<f64>) {
     out.push(design.horizons[k] as f64 / design.reach() as f64);
 }
 
-/// A number that looks random (the mixer of SplitMix64: Steele, Lea and Flood, 2014).
+/// A number that looks random: the `t`-th of SplitMix64.
 fn scatter(t: u64) -> u64 {
-    let z = t.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    mix(t.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 fn fit(plan: &Plan<'_>, r: usize) -> Option<Fitted> {

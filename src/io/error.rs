@@ -27,7 +27,7 @@ pub enum IoError {
     /// A file could not be read or written.
     #[error("{path}: {detail}")]
     File {
-        /// Path.
+        /// Path, with the key that names it.
         path: String,
         /// System text.
         detail: String,

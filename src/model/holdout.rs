@@ -1,5 +1,7 @@
 //! Which windows train, and which examine what was trained.
 
+use crate::record::mix;
+
 /// One held-out stretch in so many lengths of a window.
 const EVERY: u64 = 12;
 
@@ -33,15 +35,6 @@ impl Role {
             None => Self::Train,
         }
     }
-}
-
-/// A number in which every bit of `x` counts (Steele, Lea and Flood, "Fast Splittable Pseudorandom
-/// Number Generators", OOPSLA 2014).
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::record::{AlertReason, Contribution, Direction, Evidence, WindowSpan};
+use crate::record::{AlertReason, Contribution, Direction, Evidence, FaultClass, WindowSpan};
 
 const PRESS: PartitionLabels<'_> =
     PartitionLabels { stream: "press", topic: "plant.press", partition: 3 };
@@ -209,4 +209,22 @@ fn clocks_that_disagree_make_no_impossible_times() {
     take(&mut book, AlertChange::Closed, Severity::Warning, 30);
     let said = said(&book, -60, true);
     assert_eq!(said[0]["startsAt"], said[0]["endsAt"], "it is over by any clock");
+}
+
+/// A line that says of a value that it lies where it was expected would contradict itself.
+#[test]
+fn a_line_says_what_is_wrong() {
+    let mut opened = record(AlertChange::Opened, Severity::Warning, 0);
+    let line = |opened: &AlertRecord| crate::notify::opened_line(opened, &["temp", "flow"]);
+    assert_eq!(
+        line(&opened),
+        "2026-01-01T00:00:00Z press-07: flow above what was expected (score 3.40, p = 0.0002): flow is \
+         9, expected 4.2 to 5."
+    );
+    opened.cause = Some(FaultClass::Process);
+    assert_eq!(
+        line(&opened),
+        "2026-01-01T00:00:00Z press-07: its sensors do not go together as they used to (score 3.40, \
+         p = 0.0002), most of it in flow"
+    );
 }

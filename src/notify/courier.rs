@@ -41,6 +41,14 @@ pub enum NotifyError {
         /// What is wrong.
         why: String,
     },
+    /// The file with the token cannot be read.
+    #[error("sink `{sink}`: {why}")]
+    Token {
+        /// Sink.
+        sink: String,
+        /// The file, and what is wrong.
+        why: String,
+    },
     /// The system has no thread to give.
     #[error("sink `{sink}`: no thread: {source}")]
     Thread {
@@ -139,7 +147,7 @@ impl Courier {
     }
 
     /// Read each time: tokens are replaced while processes run.
-    fn token(&self) -> Result<Option<String>, String> {
+    pub(super) fn token(&self) -> Result<Option<String>, String> {
         let Some(path) = &self.token_file else { return Ok(None) };
         let text = fs::read_to_string(path)
             .map_err(|error| format!("token file {}: {error}", path.display()))?;

@@ -2,7 +2,7 @@
 //!
 //! Start with [`Notifier`]. The pipeline says what is committed; each Alertmanager has a thread of
 //! its own (`alertmanager`) that posts what its `book` holds, by a `courier`. Webhooks are fed from
-//! the alerts topic by the daemon and share the courier ([`Webhook`]).
+//! the alerts topic by the daemon and share the courier ([`Webhook`]); `probe` looks at their files.
 //!
 //! # Invariants
 //!
@@ -16,10 +16,13 @@ mod alertmanager;
 mod book;
 mod courier;
 mod params;
+mod probe;
 mod text;
 mod webhook;
 
 pub use alertmanager::{Clocks, Notifier};
 pub use courier::{NotifyError, header_fault, url_fault};
 pub use params::{AlertingParams, SinkKind, SinkParams};
+pub use probe::sink_faults;
+pub use text::opened_line;
 pub use webhook::{Webhook, WebhookEvent};

@@ -58,6 +58,13 @@ fn name(channels: &[impl AsRef<str>], index: usize) -> &str {
 
 /// One sentence for each of the top sensors.
 pub(super) fn description(record: &AlertRecord, channels: &[impl AsRef<str>]) -> String {
+    described(&record.top, channels)
+}
+
+fn described<'a>(
+    parts: impl IntoIterator<Item = &'a Contribution>,
+    channels: &[impl AsRef<str>],
+) -> String {
     let sentence = |part: &Contribution| {
         let mut text = format!("{} is {}", name(channels, part.channel), significant(part.y));
         if part.lower.is_finite() && part.upper.is_finite() {
@@ -67,7 +74,7 @@ pub(super) fn description(record: &AlertRecord, channels: &[impl AsRef<str>]) ->
         }
         text + "."
     };
-    let sentences: Vec<String> = record.top.iter().map(sentence).collect();
+    let sentences: Vec<String> = parts.into_iter().map(sentence).collect();
     sentences.join(" ")
 }
 
@@ -85,6 +92,20 @@ fn significant(value: f64) -> String {
     let text = format!("{value:.decimals$}");
     let digits = if text.contains('.') { text.trim_end_matches('0') } else { &text };
     digits.trim_end_matches('.').to_owned()
+}
+
+/// A line for a terminal: when it opened, what it is, and the first sensor. Where the process is at fault
+/// each sensor may lie inside of what was expected of it, so that only its name says something.
+pub fn opened_line(record: &AlertRecord, channels: &[impl AsRef<str>]) -> String {
+    let line = format!("{} {}", record.starts_at, summary(record, channels));
+    let first = record.top.first();
+    match (record.cause, first.map(|part| part.channel)) {
+        (_, None) => line,
+        (Some(FaultClass::Process), Some(channel)) => {
+            format!("{line}, most of it in {}", name(channels, channel))
+        }
+        (_, Some(_)) => format!("{line}: {}", described(first, channels)),
+    }
 }
 
 #[cfg(test)]

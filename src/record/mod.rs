@@ -4,6 +4,7 @@
 //! edge refuse NaN and infinities, so a NaN in the core always means "not observed".
 
 mod alert;
+mod bits;
 mod fact;
 mod forecast;
 mod model;
@@ -14,6 +15,7 @@ pub mod raw;
 mod time;
 
 pub use alert::{AlertKind, AlertReason};
+pub use bits::{hex, mix};
 pub use fact::{Facts, Placement, Trigger};
 pub use forecast::{
     Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupCoverage,

@@ -53,6 +53,16 @@ impl Sub for EventTime {
     }
 }
 
+/// RFC 3339, with any offset; a fraction of a millisecond is cut off.
+impl FromStr for EventTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+        Ok(Self(time.as_millisecond()))
+    }
+}
+
 /// RFC 3339 in UTC with milliseconds, trailing `.000` left out: `2026-11-20T10:42:00Z`.
 impl fmt::Display for EventTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,6 +72,12 @@ impl fmt::Display for EventTime {
         }
     }
 }
+
+/// Units of a span, longest first, and their lengths in milliseconds.
+#[rustfmt::skip]
+const UNITS: [(&str, i64); 6] = [
+    ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1),
+];
 
 /// A span of time in milliseconds. In configuration it is written `30s`, `5m`, `2w`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,18 +107,31 @@ impl FromStr for Millis {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span = humantime::parse_duration(text).map_err(|e| {
-            format!("expected a duration such as 30s, 5m or 2w, got `{text}` ({e})")
-        })?;
+        let span = humantime::parse_duration(text)
+            .map_err(|_| format!("expected a duration such as 30s, 5m or 2w, got `{text}`"))?;
         i64::try_from(span.as_millis())
             .map(Self)
             .map_err(|_| format!("duration `{text}` is too long"))
     }
 }
 
+/// As the configuration has it, in weeks, days, hours, minutes, seconds and milliseconds: `1h 30m`. A
+/// negative span prints as `0s`.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", humantime::format_duration(self.to_duration()))
+        let mut rest = self.0.max(0);
+        if rest == 0 {
+            return f.write_str("0s");
+        }
+        let mut gap = "";
+        for (unit, length) in UNITS {
+            if length <= rest {
+                write!(f, "{gap}{}{unit}", rest / length)?;
+                gap = " ";
+            }
+            rest %= length;
+        }
+        Ok(())
     }
 }
 
@@ -200,6 +229,20 @@ mod tests {
         for (text, millis) in cases {
             assert_eq!(text.parse::<Millis>(), Ok(Millis::new(millis)), "{text}");
         }
+        let printed = [
+            ("52w", "52w"),
+            ("1d", "1d"),
+            ("90s", "1m 30s"),
+            ("8d 1ms", "1w 1d 1ms"),
+            ("0s", "0s"),
+            ("36h", "1d 12h"),
+        ];
+        for (text, expected) in printed {
+            let span: Millis = text.parse().unwrap();
+            assert_eq!((span.to_string().as_str(), expected.parse()), (expected, Ok(span)));
+        }
+        assert_eq!(Millis::new(-5).to_string(), "0s");
+        assert_eq!("-5s".parse::<Millis>().unwrap_err().matches('(').count(), 0);
         assert!("5 parsecs".parse::<Millis>().unwrap_err().contains("such as 30s"));
     }
 
@@ -225,5 +268,7 @@ mod tests {
         let time = EventTime::from_millis(1_700_000_000_000);
         assert_eq!(time.to_string(), "2023-11-14T22:13:20Z");
         assert_eq!((time + Millis::new(5)).to_string(), "2023-11-14T22:13:20.005Z");
+        assert_eq!("2023-11-14T23:13:20+01:00".parse(), Ok(time));
+        assert!("yesterday".parse::<EventTime>().is_err());
     }
 }

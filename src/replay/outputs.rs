@@ -8,10 +8,7 @@ use super::lab::Lab;
 use super::scores::ScoreLines;
 use super::{ReplayArgs, ReplayError, cell};
 use crate::io::{Encoder, Origin};
-use crate::record::{
-    AlertKind, AlertRecord, EventTime, FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox,
-    SeriesKey,
-};
+use crate::record::{FeatureRecord, ForecastRecord, HeadOutput, Interval, Outbox};
 
 const FORECAST_HEADER: [&str; 11] = [
     "series",
@@ -229,19 +226,4 @@ fn write_forecast(
         ])?;
     }
     Ok(())
-}
-
-/// A line for people: an alert that has opened.
-pub(super) fn opened_line(record: &AlertRecord, channels: &[Arc<str>]) -> String {
-    let why = record.top.first().map_or(String::new(), |part| {
-        let name = channels.get(part.channel).map_or("", |name| name);
-        let [y, low, high] = [part.y, part.lower, part.upper].map(|v| format!("{v:.4}"));
-        format!(": {name} is {y}, expected {low} to {high}")
-    });
-    let (entity, at): (&SeriesKey, EventTime) = (&record.entity, record.starts_at);
-    let kind = match record.kind {
-        AlertKind::Anomaly => String::new(),
-        kind => format!(" {}", kind.word()),
-    };
-    format!("{at} {entity}{kind} score {:.2}{why}", record.anomaly_score)
 }

@@ -11,7 +11,7 @@ use super::ahead::Ahead;
 use super::infer::infer;
 use super::lab::{self, Lab};
 use super::layout::Layout;
-use super::outputs::{Outputs, opened_line};
+use super::outputs::Outputs;
 use super::scores::Input;
 use super::table::{Row, Table};
 use super::{ReplayArgs, ReplayError, ReplaySummary, settings};
@@ -19,9 +19,10 @@ use crate::config::{Settings, StreamSettings};
 use crate::engine::{Shard, StreamSpec};
 use crate::io::{Encoder, EntitySource, Origin};
 use crate::model::Trainer;
+use crate::notify::opened_line;
 use crate::pool::TrainingPool;
 use crate::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
-use crate::telemetry::TrainingMetrics;
+use crate::telemetry::{TrainingMetrics, say};
 
 /// Rows between two looks at what the engine has said. Changes no output.
 const SETTLE_EVERY: u64 = 1_024;
@@ -310,12 +311,6 @@ impl Replay<'_> {
         self.outbox.clear();
         Ok(())
     }
-}
-
-/// Prints a line. A reader that has closed the pipe has seen enough.
-pub(super) fn say(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A bar of the bytes of all files; it draws nothing in a pipe.

@@ -4,6 +4,8 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use crate::record::mix;
+
 /// Generator of every random stream: its algorithm is fixed, so seeds keep their meaning.
 pub(super) type Rng = Xoshiro256PlusPlus;
 
@@ -22,14 +24,6 @@ pub(super) enum Purpose {
 pub(super) fn stream(seed: u64, purpose: Purpose, owner: usize, part: usize) -> Rng {
     let parts = [purpose as u64, owner as u64, part as u64];
     Rng::seed_from_u64(parts.into_iter().fold(seed, |state, part| mix(state ^ mix(part))))
-}
-
-/// The finaliser of SplitMix64: every input bit changes about half of the output bits.
-fn mix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// First-order autoregressive noise, `x' = phi x + sd sqrt(1 - phi^2) e` with standard normal `e`.

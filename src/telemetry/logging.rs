@@ -1,6 +1,7 @@
-//! Log lines: to standard error, as text for people or as JSON for collectors.
+//! Log lines: to standard error, as text for people or as JSON for collectors. Answers of commands: to
+//! standard output.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -51,6 +52,12 @@ pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), LogSetupError
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
     }
     Ok(())
+}
+
+/// Prints a line of a command's answer on standard output.
+pub fn say(line: &str) {
+    // A reader that has closed the pipe has seen enough.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub use config::ConfigMetrics;
 pub use delivery::DeliveryMetrics;
 pub use forecasts::ForecastMetrics;
 pub use ingest::{IngestMetrics, PartitionLabels};
-pub use logging::{LogFormat, LogSetupError, init_logging};
+pub use logging::{LogFormat, LogSetupError, init_logging, say};
 pub use metrics::Metrics;
 use metrics::SERIES_MAX;
 pub use models::ModelMetrics;

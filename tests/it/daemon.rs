@@ -116,44 +116,6 @@ fn kcat_sends_sensors_and_reads_the_alert_that_names_the_broken_one() {
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }
 
-/// Training that takes longer than a session: the shard waits for it at every refresh, polls in
-/// between, and neither leaves the group nor piles anything up.
-#[test]
-fn slow_training_costs_time_and_nothing_else() {
-    let (broker, name) = (shared(), "slow");
-    broker.create_topic("in.slow", 1);
-    create_outputs(broker, name);
-    let heavy = r#"{ hidden = [3072], latent = 3, warmup = 300, batch = 512, refresh_steps = 12 }"#;
-    let slow =
-        stream("press", "in.slow").replace("{ hidden = [12], latent = 3, warmup = 300 }", heavy);
-    let slow = slow.replace("length = 8", "length = 64");
-    let patience =
-        r#", rdkafka = { "session.timeout.ms" = 6000, "max.poll.interval.ms" = 6000 } }"#;
-    let settings = settings(broker, name, &slow).replacen(
-        r#""earliest" }"#,
-        &format!(r#""earliest"{patience}"#),
-        1,
-    );
-    let daemon = Latentd::start(&settings);
-    produce(broker, "in.slow", "press-07", &seconds(0..400, 0..0));
-    let wait = "latentd_refresh_wait_seconds";
-    wait_for("more waiting than a session lasts", 3 * LIMIT, || {
-        // It polls between two waits.
-        let waits = daemon.metric(&format!("{wait}_count"), &[]);
-        (waits >= 3.0 && daemon.metric(&format!("{wait}_sum"), &[]) > 8.0).then_some(())
-    });
-    assert_eq!(daemon.metric("latentd_rebalances_total", &[r#"outcome="revoked""#]), 0.0);
-    assert_eq!(daemon.get("/healthz").0, 200);
-    let memory = daemon.metric("process_resident_memory_bytes", &[]);
-    assert!(memory < 512e6, "{memory}");
-    let (status, _, log) = daemon.terminate();
-    assert_eq!(status.code(), Some(0), "{log}");
-    // The last two rows are open, and 63 rows come before the first window.
-    let windows = usize::try_from(broker.committed(name, "in.slow", 0) - 65).expect("windows");
-    let scored = broker.read_until("features.slow", LIMIT, |seen| seen.len() >= windows);
-    assert_eq!(scored.len(), windows, "each row once");
-}
-
 #[test]
 fn poison_becomes_dead_letters_as_it_came_and_stops_nothing() {
     let (broker, name) = (shared(), "poison");
@@ -295,7 +257,17 @@ fn topics_are_made_once_and_listed() {
     let text = settings(broker, "made", &stream("press", "in.made"));
     let file = settings_file(&folder, &text);
     let file = file.to_str().expect("UTF-8");
-    let create = ["topics", "create", "--config", file, "--partitions", "3", "--inputs"];
+    let create = [
+        "topics",
+        "create",
+        "--config",
+        file,
+        "--partitions",
+        "3",
+        "--replication",
+        "1",
+        "--inputs",
+    ];
     let names = [
         "in.made",
         "alerts.made",
@@ -340,6 +312,10 @@ fn state_is_inspected_verified_exported_and_a_damaged_one_is_refused() {
         "{lines}"
     );
     assert!(lines.contains("; 1 series (0 warming), "), "{lines}");
+    let of = |stream| latentd(&["state", "inspect", "--config", file, "--stream", stream]);
+    assert_eq!(of("press").1, lines);
+    let (code, _, errors) = of("presses");
+    assert!(code == 64 && errors.contains("--stream presses: there is no such stream"), "{errors}");
     let (code, lines, errors) = latentd(&["state", "verify", "--config", file]);
     assert_eq!(code, 0, "{lines}{errors}");
     assert!(
@@ -389,7 +365,7 @@ fn state_is_inspected_verified_exported_and_a_damaged_one_is_refused() {
 }
 
 #[test]
-fn a_restart_goes_on_with_the_state_and_is_ready_soon() {
+fn a_restart_goes_on_with_the_state_and_is_ready() {
     let (broker, name) = (shared(), "resumed");
     broker.create_topic("in.resumed", 2);
     create_outputs(broker, name);
@@ -405,8 +381,9 @@ fn a_restart_goes_on_with_the_state_and_is_ready_soon() {
     daemon.kill();
     let daemon = Latentd::start(&text);
     // Two workers: the group may give both partitions to the first, and one of them to the second
-    // a moment later. Between the two nobody has it, and both are ready with what they have.
+    // a moment later. The one without records has no state to restore.
     daemon.wait_metric("latentd_state_restores_total", &[r#"outcome="restored""#], 1.0);
+    daemon.wait_metric("latentd_partitions_assigned", &[], 2.0);
     daemon.wait_metric("latentd_ready", &[], 1.0);
     // The first batch has brought the only snapshot: what came after it is read again in silence.
     assert_eq!(daemon.metric("latentd_records_consumed_total", &[]), 0.0);

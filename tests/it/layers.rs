@@ -29,6 +29,23 @@ const BANNED_IN_CORE: &[&str] = &[
 ];
 const BANNED_EVERYWHERE: &[&str] = &[".unwrap()", "todo!", "unimplemented!", "dbg!"];
 const LINES_MAX: usize = 400;
+/// Lines between the braces of a function.
+const BODY_MAX: usize = 40;
+/// Longer ones, which are lists of one kind of thing or wait to be split: none may join them.
+#[rustfmt::skip]
+const LONG: &[(&str, &str)] = &[
+    ("src/detect/multivariate/tuning.rs", "default"),
+    ("src/engine/score.rs", "finish"),
+    ("src/engine/score.rs", "finish_row"),
+    ("src/telemetry/ingest.rs", "register"),
+    ("src/telemetry/models.rs", "register"),
+    ("src/telemetry/shards.rs", "register"),
+    ("src/telemetry/state.rs", "register"),
+    ("src/web/page/alert.rs", "show"),
+    ("src/web/page/latent.rs", "map"),
+    ("src/web/page/mod.rs", "layout"),
+    ("src/web/page/stream.rs", "show"),
+];
 
 fn layer(room: &str) -> Option<u8> {
     LAYERS.iter().find(|(name, _)| *name == room).map(|(_, layer)| *layer)
@@ -71,6 +88,11 @@ fn faults(path: &str, source: &str) -> Vec<String> {
     if source.lines().count() > LINES_MAX {
         found.push(format!("{path}: {} lines, at most {LINES_MAX}", source.lines().count()));
     }
+    for (line, name, length) in long_functions(without_tests(source)) {
+        if !LONG.contains(&(path, name)) {
+            found.push(format!("{path}:{line}: `{name}` has {length} lines, at most {BODY_MAX}"));
+        }
+    }
     for (i, line) in without_tests(source).lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default();
         let at = format!("{path}:{}", i + 1);
@@ -83,12 +105,46 @@ fn faults(path: &str, source: &str) -> Vec<String> {
     found
 }
 
+/// Line, name and length of each function that is too long, by the indent that `cargo fmt` gives.
+fn long_functions(source: &str) -> Vec<(usize, &str, usize)> {
+    let lines: Vec<&str> = source.lines().collect();
+    let mut long = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = function_name(line) else { continue };
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let last = |line: &&str| line.ends_with(['{', ';', '}']);
+        let Some(head) = lines[at..].iter().position(last).map(|head| at + head) else { continue };
+        if !lines[head].ends_with('{') {
+            continue;
+        }
+        let end = format!("{indent}}}");
+        let body = lines[head + 1..].iter().position(|line| **line == end).unwrap_or(usize::MAX);
+        if BODY_MAX < body {
+            long.push((at + 1, name, body));
+        }
+    }
+    long
+}
+
+/// The name of the function that begins in a line of code.
+fn function_name(line: &str) -> Option<&str> {
+    let (before, after) = line.trim_start().split_once("fn ")?;
+    let words = ["pub", "const", "async", "unsafe", "extern"];
+    let head = |word: &str| words.iter().any(|head| word.starts_with(head)) || word.ends_with(')');
+    let name = after.split(['(', '<']).next()?;
+    before.split_whitespace().all(head).then_some(name).filter(|name| !name.is_empty())
+}
+
 fn layer_fault(room: &str, code: &str) -> Option<String> {
     let own = layer(room)?;
     for (at, _) in code.match_indices("crate::") {
-        let named: String =
-            code[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        let other = layer(&named)?;
+        let rest = &code[at + 7..];
+        if rest.starts_with('{') {
+            return Some("one `use crate::` for each room: lists hide their names".to_owned());
+        }
+        let named: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        // An item of the crate's root, or the name of another crate that ends so.
+        let Some(other) = layer(&named) else { continue };
         if named != room && other >= own {
             return Some(format!("{room} (layer {own}) may not import {named} (layer {other})"));
         }
@@ -129,7 +185,7 @@ fn the_tree_keeps_its_rules() {
     for file in files {
         let path = file.strip_prefix(root).expect("below the root").display().to_string();
         let source = fs::read_to_string(&file).expect("a readable file");
-        let long = |fault: &String| fault.contains(" lines, at most ");
+        let long = |fault: &String| fault.contains(&format!(" lines, at most {LINES_MAX}"));
         let test = is_test(root, &file);
         found.extend(faults(&path, &source).into_iter().filter(|fault| !test || long(fault)));
     }
@@ -160,10 +216,23 @@ fn broken_rules_are_told_with_their_place() {
          "src/io/kafka.rs:1: `.unwrap()` may not be named here"),
         ("src/cli/mod.rs", "todo!()",
          "src/cli/mod.rs:1: `todo!` may not be named here"),
+        ("src/window/ring.rs", "use crate::{io::Log, record::Step};",
+         "src/window/ring.rs:1: one `use crate::` for each room: lists hide their names"),
+        ("src/window/ring.rs", "let a = crate::VERSION; let b = crate::io::Log;",
+         "src/window/ring.rs:1: window (layer 1) may not import io (layer 4)"),
     ];
     for (path, source, expected) in cases {
         assert_eq!(faults(path, source), [expected]);
     }
+    let body = "        x();\n".repeat(BODY_MAX);
+    let function = |body: &str| {
+        format!(
+            "impl A {{\n    pub(super) fn f<T>(\n        t: T,\n    ) -> T {{\n{body}    }}\n}}\n"
+        )
+    };
+    assert_eq!(faults("src/io/x.rs", &function(&body)), [""; 0]);
+    let longer = function(&format!("{body}        x();\n"));
+    assert_eq!(faults("src/io/x.rs", &longer), ["src/io/x.rs:2: `f` has 41 lines, at most 40"]);
     let long = "\n".repeat(LINES_MAX + 1);
     assert_eq!(faults("src/io/x.rs", &long), ["src/io/x.rs: 401 lines, at most 400"]);
 }

@@ -63,19 +63,26 @@ fn an_alert_is_explained_from_stored_state_and_a_verdict_closes_it() {
         broker.read_until("alerts.people", LIMIT, |seen| bodies(seen).iter().any(is_opened));
     let body = bodies(&alerts).into_iter().find(is_opened).expect("just seen");
     let id = body["alert_id"].as_str().expect("an id");
-    let (code, out, err) = latentd(&["explain", id, "--config", &file]);
+    let svg = folder.path().join("alert.svg").display().to_string();
+    let (code, out, err) = latentd(&["explain", id, "--config", &file, "--svg", &svg]);
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.contains("the same, bit for bit"), "{out}");
     assert!(out.lines().any(|line| line.starts_with("flow ")), "{out}");
+    let drawn = std::fs::read_to_string(&svg).expect("a drawing");
+    assert!(drawn.starts_with("<svg") && drawn.contains(id) && drawn.contains(">flow</text>"));
     let (code, _, err) = latentd(&["explain", "a-000000000000", "--config", &file]);
     assert!(code == 1 && err.contains("no such alert on `alerts.people`"), "{err}");
     let (code, _, err) = latentd(&["feedback", id, "nice", "--config", &file]);
     assert!(code == 64 && err.contains("`nice` is no verdict"), "{code}: {err}");
     let (code, _, err) = latentd(&["feedback", "a-12", "expected", "--config", &file]);
     assert!(code == 64 && err.contains("expected `a-` and 12 hex digits"), "{code}: {err}");
-    let say = ["feedback", id, "new_normal", "--by", "ann", "--config", &file];
+    let say =
+        ["feedback", id, "new_normal", "--by", "ann", "--comment", "new pump", "--config", &file];
     let (code, out, err) = latentd(&say);
     assert_eq!(code, 0, "{out}{err}");
+    let verdicts = broker.read_until("feedback.people", LIMIT, |seen| !seen.is_empty());
+    let verdict: Value = serde_json::from_str(verdicts[0].text()).expect("JSON");
+    assert_eq!((&verdict["by"], &verdict["comment"]), (&"ann".into(), &"new pump".into()));
     // The inbox looks for new topics and records while it runs.
     let is_closed = |body: &Value| body["change"] == "closed" && body["alert_id"] == id;
     wait_for("the verdict", LIMIT, || {

@@ -75,7 +75,10 @@ fn labels_give_figures_of_each_file_and_of_all() {
     assert_eq!((of("b", "found"), of("all", "found")), ("1/1".into(), "2/2".into()));
     assert_eq!((of("all", "UCR"), of("all", "recall")), ("2/2".into(), "1.000".into()));
     assert!(of("a", "AUC-PR").parse::<f64>().expect("a number") > 0.3, "{text}");
-    assert!(text.lines().next().expect("alerts first").contains(" score "), "{text}");
+    assert!(text.lines().next().expect("alerts first").contains("(score "), "{text}");
+    // With so much slack no alert is beside a label.
+    let slack = said(&[&files[0], Path::new("--slack"), Path::new("2000")]);
+    assert_eq!(cell(&slack, "Figures", "a", "precision"), "1.000");
     // Another name is found only if it is told, and is then no channel.
     let named = series(folder.path(), "c.csv", "broken");
     assert!(!said(&[&named]).contains("Figures"));

@@ -126,7 +126,7 @@ fn a_secret_of_the_environment_is_not_shown() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = settings_file(&folder, STREAM);
     let out = std::process::Command::new(env!("CARGO_BIN_EXE_latentd"))
-        .args(["check", "--config"])
+        .args(["check", "--show", "--config"])
         .arg(path)
         .env("LATENTD__KAFKA__RDKAFKA__SSL_KEY_PASSWORD", KEY_PASSWORD)
         .output()

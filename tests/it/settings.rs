@@ -195,8 +195,7 @@ fn faults_of_the_environment_name_the_variable() {
          kafka.grup_id: unknown key, did you mean `group_id`? (set by LATENTD__KAFKA__GRUP_ID)\n  \
          kafka.batch_records_max: expected a whole number from 1 to 1000000, got `many` \
          (set by LATENTD__KAFKA__BATCH_RECORDS_MAX)\n  \
-         stream[0].step: expected a duration such as 30s, 5m or 2w, got `soon` (expected number at \
-         0) (set by LATENTD__STREAM__0__STEP)"
+         stream[0].step: expected a duration such as 30s, 5m or 2w, got `soon` (set by LATENTD__STREAM__0__STEP)"
     );
 }
 
@@ -207,7 +206,7 @@ fn a_single_fault_stands_on_the_first_line() {
         ("modle = { latent = 2 }",
             "stream[0].modle: unknown key, did you mean `model`?"),
         ("latent = 2",
-            "stream[0].latent: unknown key, did you mean `forecast.latent` or `model.latent`?"),
+            "stream[0].latent: unknown key, did you mean `model.latent`?"),
         ("window_length = 2",
             "stream[0].window_length: unknown key, did you mean `window.length`?"),
         ("[stream.window]\nlength = 8\nstep = '10s'",
@@ -225,7 +224,15 @@ fn a_single_fault_stands_on_the_first_line() {
         ("window.min_completeness = 1.5",
             "stream[0].window.min_completeness: expected a number from 0 to 1, got 1.5"),
         ("alert.memory = inf",
-            "stream[0].alert.memory: expected a number above 0, got nothing finite"),
+            "stream[0].alert.memory: expected a number above 0, got nan, inf or nothing"),
+        ("idle_timeout = '-5s'",
+            "stream[0].idle_timeout: expected a duration such as 30s, 5m or 2w, got `-5s`"),
+        ("alert.renotify = '99999999w'",
+            "stream[0].alert.renotify: is longer than 5200w"),
+        ("model.loss = 'mae'",
+            "stream[0].model.loss: expected one of `mse`, `huber`, got `mae`"),
+        ("[alerts]\nfor = 2",
+            "alerts: unknown key, did you mean `stream_defaults.alert`?"),
         ("alert.release_ratio = 1.0",
             "stream[0].alert.release_ratio: expected a number between 0 and 1, got 1.0"),
         ("aggregate = 'averge'",
@@ -273,9 +280,15 @@ fn rules_between_keys_say_both_sides() {
         ("max_out_of_order = '2h'",
             "stream[0].open_rows_max = 64: 121 rows are open while max_out_of_order = 2h keeps rows of step = 1m waiting"),
         ("idle_timeout = '0s'",
-            "stream[0].idle_timeout = 0s: must be longer than nothing, or rows close before their records arrive"),
+            "stream[0].idle_timeout = 0s: must be above 0s, or rows close before their records arrive"),
         ("alert.budget.per = '30s'",
             "stream[0].alert.budget.per = 30s: is shorter than one row, 1m"),
+        ("alert.budget = { alerts = 1e9, per = '1h' }",
+            "stream[0].alert.budget.alerts = 1000000000: is more than one alert a row of 1m in alert.budget.per = 1h"),
+        ("entity = { from = 'field', field = '/pressure/of' }",
+            "stream[0]: `/pressure/of` lies inside `/pressure`, which is read as a plain value"),
+        ("forecast = { targets = ['pressure'], horizons = ['4w'] }",
+            "stream[0].forecast.horizons[0] = 4w: is 40320 rows of step = 1m, at most 10080 are possible"),
         ("alert.critical_ratio = 0.5",
             "stream[0].alert.critical_ratio = 0.5: is below 1: alerts would be critical before they open"),
         ("alert = { for = 500 }",
@@ -297,7 +310,7 @@ fn rules_between_keys_say_both_sides() {
         ("forecast = { targets = ['pressure'], horizons = ['1m'], seasons = ['30s'] }",
             "stream[0].forecast.seasons[0] = 30s: is not a whole multiple of step = 1m"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], latent = { w_fc = 0 } }",
-            "stream[0].forecast.latent.w_fc = 0: and w_rec = 0 leave the network nothing to learn: one must be above 0"),
+            "stream[0].forecast.latent.w_fc = 0: leaves the network nothing to learn, for w_rec is 0, too: one must be above 0"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], exogenous = ['flux'] }",
             "stream[0].forecast.exogenous[0] = \"flux\": is not a channel of this stream"),
         ("forecast = { targets = ['pressure'], horizons = ['1m'], time_zone = 'Mars/Base' }",
@@ -330,13 +343,12 @@ fn the_daemon_never_reads_what_it_writes_and_no_name_is_taken_twice() {
         topics = ["in", "no spaces"]
         channel = []
     "#;
-    let expected = "settings are not usable, 11 rules are broken
+    let expected = "settings are not usable, 10 rules are broken
   schema = 2: this latentd reads version 1 of the settings
   kafka.brokers[0] = \"kafka\": expected host:port such as kafka-1:9092
   http.listen = \"localhost\": expected address:port such as 127.0.0.1:9108 or [::]:9108
   stream[0].channel[1].name = \"x\": is also stream[0].channel[0].name
   stream[1].channel: expected 1 to 1024 channels, got 0
-  stream[1].model.latent = 8: is not smaller than the 0 inputs (0 channels x 16 rows)
   stream[1].name = \"a\": is also stream[0].name
   stream[1].topics[1] = \"no spaces\": Kafka topics are named by 1 to 249 letters, digits, dots, `_` and `-`
   stream[0].topics[1] = \"latentd.features.v1\": is also topics.features: the daemon would read what it writes
@@ -360,7 +372,7 @@ fn unknown_keys_wrong_kinds_and_missing_keys_are_told_together() {
   htp: unknown key, did you mean `http`?
   stream[0].channel[0].nam: unknown key, did you mean `name`?
   stream[0].topics: expected a list, got `plant.press`
-  stream_defaults.name: unknown key
+  stream_defaults.name: unknown key: each [[stream]] has its own
   stream_defaults.model.batch: expected a whole number from 1 to 4096, got `32`
   stream[0].name: is missing
   stream[0].channel[0].name: is missing";
@@ -441,6 +453,62 @@ fn client_settings_that_the_promises_hang_on_cannot_be_changed() {
   kafka.rdkafka.enable.auto.commit: cannot be passed through: latentd commits offsets itself, after the outputs
   kafka.rdkafka.group.id: cannot be passed through: use `kafka.group_id`";
     assert_eq!(load(&text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn what_the_client_library_does_not_take_is_told_by_key() {
+    let text = format!(
+        "[kafka]\nworkers = 2\n[kafka.rdkafka]\nsecurity.protocl = 'SSL'\n\
+         security.protocol = 'SASLSSL'\nsession.timeout.ms = 'abc'\nisolation.level = 'read_uncommitted'\n\
+         statistics.interval.ms = 5\nmessage.max.bytes = 1000\ngroup.instance.id = 'x'\n{SMALLEST}"
+    );
+    let expected = [
+        "kafka.rdkafka.isolation.level: cannot be passed through: latentd reads",
+        "kafka.rdkafka.message.max.bytes: cannot be passed through: use `kafka.message_bytes_max`",
+        "kafka.rdkafka.security.protocl: No such configuration property",
+        "kafka.rdkafka.security.protocol: Invalid value \"SASLSSL\"",
+        "kafka.rdkafka.session.timeout.ms: Invalid value",
+        "kafka.rdkafka.statistics.interval.ms: cannot be passed through",
+        "kafka.rdkafka.group.instance.id: each worker is a member of the group: with kafka.workers = 2",
+    ];
+    let Err(ConfigError::Faults(faults)) = load(&text) else { panic!("faulty on purpose") };
+    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}");
+    }
+}
+
+/// Two channels may read one field if they make something else of it.
+#[test]
+fn a_channel_is_no_copy_of_another() {
+    let channels = |second: &str| {
+        let text = SMALLEST.replace("{ name = \"pressure\" }", second);
+        load(&text).map_err(|error| error.to_string())
+    };
+    let copy = channels("{ name = 'copy', field = '/temperature' }").unwrap_err();
+    let expected = "settings are not usable: stream[0].channel[1].field = \"/temperature\": is what \
+                    stream[0].channel[0] reads already, by the same aggregate: two channels that are one";
+    assert_eq!(copy, expected);
+    assert!(channels("{ name = 'most', field = '/temperature', aggregate = 'max' }").is_ok());
+}
+
+#[test]
+fn keys_that_begin_as_they_should_are_suggested() {
+    for (wrong, meant) in [
+        ("kafka.group = 'x'", "kafka.group: unknown key, did you mean `group_id`?"),
+        (
+            "kafka.sasl_password = 'x'",
+            "kafka.sasl_password: unknown key, did you mean `sasl_password_file`?",
+        ),
+        (
+            "stream_defaults.topics = ['x']",
+            "stream_defaults.topics: unknown key: each [[stream]] has its own",
+        ),
+    ] {
+        let fault = load(&format!("{wrong}\n{SMALLEST}")).unwrap_err().to_string();
+        assert_eq!(fault, format!("settings are not usable: {meant}"));
+    }
 }
 
 #[test]
@@ -584,11 +652,19 @@ fn the_schema_refuses_what_the_loader_refuses() {
 }
 
 #[test]
-fn the_configuration_of_the_readme_is_usable() {
+fn every_configuration_of_the_readme_is_usable() {
     let readme = include_str!("../../README.md");
-    let block = readme.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
-    let settings = usable(block.expect("the README shows a configuration"));
-    assert_eq!(settings.stream[0].channel.len(), 2);
+    let blocks = readme.split("```toml").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks: Vec<&str> = blocks.collect();
+    assert!(blocks.len() > 2, "only {} found", blocks.len());
+    let first = usable(blocks[0]);
+    assert_eq!(first.stream[0].channel.len(), 2);
+    // The others are parts: they stand below a stream that has the channels they name.
+    let stream = "[[stream]]\nname = \"shops\"\ntopics = [\"in\"]\nstep = \"1h\"\n\
+                  channel = [{ name = \"units\" }, { name = \"footfall\" }, { name = \"promotion\" }]\n";
+    for part in &blocks[1..] {
+        usable(&format!("{stream}{part}"));
+    }
 }
 
 #[test]
@@ -660,7 +736,7 @@ fn faults_of_alerts_and_maintenance_say_what_is_needed() {
         ("maintenance = [{ cron = '0 22 * * SUN', duration = '1h' }]".to_owned(),
             "stream[0].maintenance[0].name: is missing"),
         ("alert.flap_limit.per = '0s'".to_owned(),
-            "stream[0].alert.flap_limit.per = 0s: must be longer than nothing; openings = 0 sets no limit"),
+            "stream[0].alert.flap_limit.per = 0s: must be above 0s; openings = 0 sets no limit"),
         ("alert.stale_after = '30s'".to_owned(),
             "stream[0].alert.stale_after = 30s: is shorter than one row, 1m: calm series would be stale"),
         ("alert.stuck_after = 1".to_owned(),

@@ -3,7 +3,8 @@
 //! [`KafkaLog`] joins a consumer (`inlet`) and a producer (`outlet`, behind `sender`). With exactly-once delivery
 //! `transaction` makes outputs, state and positions one; with at-least-once delivery `commit`
 //! commits positions after the outputs were acknowledged. `feed` hands out a topic record by record, `reader` reads state topics, `settings`
-//! has the properties of all clients, `report` their log lines.
+//! has the properties of all clients, `properties` those that are not for users, `report` their log lines;
+//! `trial` asks the library whether it takes them.
 
 mod commit;
 mod feed;
@@ -11,21 +12,24 @@ mod inbox;
 mod inlet;
 mod log;
 mod outlet;
+mod properties;
 mod reader;
 mod report;
 mod sender;
 pub(super) mod settings;
 mod single;
 mod transaction;
+mod trial;
 
 #[cfg(test)]
 mod tests;
 
 pub use feed::{Feed, FeedRecord};
 pub use log::KafkaLog;
+pub use properties::{is_secret, owned_property, property_fault};
 pub use reader::PartitionReader;
-pub use settings::OWNED_PROPERTIES;
 pub use single::{SingleWriter, write_one};
+pub use trial::trial;
 
 use rdkafka::ClientConfig;
 

@@ -5,24 +5,8 @@ use std::path::Path;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
+use super::properties::{owned_property, words};
 use crate::io::{IoError, KafkaParams};
-
-/// Properties that `kafka.rdkafka` may not set, since the guarantees rest on them or another key
-/// of the configuration sets them.
-pub const OWNED_PROPERTIES: &[&str] = &[
-    "auto.commit.enable",
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "metadata.broker.list",
-    "statistics.interval.ms",
-    "transaction.timeout.ms",
-    "transactional.id",
-];
 
 /// Bytes that the headers of a dead letter may add to the longest message.
 const ENVELOPE_BYTES: usize = 65_536;
@@ -126,24 +110,19 @@ pub(in crate::io) fn admin(params: &KafkaParams) -> Result<ClientConfig, IoError
     Ok(finished(base(params)?, &[], params))
 }
 
-/// The client's words without the value, if the property may hold a secret.
+/// The client's words, with the property they are about, without a value that is secret.
 pub(in crate::io) fn client_error(error: KafkaError) -> IoError {
-    IoError::Client(match error {
-        KafkaError::ClientConfig(_, detail, key, _) if !is_secret(&key) => {
-            format!("`{key}`: {detail}")
-        }
-        KafkaError::ClientConfig(_, _, key, _) => format!("`{key}`: the value was refused"),
-        KafkaError::ClientCreation(detail) => detail,
-        other => other.to_string(),
-    })
+    let of = match &error {
+        KafkaError::ClientConfig(_, _, key, _) => format!("`{key}`: "),
+        _ => String::new(),
+    };
+    IoError::Client(of + &words(error))
 }
 
 fn base(params: &KafkaParams) -> Result<ClientConfig, IoError> {
-    let owned = |key: &&String| OWNED_PROPERTIES.contains(&key.as_str());
-    if let Some(key) = params.rdkafka.keys().find(owned) {
-        return Err(IoError::Client(format!(
-            "`{key}` is set by latentd and not by `kafka.rdkafka`"
-        )));
+    let owned = |key: &String| Some((key.clone(), owned_property(key)?));
+    if let Some((key, instead)) = params.rdkafka.keys().find_map(owned) {
+        return Err(IoError::Client(format!("`{key}` cannot be passed through: {instead}")));
     }
     let mut config = ClientConfig::new();
     config.set("client.id", "latentd");
@@ -188,19 +167,14 @@ fn authorities(is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
 }
 
 fn password(path: &Path) -> Result<String, IoError> {
-    let fault = |detail: String| IoError::File { path: path.display().to_string(), detail };
+    let named = format!("kafka.sasl_password_file = `{}`", path.display());
+    let fault = |detail: String| IoError::File { path: named.clone(), detail };
     let text = std::fs::read_to_string(path).map_err(|e| fault(e.to_string()))?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(fault("the password is empty".into()));
     }
     Ok(password.to_owned())
-}
-
-fn is_secret(key: &str) -> bool {
-    ["password", "secret", "key", "pem", "jaas", "token", "oauthbearer", "sasl.username"]
-        .iter()
-        .any(|word| key.contains(word))
 }
 
 #[cfg(test)]

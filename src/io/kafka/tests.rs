@@ -198,7 +198,7 @@ fn settings_that_cannot_work_are_named_without_their_secrets() {
     };
     assert_eq!(
         set("group.id", "other"),
-        "kafka client: `group.id` is set by latentd and not by `kafka.rdkafka`"
+        "kafka client: `group.id` cannot be passed through: use `kafka.group_id`"
     );
     assert_eq!(
         set("linger.mss", "5"),
@@ -215,8 +215,34 @@ fn settings_that_cannot_work_are_named_without_their_secrets() {
     assert!(pem.starts_with("kafka client: ") && !pem.contains("hunter2"), "{pem}");
     assert_eq!(
         refusal(|params| params.sasl_password_file = Some("/no/such/file".into())),
-        "/no/such/file: No such file or directory (os error 2)"
+        "kafka.sasl_password_file = `/no/such/file`: No such file or directory (os error 2)"
     );
+}
+
+/// What no key is wrong about by itself, found before anybody is contacted.
+#[test]
+fn clients_are_made_without_a_broker() {
+    let told = |change: fn(&mut KafkaParams)| {
+        let mut params = params("192.0.2.1:9092");
+        change(&mut params);
+        trial(&params).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    fn set(params: &mut KafkaParams, key: &str, value: &str) {
+        params.rdkafka.insert(key.into(), value.into());
+    }
+    assert_eq!(told(|_| {}), "");
+    assert_eq!(told(|params| params.delivery = Delivery::ExactlyOnce), "");
+    let late = told(|params| set(params, "session.timeout.ms", "400000"));
+    assert!(late.contains("session.timeout.ms"), "{late}");
+    let many = told(|params| set(params, "max.in.flight", "100"));
+    assert!(many.contains("max.in.flight"), "{many}");
+    let authority = told(|params| {
+        set(params, "security.protocol", "SSL");
+        set(params, "ssl.ca.location", "/no/such/ca.pem");
+    });
+    assert!(authority.contains("ssl.ca.location"), "{authority}");
+    let password = told(|params| params.sasl_password_file = Some("/no/such/file".into()));
+    assert!(password.starts_with("kafka.sasl_password_file"), "{password}");
 }
 
 #[test]
@@ -224,7 +250,8 @@ fn the_password_file_holds_the_password_and_nothing_else() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let params = KafkaParams { sasl_password_file: Some(file.path().into()), ..params("b:1") };
     let error = settings::consumer(&params).unwrap_err();
-    assert_eq!(error.to_string(), format!("{}: the password is empty", file.path().display()));
+    let key = format!("kafka.sasl_password_file = `{}`", file.path().display());
+    assert_eq!(error.to_string(), format!("{key}: the password is empty"));
     file.write_all(b" hunter2 \r\n").unwrap();
     let config = settings::consumer(&params).unwrap();
     assert_eq!(config.get("sasl.password"), Some(" hunter2 "));

@@ -81,6 +81,7 @@ pub(super) struct State {
     faults: VecDeque<DeliverFault>,
     newest_ms: Option<i64>,
     members: u64,
+    polls: u64,
 }
 
 #[derive(Debug, Default)]
@@ -170,6 +171,16 @@ impl MemoryBroker {
         self.state().faults.push_back(fault);
     }
 
+    /// Faults that no `deliver` has met yet.
+    pub fn faults_left(&self) -> usize {
+        self.state().faults.len()
+    }
+
+    /// How often members have asked for records.
+    pub fn polls(&self) -> u64 {
+        self.state().polls
+    }
+
     /// Forgets faults that no `deliver` has met yet.
     pub fn clear_faults(&self) {
         self.state().faults.clear();
@@ -218,6 +229,10 @@ impl MemoryBroker {
 impl State {
     pub(super) fn group(&mut self, name: &str) -> &mut Group {
         self.groups.entry(name.to_owned()).or_default()
+    }
+
+    pub(super) fn count_poll(&mut self) {
+        self.polls += 1;
     }
 
     pub(super) fn next_fault(&mut self) -> Option<DeliverFault> {

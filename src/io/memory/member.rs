@@ -257,6 +257,7 @@ impl Log for MemoryLog {
         let deadline = Instant::now() + wait;
         let broker = self.broker.clone();
         let mut state = broker.state();
+        state.count_poll();
         let batch = loop {
             let batch = self.collect(&mut state, max);
             let left = deadline.saturating_duration_since(Instant::now());

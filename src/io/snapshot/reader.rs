@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::error::StateError;
 use super::manifest::{FORMAT, JournalEntry, Manifest};
-use super::writer::{SnapshotWriter, chunk_key, hex};
+use super::writer::{SnapshotWriter, chunk_key};
 use crate::io::OutMessage;
+use crate::record::hex;
 
 /// Longest snapshot that is unpacked.
 const BYTES_MAX: usize = 1 << 30;

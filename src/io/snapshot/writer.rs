@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{FORMAT, JournalEntry, Manifest};
 use crate::io::OutMessage;
+use crate::record::hex;
 
 /// Longest chunk, well below what brokers take by default.
 const CHUNK_BYTES_MAX: usize = 512 * 1_024;
@@ -171,10 +172,6 @@ pub(super) fn chunk_key(
     number: u64,
 ) -> String {
     format!("{topic}/{partition}/{kind}/{sequence}/{number}")
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

@@ -22,9 +22,9 @@ pub(super) use nab::run as nab;
 
 use std::path::Path;
 
-use super::run::say;
 use super::{ReplayArgs, ReplayError, ReplaySummary};
 use crate::grade::{Figures, Terms};
+use crate::telemetry::say;
 use change::Change;
 use series::Series;
 use table::Table;

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::ProgressBar;
 
-use super::super::run::{Run, once, say};
+use super::super::run::{Run, once};
 use super::super::{ReplayArgs, ReplayError, ReplaySummary};
 use super::Lab;
 use super::table::Table;
 use crate::grade::{Corpus, Graded, Profile, Swept, Window};
 use crate::io::{TimestampFormat, timestamp};
 use crate::record::EventTime;
+use crate::telemetry::say;
 
 /// Published scores from here on are rows on which an alert opened.
 const RAISED: f64 = 0.5;

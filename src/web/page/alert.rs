@@ -33,7 +33,7 @@ pub(super) async fn show(
     let Some(entry) = app.history.read(|store| store.alert(&alert_id).cloned()) else {
         let why = format!(
             "This process does not remember an alert `{alert_id}`. All alerts are on the alerts topic; \
-             `latentd explain` reads them from there."
+             `latentd explain {alert_id} --config FILE` reads them from there."
         );
         return refusal(&Problem::not_found(why), Some("/alerts"));
     };
@@ -72,7 +72,7 @@ pub(super) async fn show(
             "Numbers of the drawing: " a href={ (alert_path(&alert.alert_id)) "/explain" } { "JSON" } ", "
             a href={ (alert_path(&alert.alert_id)) "/explain?format=svg" } { "SVG" } "; "
             a href=(alert_path(&alert.alert_id)) { "its records" } ". From the stored state, bit for bit: "
-            code { "latentd explain " (alert.alert_id) " --svg alert.svg" } "."
+            code { "latentd explain " (alert.alert_id) " --config FILE --svg alert.svg" } "."
         }
     };
     layout(&format!("Alert on {}", alert.entity), Place::Alerts, &main)

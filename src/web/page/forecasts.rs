@@ -46,7 +46,7 @@ impl Forecast {
         let fan = points.iter().map(|point| {
             let (lower, upper) = (intervals(point, "lower"), intervals(point, "upper"));
             Some(FanPoint {
-                time: moment(point["at"].as_str()?)?,
+                time: point["at"].as_str()?.parse().ok()?,
                 yhat: point["yhat"].as_f64().unwrap_or(f64::NAN),
                 intervals: lower.into_iter().zip(upper).map(|(low, high)| [low, high]).collect(),
             })
@@ -67,11 +67,6 @@ impl Forecast {
             coverage: record["coverage"].clone(),
         })
     }
-}
-
-fn moment(text: &str) -> Option<EventTime> {
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(EventTime::from_millis(time.as_millisecond()))
 }
 
 pub(super) async fn show(State(app): State<App>, part: Asked<Part>) -> Response {
@@ -158,7 +153,7 @@ fn coverage(by_level: &Value) -> String {
 /// A forecast as a picture with its past.
 pub(super) fn chart_of(forecast: &Forecast, past: &[(EventTime, f64)]) -> Markup {
     let past = &past[past.len().saturating_sub(PAST_MAX)..];
-    let issued = moment(&forecast.issued_at).unwrap_or(EventTime::from_millis(0));
+    let issued = forecast.issued_at.parse().unwrap_or(EventTime::from_millis(0));
     let levels: Vec<String> =
         forecast.levels.iter().map(|level| format!("{:.0} %", 100.0 * level)).collect();
     let levels = levels.join(" and ");
