@@ -16,7 +16,8 @@ pub(super) fn catch_up(
     offset: i64,
     outbox: &mut Outbox,
 ) {
-    while let Some(entry) = journal.pop_front_if(|entry| entry.next_offset <= offset) {
+    while journal.front().is_some_and(|entry| entry.next_offset <= offset) {
+        let Some(entry) = journal.pop_front() else { return };
         match &entry.kind {
             JournalKind::CloseUntil { time } => shard.close_until(*time, outbox),
             JournalKind::Notice { notice } => {
