@@ -62,7 +62,7 @@ impl Gone {
 
     fn gone_at(&self, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
         let after = gone_after(spec);
-        let since = watch.last_seen?.max(self.alive_since?);
+        let since = watch.last_seen.max(watch.spoke_at)?.max(self.alive_since?);
         (after.get() > 0).then(|| since + after)
     }
 }
@@ -84,6 +84,16 @@ impl Shard {
             gone.schedule(spec, index, &mut series[index].watch);
         }
         self.look_for_gone(out);
+    }
+
+    /// Takes note of a record of a series that found no row: it is not gone, whatever its clock says.
+    pub(super) fn hear_in_vain(&mut self, index: usize) {
+        let Self { spec, series, gone, .. } = self;
+        let watch = &mut series[index].watch;
+        watch.spoke_at = watch.spoke_at.max(gone.heard);
+        if watch.gone_due.is_none() {
+            gone.schedule(spec, index, watch);
+        }
     }
 
     /// Sets the times of all looks, in a shard that was restored.

@@ -113,6 +113,7 @@ impl Shard {
     ) {
         self.hear_clock(index, record, (placement, moment), out);
         if !matches!(placement, Placement::Placed | Placement::Replaced) {
+            self.hear_in_vain(index);
             return;
         }
         let Self { spec, series, silence, .. } = self;

@@ -20,6 +20,9 @@ pub(super) struct Watch {
     pub first_seen: Option<EventTime>,
     pub last_seen: Option<EventTime>,
     pub last_offset: i64,
+    /// Event time of the partition when a record of it came that was late, ahead or known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoke_at: Option<EventTime>,
     #[serde(skip_serializing_if = "AlertState::is_blank")]
     pub stale: AlertState,
     /// Where the silence of the stale alert began, and when it was looked at last.
