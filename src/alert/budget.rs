@@ -7,9 +7,16 @@ use crate::record::{EventTime, Millis, Step};
 
 /// Rows whose spacing is averaged where there is no grid.
 const SPACING_MEMORY: f64 = 500.0;
-/// Share of rows that may be over the threshold, whatever the budget says: what is more common than
+/// Most evidence that counts, like `-log10` of a chance: nothing is learned from a past of 10^12 rows.
+/// All evidence is on this scale, 0 to 12.
+pub const EVIDENCE_MAX: f64 = 12.0;
+/// What the past of a series lifts its threshold to at most: what is clearer is always told.
+const LEVEL_MAX: f64 = 0.7 * EVIDENCE_MAX;
+/// Share of rows that may be over the threshold where the budget is a bound: what is more common than
 /// one row in a thousand is not unusual.
-const P_MAX: f64 = 0.001;
+const BOUND_MAX: f64 = 0.001;
+/// The same where it is to be spent: alerts have to end before the next one can open.
+const SPENT_MAX: f64 = 0.05;
 /// The lift of an alert fades over so many times the rows that one alert is allowed for.
 const LIFT_MEMORY: f64 = 6.0;
 /// How fast an alert is forgiven that turns out clearer than it opened.
@@ -18,18 +25,41 @@ const FORGIVEN: i32 = 4;
 const DEBT_LIFT: f64 = 0.1;
 /// How far one row over the ceiling lifts it; rows below lower it so that a share `p` is over it.
 const CEILING_STEP: f64 = 0.15;
-/// Least ceiling, and rows over it that count as one.
+/// Least ceiling, and rows over it that count as one, if that leaves room for a share `p`.
 const CEILING_MIN: f64 = 0.5;
-const CEILING_ROWS: u32 = 12;
+const CEILING_ROWS: f64 = 12.0;
 /// What is saved is spent over this many rows.
 const SPEND_ROWS: f64 = 4_000.0;
+
+/// What a series may cost its operator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Allowance {
+    /// Alerts and their period.
+    pub budget: Budget,
+    /// Whether calm series are to use the budget, too.
+    pub is_spent: bool,
+}
+
+impl Allowance {
+    /// Share of rows, one every `step`, that may be over the threshold of a calm series.
+    pub fn share_of_rows(&self, step: Millis) -> f64 {
+        self.share(step.get() as f64)
+    }
+
+    fn share(&self, spacing_ms: f64) -> f64 {
+        let per = self.budget.per.max(Millis::new(1)).get() as f64;
+        let most = if self.is_spent { SPENT_MAX } else { BOUND_MAX };
+        (self.budget.alerts.get() * spacing_ms.max(1.0) / per).min(most)
+    }
+}
 
 /// The evidence from which a row is an alarm.
 ///
 /// With `alerts` allowed per `per` and a row every `step`, a calm row may be over the threshold
-/// with chance `p = alerts · step / per`, 1/1000 at most; the base threshold is `-log10(p)`. A
-/// series that has saved `s` alerts may use them: `p` is then at least `s / 4000`. So young and
-/// fast series can be judged by what their past can tell.
+/// with chance `p = alerts · step / per`; the base threshold is `-log10(p)`. `p` is 1/1000 at most,
+/// so with long steps the budget is far from used, or 1/20 if it is to be. A series that has saved
+/// `s` alerts may use them: `p` is then at least `s / 4000` (and 1/1000 at most). So young and fast
+/// series can be judged by what their past can tell.
 ///
 /// Evidence comes from a past that may no longer hold, so the promise is also enforced. An account
 /// earns `p` a row, holds at most `alerts` (and begins with them), and pays 1 for each alert. With
@@ -41,14 +71,18 @@ const SPEND_ROWS: f64 = 4_000.0;
 /// threshold at which it opened, the lift is at most `r⁻⁴` of what it was. A fault that is clear
 /// does not make the series deaf to the next one.
 ///
+/// All that ends at a level of 8.4, 70 % of the scale of evidence, or at the base where that is higher:
+/// whatever has come before, a series hears what is clear. Lift and debt grow no further than to it,
+/// so the way back is no longer than from there.
+///
 /// With [`Threshold::learn`] the lift ends at a ceiling: the evidence over the base that a share `p`
 /// of the rows is over, neighbouring ones counted once. A calm series is lifted no further than it
 /// needs, and gets what it was promised. It follows as in stochastic approximation of a quantile
 /// (Robbins and Monro, 1951) and is 0.5 or more.
 ///
-/// Over any span of `n` rows a series opens at most `p n + alerts + 1 + (r - 0.5) / 0.1` alerts,
-/// where `r` is the largest evidence of the span over the base of rows: more than the budget only
-/// for what is far more unusual.
+/// Over any span of `n` rows with evidence below 8.4 a series opens at most
+/// `p n + alerts + 1 + (r - 0.5) / 0.1` alerts, where `r` is the largest evidence of the span over the
+/// base of rows: more than the budget only for what is far more unusual.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Threshold {
     account: Option<f64>,
@@ -95,8 +129,8 @@ impl Threshold {
     }
 
     /// Takes note of a row: earns its share of the budget, finds the spacing without a grid.
-    pub fn observe(&mut self, budget: &Budget, time: EventTime) {
-        let (most, earned) = (budget.alerts.get(), self.allowed(budget));
+    pub fn observe(&mut self, of: &Allowance, time: EventTime) {
+        let (most, earned) = (of.budget.alerts.get(), self.allowed(of));
         self.account = Some((self.account.unwrap_or(most) + earned).min(most));
         let kept = 1.0 - (earned / LIFT_MEMORY).min(1.0);
         self.lifted *= kept;
@@ -117,8 +151,12 @@ impl Threshold {
     }
 
     /// Pays for an alert that opened at a threshold of `level`; it lifts the threshold by `lift`.
-    pub fn spend(&mut self, level: f64, lift: f64) {
-        self.account = self.account.map(|account| account - 1.0);
+    pub fn spend(&mut self, of: &Allowance, level: f64, lift: f64) {
+        let most = LEVEL_MAX / self.base(of);
+        // One more than what leads to the highest level: each alert on the way there is paid.
+        let least = -((most - self.lift()).max(0.0) / DEBT_LIFT + 1.0);
+        self.account = self.account.map(|account| (account - 1.0).max(least.min(account)));
+        let lift = lift.min(most - 1.0 - self.lifted).max(0.0);
         self.lifted += lift;
         self.newest = (lift, level);
     }
@@ -134,10 +172,11 @@ impl Threshold {
     }
 
     /// Takes note of the evidence of a judged row, after it met [`Threshold::level`].
-    pub fn learn(&mut self, budget: &Budget, evidence: f64) {
-        let mut ceiling = self.ceiling.unwrap_or(1.0) - CEILING_STEP * self.allowed(budget);
+    pub fn learn(&mut self, of: &Allowance, evidence: f64) {
+        let mut ceiling = self.ceiling.unwrap_or(1.0) - CEILING_STEP * self.allowed(of);
         self.since_over = self.since_over.saturating_add(1);
-        if self.since_over > CEILING_ROWS && evidence > ceiling * self.base(budget) {
+        let apart = CEILING_ROWS.min(0.5 / self.allowed(of));
+        if f64::from(self.since_over) > apart && evidence > ceiling * self.base(of) {
             ceiling += CEILING_STEP;
             self.since_over = 0;
         }
@@ -145,22 +184,27 @@ impl Threshold {
     }
 
     /// Evidence (like `-log10 p`) from which a row is an alarm.
-    pub fn level(&self, budget: &Budget) -> f64 {
-        let lift = (1.0 + self.lifted).min(self.ceiling.unwrap_or(f64::INFINITY));
+    pub fn level(&self, of: &Allowance) -> f64 {
         let debt = (-self.account.unwrap_or(0.0)).max(0.0);
-        self.base(budget) * (lift + DEBT_LIFT * debt)
+        let base = self.base(of);
+        (base * (self.lift() + DEBT_LIFT * debt)).min(base.max(LEVEL_MAX))
+    }
+
+    /// What past alerts make of the base, debts aside.
+    fn lift(&self) -> f64 {
+        (1.0 + self.lifted).min(self.ceiling.unwrap_or(f64::INFINITY))
     }
 
     /// What a row with nothing behind it has to reach.
-    fn base(&self, budget: &Budget) -> f64 {
-        let saved = self.account.unwrap_or(budget.alerts.get()).min(budget.alerts.get());
-        -self.allowed(budget).max((saved / SPEND_ROWS).min(P_MAX)).log10()
+    fn base(&self, of: &Allowance) -> f64 {
+        let most = of.budget.alerts.get();
+        let saved = self.account.unwrap_or(most).min(most);
+        -self.allowed(of).max((saved / SPEND_ROWS).min(BOUND_MAX)).log10()
     }
 
     /// Alerts that one row may cost.
-    fn allowed(&self, budget: &Budget) -> f64 {
-        let per = budget.per.max(Millis::new(1)).get() as f64;
-        (budget.alerts.get() * self.spacing_ms.max(1.0) / per).min(P_MAX)
+    fn allowed(&self, of: &Allowance) -> f64 {
+        of.share(self.spacing_ms)
     }
 }
 

@@ -29,6 +29,12 @@ impl Flaps {
         self.recent.is_empty()
     }
 
+    /// Whether an opening at `time` would be within the limit.
+    pub fn have_room(&self, limit: &FlapLimit, time: EventTime) -> bool {
+        let younger = self.recent.iter().filter(|opened| time < **opened + limit.per).count();
+        limit.openings == 0 || younger < limit.openings as usize
+    }
+
     /// Takes note of an opening. Returns whether it is over the limit.
     ///
     /// Any span shorter than `per` holds at most `openings` openings that are not: for the next

@@ -91,8 +91,7 @@ impl AlertState {
 
     /// Takes a row. On `Closed` and `Accepted` the alert is returned as it ended.
     pub fn step(&mut self, params: &LifeParams, row: Observation) -> (Transition, Option<Firing>) {
-        let unmuted = |f: &Firing| f.silent == Some(AlertReason::Maintenance) && !row.muted;
-        if self.firing.as_ref().is_some_and(unmuted) && row.anomaly_score >= 1.0 && row.eligible {
+        if row.anomaly_score >= 1.0 && row.eligible && self.may_be_told(params, &row) {
             return (self.open(params, row), self.firing);
         }
         match self.firing.as_mut() {
@@ -106,6 +105,26 @@ impl AlertState {
                 (if told { Transition::None } else { transition }, alert)
             }
         }
+    }
+
+    /// What lives in silence goes on although the reason for the silence is over.
+    fn may_be_told(&self, params: &LifeParams, row: &Observation) -> bool {
+        let silent = self.firing.as_ref().and_then(|firing| firing.silent);
+        let over = match silent {
+            Some(AlertReason::Maintenance) => true,
+            Some(AlertReason::Flapping) => self.flaps.have_room(&params.flap_limit, row.time),
+            _ => false,
+        };
+        over && !row.muted
+    }
+
+    /// Ends whatever goes on, since nothing more is known of it, and returns the open alert as it
+    /// ended, if there was one.
+    pub fn end(&mut self) -> Option<Firing> {
+        self.over = 0;
+        let mut ended = self.firing.take().filter(|firing| firing.silent.is_none())?;
+        ended.sequence += 1;
+        Some(ended)
     }
 
     /// Ends the open alert by the word of an operator and returns it as it ended, if there is one.
@@ -165,7 +184,9 @@ impl Firing {
         self.rows = self.rows.saturating_add(1);
         let calm = row.anomaly_score < params.release_ratio;
         self.calm = if calm { self.calm + 1 } else { 0 };
-        let lasted = params.accept_after > 0 && self.rows >= params.accept_after;
+        // What nobody was told of, because of others before it, may be the fault at last.
+        let untold = self.silent == Some(AlertReason::Flapping);
+        let lasted = params.accept_after > 0 && self.rows >= params.accept_after && !untold;
         let transition = if self.calm >= params.keep_firing_for {
             Transition::Closed
         } else if lasted && row.learns {

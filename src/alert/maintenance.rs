@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::schedule::{Beginnings, Schedule};
 use crate::record::{EventTime, Millis};
 
-/// Most windows that a shard keeps at a time.
+/// Most announced windows that a shard keeps at a time.
 const WINDOWS_MAX: usize = 256;
 /// A window that ended is kept so long for rows that are still to close.
 const KEPT: Millis = Millis::new(86_400_000);
@@ -53,25 +53,25 @@ impl Entities {
 
 /// Whether `glob` matches the whole of `text`. Time is at most the product of their lengths.
 fn matches(glob: &str, text: &str) -> bool {
-    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
-    let (mut g, mut t) = (0, 0);
+    let (mut glob, mut text) = (glob.chars(), text.chars());
     // Where to go on if the text after the last star does not fit: the star takes one more.
     let mut again = None;
-    while t < text.len() {
-        match glob.get(g) {
+    loop {
+        let (mut later_glob, mut later_text) = (glob.clone(), text.clone());
+        let Some(c) = later_text.next() else { return glob.all(|rest| rest == '*') };
+        match later_glob.next() {
             Some('*') => {
-                again = Some((g, t));
-                g += 1;
+                glob = later_glob;
+                again = Some((glob.clone(), text.clone()));
             }
-            Some(c) if *c == '?' || *c == text[t] => (g, t) = (g + 1, t + 1),
+            Some(wanted) if wanted == '?' || wanted == c => (glob, text) = (later_glob, later_text),
             _ => {
-                let Some((star, taken)) = again else { return false };
-                again = Some((star, taken + 1));
-                (g, t) = (star + 1, taken + 1);
+                let Some((star, taken)) = &mut again else { return false };
+                taken.next();
+                (glob, text) = (star.clone(), taken.clone());
             }
         }
     }
-    glob[g..].iter().all(|c| *c == '*')
 }
 
 /// When maintenance is.
@@ -118,6 +118,17 @@ pub struct MaintenanceWindow {
     pub switches: Switches,
 }
 
+/// What became of an announced window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planned {
+    /// It was taken, replaced or called off.
+    Changed,
+    /// It was known, is over, or was never there.
+    Unchanged,
+    /// There is no room for it.
+    Refused,
+}
+
 /// All maintenance of a shard. What was announced is state, the rest follows from the settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
@@ -146,21 +157,38 @@ impl Plan {
         Self { windows: self.windows, ..fresh }
     }
 
-    /// Takes, replaces or calls off an announced window; `now` is the watermark. Returns whether
-    /// the plan holds what was announced: it is full with 256 windows that are not over.
+    /// Takes, replaces or calls off an announced window; `now` is the watermark, where one is known.
     ///
-    /// The same window again changes nothing.
-    pub fn announce(&mut self, window: MaintenanceWindow, now: Option<EventTime>) -> bool {
-        self.windows.retain(|_, old| now.is_none_or(|now| now < old.until + KEPT));
-        if window.until <= window.from {
-            self.windows.remove(&window.id);
-            return true;
+    /// One that was over a day before `now` is as good as called off. Where 256 are kept, the one
+    /// that ends first makes room if it is over; if nothing tells what is over, if it ends first.
+    pub fn announce(&mut self, window: MaintenanceWindow, now: Option<EventTime>) -> Planned {
+        let is_past =
+            |window: &MaintenanceWindow| now.is_some_and(|now| window.until + KEPT <= now);
+        self.windows.retain(|_, old| !is_past(old));
+        if window.until <= window.from || is_past(&window) {
+            let known = self.windows.remove(&window.id).is_some();
+            return if known { Planned::Changed } else { Planned::Unchanged };
         }
-        let room = self.windows.len() < WINDOWS_MAX || self.windows.contains_key(&window.id);
-        if room {
-            self.windows.insert(window.id.clone(), window);
+        if self.windows.get(&window.id) == Some(&window) {
+            return Planned::Unchanged;
         }
-        room
+        if !self.windows.contains_key(&window.id) && !self.has_room_until(window.until, now) {
+            return Planned::Refused;
+        }
+        self.windows.insert(window.id.clone(), window);
+        Planned::Changed
+    }
+
+    /// Whether there is room for a window of that end, perhaps after another one has gone.
+    fn has_room_until(&mut self, until: EventTime, now: Option<EventTime>) -> bool {
+        let first = self.windows.values().min_by_key(|window| window.until);
+        let Some(first) = first.filter(|_| self.windows.len() >= WINDOWS_MAX) else { return true };
+        let goes = now.map_or(first.until < until, |now| first.until <= now);
+        if goes {
+            let id = first.id.clone();
+            self.windows.remove(&id);
+        }
+        goes
     }
 
     /// What was announced.

@@ -19,8 +19,9 @@
 //! # Invariants
 //!
 //! - At most one alert of a kind is open for a series; the sequence of its records counts up from 0.
-//! - An id that was suppressed never opens. When maintenance ends and the fault does not, an alert
-//!   of its own opens.
+//! - An id that was suppressed never opens. When maintenance ends, or the limit of openings has room
+//!   again, and the fault goes on, an alert of its own opens.
+//! - What was suppressed by the limit of openings is never accepted as normal.
 //! - Any span shorter than `flap_limit.per` holds at most `flap_limit.openings` openings.
 
 mod budget;
@@ -33,10 +34,10 @@ mod severity;
 mod skew;
 mod stuck;
 
-pub use budget::Threshold;
+pub use budget::{Allowance, EVIDENCE_MAX, Threshold};
 pub use flap::FlapLimit;
 pub use life::{AlertState, Firing, Observation, Transition};
-pub use maintenance::{Entities, Maintenance, MaintenanceWindow, Plan, Switches, When};
+pub use maintenance::{Entities, Maintenance, MaintenanceWindow, Plan, Planned, Switches, When};
 pub use params::{AlertParams, Budget, DetectionDirection, DetectorKind, LifeParams};
 pub use schedule::{Schedule, ScheduleError};
 pub use severity::severity;

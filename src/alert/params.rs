@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FlapLimit, SkewLimit};
+use super::{Allowance, FlapLimit, SkewLimit};
 use crate::record::{AlertKind, Fraction, Millis, Positive};
 
 /// How many alerts an operator is willing to see.
@@ -47,7 +47,7 @@ pub struct AlertParams {
     pub budget: Budget,
     /// What judges the rows.
     pub detector: DetectorKind,
-    /// Whether thresholds come down on calm series until the budget is used.
+    /// Whether thresholds of calm series move until the budget is used; else it is an upper bound.
     pub spend_budget: bool,
     /// Rows in a row that must be over the threshold before an alert opens.
     #[serde(rename = "for")]
@@ -82,6 +82,8 @@ pub struct AlertParams {
     pub new_entity_delay: Millis,
     /// Bound of alerts that open again and again.
     pub flap_limit: FlapLimit,
+    /// Event time without a record after which the alerts of a series end; nothing says never.
+    pub gone_after: Millis,
     /// Event time without a record after which a series is stale; nothing says never.
     pub stale_after: Millis,
     /// Rows of one value after which a channel that moves is stuck; 0 for never.
@@ -116,6 +118,7 @@ impl Default for AlertParams {
             renotify: Millis::ZERO,
             new_entity_delay: Millis::ZERO,
             flap_limit: FlapLimit { openings: 6, per: Millis::new(86_400_000) },
+            gone_after: Millis::new(86_400_000),
             stale_after: Millis::ZERO,
             stuck_after: 0,
             clock_skew: SkewLimit { share: 0.5, ahead: Millis::new(60_000) },
@@ -147,6 +150,11 @@ pub struct LifeParams {
 }
 
 impl AlertParams {
+    /// What a series may cost.
+    pub fn allowance(&self) -> Allowance {
+        Allowance { budget: self.budget, is_spent: self.spend_budget }
+    }
+
     /// The life of alerts of a kind.
     ///
     /// Only anomalies wait for `for` rows: other kinds are certain at once. Stale series and wrong

@@ -34,12 +34,17 @@ impl Skew {
         self.records == 0
     }
 
+    /// Share of wrong records, of the last hundred or so; 0 for the first few.
+    pub fn share(&self) -> f64 {
+        if self.records < RECORDS_MIN { 0.0 } else { self.share }
+    }
+
     /// Takes a record. Returns the share of wrong ones over the allowed one; 0 for the first few.
     pub fn step(&mut self, limit: &SkewLimit, wrong: bool) -> f64 {
         self.records = self.records.saturating_add(1);
         let rate = (1.0 / f64::from(self.records)).max(1.0 / MEMORY);
         self.share += rate * (f64::from(u8::from(wrong)) - self.share);
-        if self.records < RECORDS_MIN { 0.0 } else { self.share / limit.share }
+        self.share() / limit.share
     }
 }
 

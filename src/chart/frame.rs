@@ -6,11 +6,25 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::axis::{TimeAxis, short, tick};
-use super::theme::{GRID, INK};
+use super::theme::{ALERT, GRID, INK, OTHER, SCORE};
 use crate::record::EventTime;
 
 /// Size of letters; the library draws them a fifth smaller.
 const FONT: u32 = 15;
+
+/// Scores above are drawn here.
+pub const SCORE_MAX: f64 = 5.0;
+
+/// An alert in a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Start.
+    pub opened: EventTime,
+    /// End, if it has ended.
+    pub closed: Option<EventTime>,
+    /// Of a configuration that this one is compared with.
+    pub other: bool,
+}
 
 /// Why there is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +115,57 @@ impl<'b> Canvas<'_, 'b> {
         self.element(Rectangle::new(corners, style))
     }
 
+    /// Bars from 0 to a score, each with its first and last time; those above [`SCORE_MAX`] are cut.
+    ///
+    /// # Errors
+    ///
+    /// As [`Canvas::line`].
+    pub fn scores(
+        &mut self,
+        bars: impl IntoIterator<Item = (f64, f64, f64)>,
+    ) -> Result<(), ChartError> {
+        let end = self.span.1;
+        for (from, to, score) in bars.into_iter().filter(|(_, _, score)| 0.0 < *score) {
+            self.bar([(from, 0.0), (to.min(end), score.min(SCORE_MAX))], SCORE.filled())?;
+        }
+        Ok(())
+    }
+
+    /// A line at a value from end to end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Canvas::line`].
+    pub fn level(&mut self, value: f64) -> Result<(), ChartError> {
+        let (from, to) = self.span;
+        self.line([(from, value), (to, value)], INK.stroke_width(1))
+    }
+
+    /// A line where an alert opened, and a bar at the foot while it was open; those of another
+    /// configuration at the head.
+    ///
+    /// # Errors
+    ///
+    /// As [`Canvas::line`].
+    pub fn marks(&mut self, marks: &[Mark]) -> Result<(), ChartError> {
+        let ((from, to), (low, high)) = (self.span, self.range);
+        let thick = (high - low) * 0.03;
+        for mark in marks {
+            let (colour, foot) = if mark.other { (OTHER, high - thick) } else { (ALERT, low) };
+            let opened = mark.opened.as_millis() as f64;
+            let closed = mark.closed.map_or(to, |at| at.as_millis() as f64).min(to);
+            if closed < from || to < opened {
+                continue;
+            }
+            if from <= opened {
+                self.line([(opened, low), (opened, high)], colour.mix(0.6).stroke_width(1))?;
+            }
+            let opened = opened.max(from);
+            self.bar([(opened, foot), (closed.max(opened), foot + thick)], colour.filled())?;
+        }
+        Ok(())
+    }
+
     fn element<E>(&mut self, element: E) -> Result<(), ChartError>
     where
         for<'x> &'x E: plotters::element::PointCollection<'x, (f64, f64)>,
@@ -170,9 +235,14 @@ pub(super) fn room(numbers: impl Iterator<Item = f64> + Clone) -> Range<f64> {
     low - margin..high + margin
 }
 
+/// Upper end of an axis of scores, of which `worst` is the highest.
+pub fn scores_to(worst: f64) -> f64 {
+    worst.clamp(1.4, SCORE_MAX) * 1.04
+}
+
 /// Parts of a line: points whose values are all finite and whose times are not further apart than
 /// `gap` milliseconds.
-pub(super) fn runs<const N: usize>(
+pub fn runs<const N: usize>(
     points: impl Iterator<Item = (EventTime, [f64; N])>,
     gap: i64,
 ) -> Vec<Vec<(f64, [f64; N])>> {

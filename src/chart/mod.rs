@@ -20,9 +20,9 @@ mod trend;
 
 pub use axis::{TimeAxis, short, tick};
 pub use fan::{FanPoint, forecast};
-pub use frame::{Canvas, ChartError, Size, frame};
+pub use frame::{Canvas, ChartError, Mark, SCORE_MAX, Size, frame, runs, scores_to};
 pub use scatter::{Dot, scatter};
-pub use series::{Mark, Panel, Point, anomaly_score, expected, explanation};
+pub use series::{Panel, Point, anomaly_score, expected, explanation};
 pub use theme::{
     ALERT, BAND, GRID, INK, LABEL, OTHER, PALETTE, SCORE, SERIES, css, escape, labelled, standalone,
 };

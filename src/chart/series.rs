@@ -2,12 +2,10 @@
 
 use plotters::style::Color;
 
-use super::frame::{Canvas, ChartError, Size, frame, room, runs};
-use super::theme::{ALERT, BAND, INK, SCORE, SERIES, escape, labelled};
+use super::frame::{ChartError, Mark, Size, frame, room, runs, scores_to};
+use super::theme::{BAND, SERIES, escape, labelled};
 use crate::record::EventTime;
 
-/// Scores above are drawn here.
-const SCORE_MAX: f64 = 5.0;
 /// Missing rows that a line still crosses.
 const BRIDGED: i64 = 3;
 
@@ -24,15 +22,6 @@ pub struct Point {
     pub yhat: f64,
     /// Upper end of what was expected.
     pub upper: f64,
-}
-
-/// An alert in a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// Start.
-    pub opened: EventTime,
-    /// End, if it has ended.
-    pub closed: Option<EventTime>,
 }
 
 /// A channel in an explanation.
@@ -71,7 +60,7 @@ pub fn expected(points: &[Point], marks: &[Mark], size: Size) -> Result<String, 
         for run in line(|p| p.y) {
             canvas.line(run.iter().map(|(at, [v])| (*at, *v)), SERIES.stroke_width(1))?;
         }
-        draw_marks(canvas, marks)
+        canvas.marks(marks)
     })
 }
 
@@ -87,17 +76,15 @@ pub fn anomaly_score(
 ) -> Result<String, ChartError> {
     let times: Vec<EventTime> = points.iter().map(|(time, _)| *time).collect();
     let worst = points.iter().map(|(_, score)| *score).fold(0.0, f64::max);
-    let high = worst.clamp(1.4, SCORE_MAX) * 1.04;
     let width = (gap(&times) / BRIDGED) as f64;
-    frame(size, span(&times), 0.0..high, |canvas| {
-        for (time, score) in points.iter().filter(|(_, score)| 0.0 < *score) {
+    frame(size, span(&times), 0.0..scores_to(worst), |canvas| {
+        let bar = |(time, score): &(EventTime, f64)| {
             let from = time.as_millis() as f64;
-            let to = (from + width).min(canvas.span.1);
-            canvas.bar([(from, 0.0), (to, score.min(SCORE_MAX))], SCORE.filled())?;
-        }
-        let (from, to) = canvas.span;
-        canvas.line([(from, 1.0), (to, 1.0)], INK.stroke_width(1))?;
-        draw_marks(canvas, marks)
+            (from, from + width, *score)
+        };
+        canvas.scores(points.iter().map(bar))?;
+        canvas.level(1.0)?;
+        canvas.marks(marks)
     })
 }
 
@@ -141,26 +128,6 @@ pub fn explanation(
     Ok(labelled(&(svg + "</svg>\n"), label.trim_start()))
 }
 
-/// A line where an alert opened, and a bar at the foot while it was open.
-fn draw_marks(canvas: &mut Canvas<'_, '_>, marks: &[Mark]) -> Result<(), ChartError> {
-    let ((from, to), (low, high)) = (canvas.span, canvas.range);
-    let foot = low + (high - low) * 0.03;
-    for mark in marks {
-        let opened = mark.opened.as_millis() as f64;
-        let closed = mark.closed.map_or(to, |at| at.as_millis() as f64).min(to);
-        if closed < from || to < opened {
-            continue;
-        }
-        if from <= opened {
-            let line = [(opened, low), (opened, high)];
-            canvas.line(line, ALERT.mix(0.6).stroke_width(1))?;
-        }
-        let opened = opened.max(from);
-        canvas.bar([(opened, low), (closed.max(opened), foot)], ALERT.filled())?;
-    }
-    Ok(())
-}
-
 fn span(times: &[EventTime]) -> (EventTime, EventTime) {
     let first = times.first().copied().unwrap_or(EventTime::from_millis(0));
     (first, times.last().copied().unwrap_or(first))
@@ -186,7 +153,7 @@ mod tests {
 
     #[test]
     fn little_nothing_and_infinity_are_drawn_without_a_fault() {
-        let mark = Mark { opened: point(1, 0.0).time, closed: None };
+        let mark = Mark { opened: point(1, 0.0).time, closed: None, other: false };
         let nan = f64::NAN;
         for values in [vec![], vec![nan], vec![7.0], vec![7.0, f64::INFINITY, nan, 1e300, -1e300]] {
             let points: Vec<Point> =
@@ -207,7 +174,8 @@ mod tests {
         let whole = expected(&points[..10], &[], SIZE).unwrap();
         // Two lines (observed, expected) more: one for each part.
         assert_eq!(lines(&calm), lines(&whole) + 2);
-        let before = Mark { opened: point(-9, 0.0).time, closed: Some(point(-3, 0.0).time) };
+        let before =
+            Mark { opened: point(-9, 0.0).time, closed: Some(point(-3, 0.0).time), other: false };
         assert_eq!(expected(&points, &[before], SIZE).unwrap(), calm);
     }
 

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::DemoArgs;
 use crate::io::version_text;
-use crate::record::Verdict;
+use crate::record::{Verdict, is_alert_id};
 use crate::replay::ReplayArgs;
 use crate::telemetry::LogFormat;
 
@@ -109,7 +109,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// Drop the stored state of this stream and learn anew; may be given several times.
+    /// Drop the stored state of this stream, close its open alerts and learn anew; each partition once;
+    /// may be given several times.
     #[arg(long, value_name = "STREAM")]
     pub reset_state: Vec<String>,
 }
@@ -128,10 +129,16 @@ pub(super) struct ExplainArgs {
     pub svg: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+/// What is no id would be written, heard by nobody, and never told.
+fn known_form(text: &str) -> Result<String, String> {
+    let sound = is_alert_id(text).then(|| text.to_owned());
+    sound.ok_or_else(|| "expected `a-` and 12 hex digits".to_owned())
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct FeedbackArgs {
     /// Id of the alert, as in its records: a-5f0c9e2b71d4
-    #[arg(value_name = "ALERT-ID")]
+    #[arg(value_name = "ALERT-ID", value_parser = known_form)]
     pub alert_id: String,
 
     /// true_positive (a fault: never learned), false_positive (learned as calm), expected (known, not
@@ -240,6 +247,16 @@ mod tests {
         ] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.log_format, LogFormatArg::Json, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_names_an_alert_by_its_id() {
+        let line = |id: &str| format!("latentd feedback {id} expected --config a.toml");
+        assert!(Cli::try_parse_from(line("a-5f0c9e2b71d4").split(' ')).is_ok());
+        for id in ["a-5f0c9e2b71d", "5f0c9e2b71d4", "a-5F0C9E2B71D4", "press-7"] {
+            let fault = Cli::try_parse_from(line(id).split(' ')).unwrap_err().to_string();
+            assert!(fault.contains("expected `a-` and 12 hex digits"), "{fault}");
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn svg(explained: &Explained) -> Result<String, ChartError> {
         Err(_) => of_record(record),
     };
     let title = format!("{}: {}, {}", text("alert_id"), text("entity"), text("starts_at"));
-    let mark = Mark { opened, closed: None };
+    let mark = Mark { opened, closed: None, other: false };
     Ok(chart::standalone(&chart::explanation(&title, &panels, &[mark], SIZE)?))
 }
 

@@ -1,5 +1,7 @@
 //! `latentd explain`: why an alert was raised.
 
+use serde_json::Value;
+
 use super::args::ExplainArgs;
 use super::drawing;
 use super::exit::Failure;
@@ -47,12 +49,18 @@ fn tell(explained: &Explained) {
         text("stream"),
         text("starts_at"),
     ));
+    // Kinds that no chance is behind have a score only.
+    let chance = match body["p_value"].as_f64() {
+        Some(p) => {
+            let (surprise, threshold) = (number("surprise"), number("threshold"));
+            format!(", surprise {surprise:.3}, threshold {threshold:.3}, p-value {p:.2e}")
+        }
+        None => String::new(),
+    };
     say(&format!(
-        "surprise {:.3}, threshold {:.3}, anomaly score {:.3}, p-value {:.2e}, model version {}",
-        number("surprise"),
-        number("threshold"),
+        "{}, anomaly score {:.3}{chance}, model version {}",
+        text("kind"),
         number("anomaly_score"),
-        number("p_value"),
         body["model"]["version"].as_str().unwrap_or("?"),
     ));
     let evidence = &body["evidence"];
@@ -63,6 +71,11 @@ fn tell(explained: &Explained) {
         evidence["from_offset"],
         evidence["to_offset"],
     ));
+    tell_sensors(body);
+}
+
+/// The sensors with the largest shares.
+fn tell_sensors(body: &Value) {
     say(&format!("{:24} {:>12} {:>12} {:>25} {:>6}", "sensor", "y", "yhat", "expected", "share"));
     for part in body["explanation"]["top"].as_array().into_iter().flatten() {
         let number = |name: &str| part[name].as_f64().unwrap_or(f64::NAN);
@@ -81,8 +94,8 @@ fn tell(explained: &Explained) {
 fn tell_again(again: &Reproduced, channels: &[String]) {
     let verdict = if again.same { "the same, bit for bit" } else { "DIFFERENT" };
     say(&format!(
-        "read again from offset {}: surprise {:.3}, {verdict}",
-        again.from, again.alert.surprise
+        "read again from offset {}: anomaly score {:.3}, {verdict}",
+        again.from, again.alert.anomaly_score
     ));
     let Some(top) = again.alert.top.first() else { return };
     say(&format!("{} in the rows before:", channels.get(top.channel).map_or("?", |c| c)));

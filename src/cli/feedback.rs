@@ -8,21 +8,18 @@ use super::args::FeedbackArgs;
 use super::exit::Failure;
 use super::run::load;
 use crate::io::{OutMessage, write_one};
+use crate::record::Saying;
 
 /// Writes the verdict to the feedback topic.
 pub(super) fn run(args: &FeedbackArgs) -> Result<(), Failure> {
+    let FeedbackArgs { alert_id, verdict, by, comment, .. } = args.clone();
+    let said = Saying { alert_id, verdict, by, comment }.checked().map_err(Failure::usage)?;
     let settings = load(&args.config)?;
-    let mut body = json!({ "alert_id": args.alert_id, "verdict": args.verdict.word() });
-    for (key, value) in [("by", &args.by), ("comment", &args.comment)] {
-        if let Some(value) = value {
-            body[key] = json!(value);
-        }
-    }
     let message = OutMessage {
         topic: settings.topics.feedback.clone(),
         partition: None,
-        key: Some(args.alert_id.clone().into_bytes()),
-        payload: Some(body.to_string().into_bytes()),
+        key: Some(said.alert_id.clone().into_bytes()),
+        payload: Some(json!(said).to_string().into_bytes()),
         headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
     };
     let (partition, offset) = write_one(&settings.kafka, &message).map_err(Failure::failed)?;
@@ -31,8 +28,8 @@ pub(super) fn run(args: &FeedbackArgs) -> Result<(), Failure> {
     let _ = writeln!(
         std::io::stdout(),
         "{}: {} ({topic}/{partition}@{offset})",
-        args.alert_id,
-        args.verdict.word()
+        said.alert_id,
+        said.verdict.word()
     );
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Settings;
+use super::{Settings, StreamSettings};
 
 /// Tables outside the streams whose keys are read anew while the daemon runs.
 const LIVE_TABLES: [&str; 1] = ["state"];
@@ -40,20 +40,42 @@ impl Settings {
             changes.restart.push("stream".to_owned());
             return changes;
         }
-        for (was, is) in self.stream.iter().zip(&new.stream) {
+        for (index, (was, is)) in self.stream.iter().zip(&new.stream).enumerate() {
             let mut paths = Vec::new();
-            let name = format!("stream.{}", was.name);
-            differing(&value(was), &value(is), name.clone(), &mut paths);
-            let shape = (was.spec(self.seed).fingerprint(), is.spec(new.seed).fingerprint());
-            let mut shaping = shape.0.iter().filter(|(key, was)| shape.1.get(*key) != Some(*was));
-            let added = shape.1.keys().any(|key| !shape.0.contains_key(key));
-            let reshaped = added || shaping.next().is_some();
-            for path in paths {
-                let fixed = path == format!("{name}.topics") || reshaped;
+            differing(&value(was), &value(is), String::new(), &mut paths);
+            let shapes = was.spec(self.seed).fingerprint() != is.spec(self.seed).fingerprint();
+            let mut fixed: Vec<bool> = paths
+                .iter()
+                .map(|path| path == "topics" || shapes && self.reshaped_by(index, is, path))
+                .collect();
+            // None alone, but all together.
+            if shapes && !fixed.contains(&true) {
+                fixed.fill(true);
+            }
+            for (path, fixed) in paths.iter().zip(fixed) {
+                let path = format!("stream.{}.{path}", was.name);
                 if fixed { &mut changes.restart } else { &mut changes.live }.push(path);
             }
         }
         changes
+    }
+
+    /// Whether one key of `is` alone would drop what stream `index` has learned, or does not fit the
+    /// others as they are.
+    fn reshaped_by(&self, index: usize, is: &StreamSettings, path: &str) -> bool {
+        let was = &self.stream[index];
+        let (mut mixed, pointer) = (value(was), format!("/{}", path.replace('.', "/")));
+        let new = value(is).pointer(&pointer).cloned().unwrap_or_default();
+        match mixed.pointer_mut(&pointer) {
+            Some(old) => *old = new,
+            None => return true,
+        }
+        let Ok(stream) = serde_json::from_value::<StreamSettings>(mixed) else { return true };
+        let mut settings = self.clone();
+        settings.stream[index] = stream;
+        settings.check().is_err()
+            || settings.stream[index].spec(self.seed).fingerprint()
+                != was.spec(self.seed).fingerprint()
     }
 
     /// Everything but the streams; their defaults are part of them.
@@ -140,7 +162,14 @@ mod tests {
         let was = settings("");
         let mut is = was.clone();
         is.stream[0].window.length += 1;
-        assert_eq!(was.changes(&is).restart, ["stream.press.window.length"]);
+        is.stream[0].alert.keep_firing_for += 1;
+        let changes = was.changes(&is);
+        assert_eq!(changes.restart, ["stream.press.window.length"]);
+        assert_eq!(
+            changes.live,
+            ["stream.press.alert.keep_firing_for"],
+            "not what stands in the way"
+        );
         is = was.clone();
         is.stream[0].name = "other".to_owned();
         assert_eq!(was.changes(&is).restart, ["stream"]);

@@ -15,6 +15,7 @@
 //! | `settings` | the types |
 //! | `maintenance` | `[[stream.maintenance]]`: its type, its rules, and what the engine takes |
 //! | `rules`, `rules_stream`, `rules_forecast`, `rules_alerting` | the rules between keys |
+//! | `notes` | what is sound and worth a second look |
 //! | `changes` | what differs between two configurations, and what of it can change while running |
 //! | `spec` | durations to rows: what the engine and the decoders take |
 //! | `unused` | what is allowed and does nothing |
@@ -32,6 +33,7 @@ mod fault;
 mod layers;
 mod maintenance;
 mod merge;
+mod notes;
 mod rules;
 mod rules_alerting;
 mod rules_forecast;

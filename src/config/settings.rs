@@ -48,8 +48,22 @@ pub struct Settings {
 pub struct StateSettings {
     /// Between two snapshots of a partition.
     pub snapshot_interval: Millis,
+    /// How far back older snapshots are kept, for `latentd explain` and `latentd state verify`.
+    pub history: Millis,
     /// How to go on if records are gone before they were read.
     pub on_missing_offset: MissingOffset,
+}
+
+impl StateSettings {
+    /// Powers of two of snapshot intervals, from the 0th on, that reach back as far as the history;
+    /// none without one.
+    pub fn rungs(&self) -> u32 {
+        let intervals = self.history.get() / self.snapshot_interval.get().max(1);
+        match u64::try_from(intervals) {
+            Ok(intervals) if self.history.get() > 0 => u64::BITS - intervals.leading_zeros() + 1,
+            _ => 0,
+        }
+    }
 }
 
 /// How to go on if records are gone before they were read.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::io::Part;
+use crate::io::{Part, Place};
 use crate::record::AlertRecord;
 
 /// What one batch has to deliver.
@@ -53,6 +53,12 @@ impl Batch {
         let pairs =
             std::mem::take(&mut self.parts).into_iter().zip(std::mem::take(&mut self.notes));
         (self.parts, self.notes) = pairs.filter(|(part, note)| keep(part, note)).unzip();
+    }
+
+    /// Partitions that are stored with it.
+    pub fn saved(&self) -> impl Iterator<Item = Place> {
+        let both = self.parts.iter().zip(&self.notes).filter(|(_, note)| note.saved);
+        both.map(|(part, _)| (part.topic.clone(), part.partition))
     }
 
     /// Whether there is nothing to write and nothing to commit.

@@ -46,7 +46,7 @@ impl Intake {
                 let (mut part, mut note) = take_part(place, *index, stream, partition, history);
                 if save && partition.is_unsaved() {
                     let began = clock.steady();
-                    part.state.extend(partition.snapshot());
+                    part.state.extend(partition.snapshot(saving.rungs));
                     note.saved = true;
                     let took = clock.steady().saturating_sub(began);
                     metrics.state.observe_snapshot(took.as_secs_f64());
@@ -67,6 +67,8 @@ impl Intake {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Saving {
     pub interval: Duration,
+    /// How far older ones are kept.
+    pub rungs: u32,
     /// Of all partitions, now: the process stops.
     pub all: bool,
 }

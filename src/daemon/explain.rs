@@ -1,24 +1,19 @@
 //! `latentd explain`: an alert, the records behind it, and whether they lead to it again.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::DaemonError;
-use super::notices::put_into_effect;
-use super::state::{StoredState, in_place, read};
+use super::rerun::Rerun;
+use super::state::{in_place, kept};
 use super::stream::{Stream, streams_of};
 use crate::config::Settings;
-use crate::engine::Shard;
-use crate::io::snapshot::{JournalEntry, JournalKind};
-use crate::io::{MessageRef, PartitionReader, Place};
-use crate::record::{AlertChange, AlertRecord, EventTime, Outbox, RowScore};
+use crate::io::{Bounds, Encoder, MessageRef, Origin, PartitionReader, Place};
+use crate::record::{AlertChange, AlertRecord, Outbox, RowScore};
 
 /// Rows before the alert that are shown.
 const ROWS_MAX: usize = 256;
-/// Records between two settlements, as in every replay.
-const SETTLE_EVERY: u64 = 1_024;
 
 /// What is known about an alert.
 #[derive(Debug)]
@@ -40,7 +35,7 @@ pub struct Reproduced {
     pub alert: AlertRecord,
     /// Rows of its series, oldest first; the alert opened on the last.
     pub rows: Vec<RowScore>,
-    /// Whether surprise, threshold, time and evidence are those published, to the last bit.
+    /// Whether its record is the one published, to the last bit.
     pub same: bool,
 }
 
@@ -62,7 +57,7 @@ pub fn explain(settings: &Settings, alert_id: &str) -> Result<Option<Explained>,
         return Ok(Some(Explained { published, channels: Vec::new(), again }));
     };
     let channels = stream.spec.channels.iter().map(ToString::to_string).collect();
-    let again = reproduce(&mut reader, stream, &published)?;
+    let again = reproduce(&mut reader, stream, (settings, &published))?;
     Ok(Some(Explained { published, channels, again }))
 }
 
@@ -96,7 +91,7 @@ fn published(
 fn reproduce(
     reader: &mut PartitionReader,
     stream: &mut Stream,
-    published: &Value,
+    (settings, published): (&Settings, &Value),
 ) -> Result<Result<Reproduced, String>, DaemonError> {
     let evidence = &published["evidence"];
     let (Some(topic), Some(partition), Some(to)) = (
@@ -107,108 +102,51 @@ fn reproduce(
         return Ok(Err("the alert names no evidence".to_owned()));
     };
     let place: Place = (topic.to_owned(), partition);
-    let bounds = reader.bounds(&place).map_err(DaemonError::Poll)?;
-    let state = read(reader, stream, place.clone()).map_err(DaemonError::StateTopics)?;
-    let begin = match nearest(stream, state, partition, to) {
-        Some(begin) if begin.from >= bounds.low => begin,
-        _ if bounds.low == 0 => Begin {
-            shard: Shard::new(Arc::clone(&stream.spec), partition),
-            from: 0,
-            journal: VecDeque::new(),
-        },
-        _ => {
-            return Ok(Err("no state from before the alert is kept, and its input is gone".into()));
-        }
+    let Bounds { low, .. } = reader.bounds(&place).map_err(DaemonError::Poll)?;
+    // The last record of the evidence is not in it yet.
+    let nearest = kept(reader, stream, &place, u64::MAX, |state| state.next_offset <= to)?;
+    let mut again = match Rerun::begin(stream, partition, nearest, low) {
+        Ok(again) => again,
+        Err(why) => return Ok(Err(why)),
     };
-    let from = begin.from;
-    let wanted = published["alert_id"].as_str().unwrap_or_default();
-    let entity = published["entity"].as_str().unwrap_or_default();
-    let mut again = Again { begin, out: Outbox::default(), wanted, entity, rows: VecDeque::new() };
     again.out.keep_rows = true;
-    let alert = again.run(reader, stream, &place)?;
-    let again = alert.map(|alert| {
-        let same = is_same(&alert, published);
-        Reproduced { from, same, alert, rows: again.rows.into() }
-    });
-    let lost = "its input does not lead to it again: another configuration or version, or what silence \
-                or people did before it is not kept";
-    Ok(again.ok_or_else(|| lost.to_owned()))
-}
-
-/// A shard in a state from before the alert.
-struct Begin {
-    shard: Shard,
-    from: i64,
-    journal: VecDeque<JournalEntry>,
-}
-
-/// The newest state that is kept and does not hold the last record of the evidence yet.
-fn nearest(stream: &Stream, state: StoredState, partition: i32, to: i64) -> Option<Begin> {
-    let kept = state.newest.into_iter().chain(state.before);
-    let recovered = kept.into_iter().find(|recovered| recovered.manifest.next_offset <= to)?;
-    let shard = Shard::restore(Arc::clone(&stream.spec), partition, &recovered.bytes).ok()?;
-    let (from, journal) = (recovered.manifest.next_offset, recovered.journal.into());
-    Some(Begin { shard, from, journal })
-}
-
-struct Again<'a> {
-    begin: Begin,
-    out: Outbox,
-    wanted: &'a str,
-    entity: &'a str,
-    rows: VecDeque<RowScore>,
-}
-
-impl Again<'_> {
-    /// Reads on until the alert opens.
-    fn run(
-        &mut self,
-        reader: &mut PartitionReader,
-        stream: &mut Stream,
-        place: &Place,
-    ) -> Result<Option<AlertRecord>, DaemonError> {
-        let from = Some(self.begin.from);
-        let (mut found, mut records) = (None, 0_u64);
-        let mut each = |message: MessageRef<'_>| {
-            self.catch_up(message.offset);
-            if let Ok(record) = stream.decoder.decode(&message) {
-                let log_time = message.timestamp_ms.map_or(record.time, EventTime::from_millis);
-                self.begin.shard.push(record, log_time, &mut self.out);
-            }
-            records += 1;
-            if records.is_multiple_of(SETTLE_EVERY) {
-                self.begin.shard.settle(&mut self.out);
-            }
-            found = found.take().or_else(|| self.take());
-            found.is_none()
-        };
-        reader.read(&place.0, place.1, from, &mut each).map_err(DaemonError::Poll)?;
-        self.catch_up(i64::MAX);
-        self.begin.shard.settle(&mut self.out);
-        Ok(found.or_else(|| self.take()))
-    }
-
-    /// Applies what happened without a record.
-    fn catch_up(&mut self, offset: i64) {
-        let Begin { shard, journal, .. } = &mut self.begin;
-        while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
-            match &entry.kind {
-                JournalKind::CloseUntil { time } => shard.close_until(*time, &mut self.out),
-                JournalKind::Notice { notice } => {
-                    put_into_effect(shard, notice, &mut self.out);
-                }
-            }
-            journal.pop_front();
+    let mut watch = Watch::of(published);
+    again.run((reader, stream), &place, None, &mut |out| watch.goes_on(out))?;
+    let same = |alert: AlertRecord| (is_same((settings, stream), &place, &alert, published), alert);
+    Ok(match watch.found.map(same) {
+        // Without the journal an alert may come out otherwise, or not at all.
+        Some((same, alert)) if same || !again.blind => {
+            Ok(Reproduced { from: again.from, same, alert, rows: watch.rows.into() })
         }
+        _ => Err("its input does not lead to it again: another configuration or version, or what \
+                  silence or people did before it is not kept"
+            .to_owned()),
+    })
+}
+
+/// Waits for an alert to open.
+struct Watch<'a> {
+    alert_id: &'a str,
+    entity: &'a str,
+    /// Rows of its series, up to the alert if it has opened.
+    rows: VecDeque<RowScore>,
+    found: Option<AlertRecord>,
+}
+
+impl<'a> Watch<'a> {
+    fn of(published: &'a Value) -> Self {
+        let text = |key: &str| published[key].as_str().unwrap_or_default();
+        let (alert_id, entity) = (text("alert_id"), text("entity"));
+        Self { alert_id, entity, rows: VecDeque::new(), found: None }
     }
 
-    /// Keeps the rows of the series, up to the alert if it has opened.
-    fn take(&mut self) -> Option<AlertRecord> {
+    /// Looks through what was said. Returns whether there is more to wait for.
+    fn goes_on(&mut self, out: &mut Outbox) -> bool {
         let opened =
-            |a: &&AlertRecord| a.change == AlertChange::Opened && a.alert_id == self.wanted;
-        let found = self.out.alerts.iter().find(opened).cloned();
-        for row in self.out.rows.drain(..).filter(|row| &*row.entity == self.entity) {
-            let is_last = found.is_some() && row.raised;
+            |a: &&AlertRecord| a.change == AlertChange::Opened && a.alert_id == self.alert_id;
+        self.found = out.alerts.iter().find(opened).cloned();
+        for row in out.rows.drain(..).filter(|row| &*row.entity == self.entity) {
+            let is_last = self.found.is_some() && row.raised;
             if self.rows.len() >= ROWS_MAX {
                 self.rows.pop_front();
             }
@@ -217,20 +155,25 @@ impl Again<'_> {
                 break;
             }
         }
-        self.out.clear();
-        found
+        out.clear();
+        self.found.is_none()
     }
 }
 
-/// Whether what decides about an alert has the bits that were published.
-fn is_same(alert: &AlertRecord, published: &Value) -> bool {
-    let number = |name: &str, ours: f64| {
-        published[name].as_f64().is_some_and(|theirs| theirs.to_bits() == ours.to_bits())
+/// Whether an alert, as it would be published, is what was published but for the version that did.
+fn is_same(
+    (settings, stream): (&Settings, &Stream),
+    (topic, partition): &Place,
+    alert: &AlertRecord,
+    published: &Value,
+) -> bool {
+    let spec = &stream.spec;
+    let mut encoder = Encoder::new(&spec.name, &spec.channels, settings.topics.clone(), "");
+    let message = encoder.alert(alert, Origin { topic, partition: *partition });
+    let ours = message.payload.and_then(|body| serde_json::from_slice(&body).ok());
+    let without_build = |mut body: Value| {
+        body["evidence"]["build"] = Value::Null;
+        body
     };
-    number("surprise", alert.surprise)
-        && number("threshold", alert.threshold)
-        && number("anomaly_score", alert.anomaly_score)
-        && published["starts_at"] == alert.starts_at.to_string()
-        && published["evidence"]["from_offset"] == alert.evidence.from_offset
-        && published["evidence"]["to_offset"] == alert.evidence.to_offset
+    ours.map(without_build) == Some(without_build(published.clone()))
 }

@@ -47,6 +47,7 @@ impl Terms {
             connections_max: http.connections_max,
             request_timeout: http.request_timeout.to_duration(),
             body_bytes_max: http.body_bytes_max,
+            ..Limits::default()
         };
         let access = Access::new(http.token_file.as_deref(), address)?;
         Ok(Self { address, tls, access, limits })

@@ -7,7 +7,9 @@ use rustc_hash::FxHashMap;
 
 use super::DaemonError;
 use super::batch::Note;
+use super::notices::Refused;
 use super::partition::{DeadLetter, Partition};
+use super::presence::SchemaChange;
 use super::restore::Restored;
 use super::stream::Stream;
 use crate::io::{
@@ -47,6 +49,7 @@ pub(super) struct Intake {
     notices: VecDeque<Notice>,
     /// Number of the first of them.
     notices_first: u64,
+    refused: Refused,
 }
 
 /// Where refused records go.
@@ -90,11 +93,14 @@ impl Intake {
             epochs: 0,
             notices: VecDeque::new(),
             notices_first: 0,
+            refused: Refused::default(),
         };
         for (index, stream) in streams.iter().enumerate() {
             intake.metrics.add_stream(&stream.name);
             let reasons = [&DecodeError::REASONS[..], &[AHEAD, SERIES_LIMIT]].concat();
             intake.metrics.ingest.add_reasons(&stream.name, &reasons);
+            let changes = SchemaChange::ALL.map(SchemaChange::word);
+            intake.metrics.ingest.add_schema_changes(&stream.name, &changes);
             for name in &stream.topics {
                 let topic =
                     Topic { name: name.clone(), stream: index, partitions: BTreeMap::new() };
@@ -255,7 +261,14 @@ impl Intake {
         let Some((stream, partition)) = owned else { return };
         let news = partition.note(message);
         let refused = match self.streams[stream].decoder.decode(message) {
-            Ok(record) => refusal(partition.push(record, message.timestamp_ms)),
+            Ok(record) => {
+                let placement = partition.push(record, message.timestamp_ms);
+                if news {
+                    let changes = partition.presence.take(self.streams[stream].decoder.present());
+                    tell_schema(&self.metrics, &self.streams[stream], message, &changes);
+                }
+                refusal(placement)
+            }
             Err(error) => Some((error.reason(), error.to_string())),
         };
         // A record that is read again was refused before.
@@ -302,12 +315,16 @@ impl Intake {
                         );
                     }
                     self.notices.pop_front();
+                    self.refused.unknown.remove(&self.notices_first);
                     self.notices_first += 1;
+                }
+                if matches!(notice, Notice::Verdict(_)) {
+                    self.refused.unknown.insert(self.notices_first + self.notices.len() as u64);
                 }
                 self.notices.push_back(notice);
             }
             Err(fault) => {
-                self.metrics.state.count_notice_refused();
+                self.metrics.state.count_notices_refused("unreadable", 1);
                 tracing::warn!("passed over: {fault}");
             }
         }
@@ -315,9 +332,49 @@ impl Intake {
 
     /// Lets every partition hear what it has not heard yet.
     pub fn spread_notices(&mut self) {
-        let Self { topics, notices, notices_first, .. } = self;
+        let Self { topics, notices, notices_first, refused, .. } = self;
+        let end = *notices_first + notices.len() as u64;
+        let mut all_have_heard = true;
         for partition in topics.iter_mut().flat_map(|topic| topic.partitions.values_mut()) {
-            partition.hear(notices, *notices_first);
+            partition.hear(notices, *notices_first, refused);
+            all_have_heard &= partition.has_heard(end);
+        }
+        let no_room = std::mem::take(&mut refused.no_room);
+        self.metrics.state.count_notices_refused("no_room", no_room);
+        let owns_any = self.topics.iter().any(|topic| !topic.partitions.is_empty());
+        if all_have_heard && owns_any && !self.refused.unknown.is_empty() {
+            let verdicts = std::mem::take(&mut self.refused.unknown).len() as u64;
+            self.metrics.state.count_notices_refused("unknown_alert", verdicts);
+            tracing::info!(
+                verdicts,
+                "verdicts on alerts that no partition here knows: too old, of another process, or a wrong id"
+            );
+        }
+    }
+}
+
+/// Tells of channels that have gone or come back.
+fn tell_schema(
+    metrics: &Metrics,
+    stream: &Stream,
+    message: &MessageRef<'_>,
+    changes: &[(usize, SchemaChange)],
+) {
+    for (index, change) in changes {
+        metrics.ingest.count_schema_change(&stream.name, change.word());
+        let channel = stream.spec.channels.get(*index).map_or("", |name| name);
+        let (topic, partition, offset) = (message.topic, message.partition, message.offset);
+        let stream = &stream.name;
+        match change {
+            SchemaChange::Gone => {
+                tracing::warn!(
+                    %stream, topic, partition, offset, channel,
+                    "a channel is in no record any more"
+                );
+            }
+            SchemaChange::Back => {
+                tracing::info!(%stream, topic, partition, offset, channel, "a channel is back");
+            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The running daemon: one thread works, a small runtime answers HTTP, the caller watches.
 //!
 //! Start with [`run()`]. Each worker has a thread, a log and a pipeline. A batch passes `pipeline`
-//! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch; `notices`: what people want of it) →
+//! (the loop) → `intake` (which shard, which dead letter) → `partition` (the shard and its batch; `notices`: what people want of it; `presence`: which channels come) →
 //! `collect` → `batch` (the outputs as values) and goes back to the log. `restore` finds out where an assigned
-//! partition begins. `supervise` watches from the calling thread, `publish` draws the picture that
+//! partition begins (`orphans`: what becomes of its alerts if its state is dropped). `supervise` watches from the calling thread, `publish` draws the picture that
 //! the handlers show, `http` starts their server, `tally` counts, `clock` is the only clock, `limits`
 //! what the machine grants, `shutdown` the only way to stop, `reload` the only way to other settings,
-//! `rehearsal` finds out before a run what would end it at once, `state` looks at what is stored, `explain` leads from stored state to an alert again, `webhooks`
-//! hands the alerts topic to webhooks.
+//! `rehearsal` finds out before a run what would end it at once,
+//! `state` looks at what is stored, `explain` leads from stored state to an alert again (both by `rerun`),
+//! `webhooks` hands the alerts topic to webhooks.
 //!
 //! # Invariants
 //!
@@ -34,12 +35,15 @@ mod http;
 mod intake;
 mod limits;
 mod notices;
+mod orphans;
 mod partition;
 mod pipeline;
+mod presence;
 mod publish;
 mod rehearsal;
 mod reload;
 mod report;
+mod rerun;
 mod restore;
 mod run;
 mod shutdown;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notices::{put_into_effect, replaces};
+use super::notices::{Refused, catch_up, put_into_effect, replaces};
+use super::presence::Presence;
 use super::restore::Restored;
 use super::stream::Stream;
 use crate::engine::{SeriesStatus, Shard, ShardStatus, SnapshotError};
@@ -50,9 +51,11 @@ pub(super) struct Partition {
     /// Largest Kafka time so far.
     newest_ms: Option<i64>,
     pub lag: Option<i64>,
-    /// Bytes of its newest snapshot in the state topic.
-    pub stored_bytes: u64,
+    /// Bytes of its newest snapshot in the state topic, and before compression.
+    pub snapshot_bytes: [u64; 2],
     silence: Silence,
+    /// Which channels its records have.
+    pub presence: Presence,
     /// Alerts open in what the former owner has committed, until they are asked for.
     reopened: Option<Vec<OpenAlert>>,
     /// Notices heard so far.
@@ -108,7 +111,7 @@ impl Silence {
 impl Partition {
     /// A partition whose state is known; `now` is the steady clock.
     pub fn new(restored: Restored, epoch: u64, now: Duration) -> Self {
-        let Restored { shard, writer, start, silent_until, journal, state, fresh, bytes } =
+        let Restored { shard, writer, start, silent_until, journal, state, orphans, fresh, bytes } =
             restored;
         let stage = match silent_until {
             Some(until) => Stage::Silent { until, journal: journal.into() },
@@ -120,7 +123,7 @@ impl Partition {
             writer,
             stage,
             epoch,
-            outbox: Outbox::default(),
+            outbox: Outbox { alerts: orphans, ..Outbox::default() },
             dead: Vec::new(),
             journal: state,
             next_offset: Some(start),
@@ -133,7 +136,8 @@ impl Partition {
             oldest_ms: None,
             newest_ms: None,
             lag: None,
-            stored_bytes: bytes,
+            snapshot_bytes: bytes,
+            presence: Presence::default(),
             silence: Silence::begin(now),
             reopened,
             heard: 0,
@@ -174,15 +178,7 @@ impl Partition {
     /// Applies what was journalled up to `offset`, and ends the silence there.
     fn catch_up(&mut self, offset: i64) {
         let Stage::Silent { until, journal } = &mut self.stage else { return };
-        while let Some(entry) = journal.front().filter(|entry| entry.next_offset <= offset) {
-            match &entry.kind {
-                JournalKind::CloseUntil { time } => self.shard.close_until(*time, &mut self.outbox),
-                JournalKind::Notice { notice } => {
-                    put_into_effect(&mut self.shard, notice, &mut self.outbox);
-                }
-            }
-            journal.pop_front();
-        }
+        catch_up(&mut self.shard, journal, offset, &mut self.outbox);
         if *until <= offset {
             self.shard.settle(&mut self.outbox);
             self.outbox.clear();
@@ -245,18 +241,27 @@ impl Partition {
 
     /// Puts into effect what people want, unless the past is not caught up with yet; the first of
     /// `all` is number `first`. People are no part of the log: what they did is journalled.
-    pub fn hear(&mut self, all: &VecDeque<Notice>, first: u64) {
+    pub fn hear(&mut self, all: &VecDeque<Notice>, first: u64, refused: &mut Refused) {
         let Some(next_offset) = self.next_offset.filter(|_| !self.is_silent()) else { return };
         let from = usize::try_from(self.heard.saturating_sub(first)).unwrap_or(usize::MAX);
         for (i, notice) in all.iter().enumerate().skip(from) {
-            let replaced = all.iter().skip(i + 1).any(|later| replaces(later, notice));
-            if !replaced && put_into_effect(&mut self.shard, notice, &mut self.outbox) {
+            if all.iter().skip(i + 1).any(|later| replaces(later, notice)) {
+                continue;
+            }
+            let effect = put_into_effect(&mut self.shard, notice, &mut self.outbox);
+            refused.note(first + i as u64, notice, effect);
+            if effect.has_changed() {
                 let kind = JournalKind::Notice { notice: notice.clone() };
                 self.journal.push(self.writer.journal(JournalEntry { next_offset, kind }));
                 self.unsaved = true;
             }
         }
         self.heard = first + all.len() as u64;
+    }
+
+    /// Whether it has heard all notices before number `end`, or knows nothing that they could be about.
+    pub fn has_heard(&self, end: u64) -> bool {
+        self.heard == end || self.next_offset.is_none()
     }
 
     /// Age of the newest record read at `now_ms`, in seconds; 0 once the end is reached, `None` while
@@ -304,15 +309,16 @@ impl Partition {
     }
 
     /// The state of the shard as records of the state topic, stamped with its next offset.
-    /// Call after `settle`.
-    pub fn snapshot(&mut self) -> Vec<OutMessage> {
+    /// Call after `settle`. `rungs` as in [`SnapshotWriter::keep`].
+    pub fn snapshot(&mut self, rungs: u32) -> Vec<OutMessage> {
         let Some(next_offset) = self.next_offset else { return Vec::new() };
         self.unsaved = false;
         self.fresh = false;
-        let records =
-            self.writer.snapshot(next_offset, &self.shard.save(), &self.shard.fingerprint());
-        self.stored_bytes =
-            records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
+        self.writer.keep(rungs);
+        let state = self.shard.save();
+        let records = self.writer.snapshot(next_offset, &state, &self.shard.fingerprint());
+        let stored = records.iter().filter_map(|r| Some(r.payload.as_ref()?.len() as u64)).sum();
+        self.snapshot_bytes = [stored, state.len() as u64];
         records
     }
 
@@ -323,11 +329,6 @@ impl Partition {
         super::restore::tell_dropped_forecasts(&stream.name, number, &shard);
         self.shard = shard.with_trainer(Arc::clone(&stream.trainer));
         Ok(())
-    }
-
-    /// The state of the shard. Call after `settle`.
-    pub fn state_bytes(&mut self) -> Vec<u8> {
-        self.shard.save()
     }
 
     pub fn status(&self) -> ShardStatus {

@@ -33,6 +33,8 @@ pub(super) struct Pace {
     pub wait: Duration,
     /// Between two snapshots of a partition.
     pub snapshot_interval: Duration,
+    /// Older snapshots that are kept, as rungs of a ladder of powers of two.
+    pub snapshot_rungs: u32,
     /// First pause between two attempts to deliver; doubles up to [`RETRY_MAX`].
     pub retry_first: Duration,
 }
@@ -128,6 +130,8 @@ impl<L: Log> Pipeline<L> {
         self.finish()?;
         self.intake.replace(streams_of(&news.settings, &self.trainer)?)?;
         self.pace.snapshot_interval = news.settings.state.snapshot_interval.to_duration();
+        self.metrics.state.set_interval(self.pace.snapshot_interval);
+        self.pace.snapshot_rungs = news.settings.state.rungs();
         self.policy.missing = news.settings.state.on_missing_offset;
         self.generation = news.number;
         tracing::info!(generation = news.number, "new settings in use");
@@ -151,7 +155,8 @@ impl<L: Log> Pipeline<L> {
     }
 
     fn collect(&mut self, all: bool) -> Batch {
-        let saving = Saving { interval: self.pace.snapshot_interval, all };
+        let Pace { snapshot_interval: interval, snapshot_rungs: rungs, .. } = self.pace;
+        let saving = Saving { interval, rungs, all };
         let batch = self.intake.collect(&self.clock, saving, &mut self.report, &self.heartbeat);
         self.metrics.state.count_written(batch.state_bytes());
         batch
@@ -264,7 +269,10 @@ impl<L: Log> Pipeline<L> {
             self.heartbeat.beat();
             self.count_attempt(&batch, result.is_ok(), now.saturating_sub(began));
             let error = match result {
-                Ok(()) => break,
+                Ok(()) => {
+                    self.policy.stored.extend(batch.saved());
+                    break;
+                }
                 Err(DeliverError::Stop(error)) => return Err(DaemonError::Refused(error)),
                 Err(DeliverError::Lost(error)) => {
                     tracing::warn!("the batch belongs to the next owner: {error}");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::intake::Intake;
-use crate::engine::ShardStatus;
+use crate::engine::{NetworksStatus, ShardStatus};
 use crate::io::Place;
 use crate::record::{EventTime, OpenAlert};
 use crate::telemetry::{Metrics, PartitionLabels, StreamGauges};
@@ -110,6 +110,7 @@ fn streams(intake: &Intake, now: EventTime) -> Vec<StreamStatus> {
         name: stream.name.to_string(),
         topics: stream.topics.clone(),
         channels: stream.spec.channels.iter().map(ToString::to_string).collect(),
+        model: stream.spec.model.variant.word(),
         partitions: partitions(intake, index, now),
     };
     intake.streams().iter().enumerate().map(picture).collect()
@@ -126,7 +127,8 @@ fn partitions(intake: &Intake, stream: usize, now: EventTime) -> Vec<PartitionSt
             next_offset: partition.next_offset,
             lag: partition.lag,
             lag_seconds: partition.lag_seconds(now.as_millis()),
-            stored_bytes: partition.stored_bytes,
+            stored_bytes: partition.snapshot_bytes[0],
+            state_bytes: partition.snapshot_bytes[1],
             idle: partition.is_idle(),
             records_per_sec: partition.records_per_sec(),
             listed: partition.listed(most),
@@ -155,15 +157,29 @@ fn gauges(metrics: &Metrics, streams: &[StreamStatus]) {
         metrics.shards.set_stream(&stream.name, &sums);
         let owns = sums.partitions > 0;
         metrics.alerts.set_active(&stream.name, owns.then_some(sums.firing));
-        let stored = || stream.partitions.iter().map(|partition| partition.stored_bytes).sum();
-        metrics.state.set_bytes(&stream.name, owns.then(stored));
+        let bytes = |of: fn(&PartitionStatus) -> u64| stream.partitions.iter().map(of).sum();
+        let both = || [bytes(|p| p.stored_bytes), bytes(|p| p.state_bytes)];
+        metrics.state.set_bytes(&stream.name, owns.then(both));
+        networks(metrics, stream);
         let shards = || stream.partitions.iter().map(|partition| &partition.shard);
-        let newest = shards().filter_map(|shard| shard.watermark).max();
-        metrics.models.set_ages(&stream.name, newest);
         let perplexities: Vec<f64> =
             shards().filter_map(|shard| shard.codebook_perplexity).collect();
         metrics.models.set_perplexity(&stream.name, mean(&perplexities));
     }
+}
+
+/// Shows the networks of a stream.
+fn networks(metrics: &Metrics, stream: &StreamStatus) {
+    let shards = || stream.partitions.iter().map(|partition| &partition.shard);
+    let all = shards().map(|shard| shard.networks).reduce(NetworksStatus::join);
+    let now = shards().filter_map(|shard| shard.watermark).max();
+    let age = |at: Option<EventTime>| Some((now? - at?).get().max(0) as f64 / 1e3);
+    let of = |look: fn(NetworksStatus) -> Option<EventTime>| age(all.and_then(look));
+    let (models, name) = (&metrics.models, stream.name.as_str());
+    models.set_ages(name, [of(|all| all.changed_at), of(|all| all.examined_at)]);
+    let versions = all.map_or([None; 2], |all| [all.champion, all.challenger]);
+    models.set_versions(name, stream.model, versions);
+    models.set_drift(name, all.map(|all| all.drift));
 }
 
 fn sums(stream: &StreamStatus) -> StreamGauges {

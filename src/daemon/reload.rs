@@ -37,6 +37,9 @@ struct Inner {
     renew: Renew,
     clock: Clock,
     metrics: Metrics,
+    /// Held from the reading of the file on: of two reloads at once the later reads the newer file.
+    /// Workers that ask for `newest` do not wait for it.
+    turn: Mutex<()>,
     newest: Mutex<Generation>,
 }
 
@@ -63,7 +66,8 @@ impl Reload {
     ) -> Self {
         let newest = Mutex::new(Generation { number: 0, settings: Arc::new(settings.clone()) });
         metrics.config.loaded(clock.wall());
-        Self(Arc::new(Inner { load, renew, clock, metrics, newest }))
+        let turn = Mutex::default();
+        Self(Arc::new(Inner { load, renew, clock, metrics, turn, newest }))
     }
 
     /// Reads the settings anew. If they can be used as they are, the workers take them over
@@ -88,6 +92,7 @@ impl Reload {
     }
 
     fn read(&self) -> Result<Changes, ReloadError> {
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let load = self.0.load.as_ref().ok_or(ReloadError::NoSource)?;
         let settings = load().map_err(ReloadError::Settings)?;
         let mut newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,5 +113,54 @@ impl Reload {
     pub(super) fn news(&self, seen: u64) -> Option<Generation> {
         let newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
         (newest.number != seen).then(|| newest.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn settings(snapshot_interval: &str) -> Settings {
+        let text = format!(
+            "state.snapshot_interval = '{snapshot_interval}'\n\
+             [[stream]]\nname = 'press'\ntopics = ['in']\nchannel = [{{ name = 'x' }}]\n"
+        );
+        crate::config::Layers::new().toml(&text, "a test").unwrap().settings().unwrap()
+    }
+
+    /// The first one reads the file, and is slow; meanwhile the file is replaced and read again.
+    #[test]
+    fn of_two_reloads_at_once_the_newer_file_wins() {
+        let (entered, begun) = channel();
+        let (release, wait) = channel();
+        let slow = Mutex::new(Some((entered, wait)));
+        let load: Loader = Arc::new(move || match slow.lock().unwrap().take() {
+            Some((entered, wait)) => {
+                entered.send(()).unwrap();
+                wait.recv().map_err(|error| error.to_string())?;
+                Ok(settings("2s"))
+            }
+            None => Ok(settings("3s")),
+        });
+        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+        let renew: Renew = Arc::new(|| Ok(Vec::new()));
+        let reload = Reload::new(&settings("1s"), Some(load), renew, (Clock::system(), metrics));
+        let again = || {
+            let reload = reload.clone();
+            std::thread::spawn(move || reload.reload().map(|changes| changes.live))
+        };
+        let first = again();
+        begun.recv().unwrap();
+        let (second, ended) = (again(), channel::<()>());
+        // If the second does not wait for the first, it is done by now.
+        let _ = ended.1.recv_timeout(Duration::from_millis(200));
+        release.send(()).unwrap();
+        assert_eq!(first.join().unwrap(), Ok(vec!["state.snapshot_interval".to_owned()]));
+        assert_eq!(second.join().unwrap(), Ok(vec!["state.snapshot_interval".to_owned()]));
+        let newest = reload.news(0).unwrap();
+        assert_eq!(newest.settings.state.snapshot_interval.get(), 3_000);
     }
 }

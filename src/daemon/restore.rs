@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::orphans::orphans;
 use super::stream::Stream;
 use crate::config::MissingOffset;
 use crate::engine::{Shard, SnapshotError};
@@ -11,6 +12,7 @@ use crate::io::snapshot::{
     JournalEntry, Recovered, SnapshotReader, SnapshotWriter, StateError, Stored,
 };
 use crate::io::{Bounds, IoError, Log, OffsetReset, OutMessage, Place};
+use crate::record::AlertRecord;
 
 /// A shard and where to go on reading.
 #[derive(Debug)]
@@ -25,10 +27,12 @@ pub(super) struct Restored {
     pub journal: Vec<JournalEntry>,
     /// Records of the state topic to be written with the first batch: tombstones of a reset.
     pub state: Vec<OutMessage>,
+    /// Closings of alerts that are open in a state that was dropped.
+    pub orphans: Vec<AlertRecord>,
     /// No snapshot describes the shard yet.
     pub fresh: bool,
-    /// Bytes of the snapshot in the state topic, as far as known.
-    pub bytes: u64,
+    /// Bytes of the snapshot in the state topic, and before compression, as far as known.
+    pub bytes: [u64; 2],
 }
 
 /// Why a partition cannot go on from its state.
@@ -101,6 +105,8 @@ pub(super) struct Policy {
     pub missing: MissingOffset,
     /// Streams whose state is to be dropped.
     pub dropped: BTreeSet<String>,
+    /// Partitions that have a state of this process since: that is kept, when they come back, too.
+    pub stored: BTreeSet<Place>,
 }
 
 /// Finds out how to go on with a partition.
@@ -124,12 +130,14 @@ pub(super) fn restore(
         reader.take(record.key, record.payload, record.offset);
     })
     .map_err(outside)?;
-    if policy.dropped.contains(&*stream.name) {
+    if policy.dropped.contains(&*stream.name) && !policy.stored.contains(place) {
         let (writer, state) = reader.reset();
+        let (topic, of) = (&stream.alerts_current, (&*stream.name, place));
+        let orphans = orphans(log, topic, of, alive).map_err(outside)?;
         tracing::warn!(stream = %stream.name, topic = place.0, partition = place.1, "state dropped");
         let start = first_offset(committed, bounds, policy);
         let start = within(place, start, bounds, policy)?;
-        return Ok(anew(stream, place, start, writer, state));
+        return Ok(Restored { state, orphans, ..anew(stream, place, start, writer) });
     }
     failpoint::hit("during_restore");
     let state = |error| RestoreError::State(error, stream.name.to_string());
@@ -152,7 +160,7 @@ pub(super) fn restore(
             }
             let start = first_offset(committed, bounds, policy);
             let start = within(place, start, bounds, policy)?;
-            Ok(anew(stream, place, start, writer, Vec::new()))
+            Ok(anew(stream, place, start, writer))
         }
     }
 }
@@ -164,13 +172,7 @@ fn first_offset(committed: Option<i64>, bounds: Bounds, policy: &Policy) -> i64 
     })
 }
 
-fn anew(
-    stream: &Stream,
-    place: &Place,
-    start: i64,
-    writer: SnapshotWriter,
-    state: Vec<OutMessage>,
-) -> Restored {
+fn anew(stream: &Stream, place: &Place, start: i64, writer: SnapshotWriter) -> Restored {
     let shard = Shard::new(Arc::clone(&stream.spec), place.1);
     let shard = shard.with_trainer(Arc::clone(&stream.trainer));
     Restored {
@@ -179,9 +181,10 @@ fn anew(
         start,
         silent_until: None,
         journal: Vec::new(),
-        state,
+        state: Vec::new(),
+        orphans: Vec::new(),
         fresh: true,
-        bytes: 0,
+        bytes: [0; 2],
     }
 }
 
@@ -196,7 +199,7 @@ fn resume(
 ) -> Result<Restored, RestoreError> {
     let Recovered { manifest, bytes, journal, writer } = recovered;
     let stamp = manifest.next_offset;
-    let stored = manifest.compressed_bytes as u64;
+    let stored = [manifest.compressed_bytes as u64, bytes.len() as u64];
     let committed = committed.unwrap_or_else(|| {
         tracing::warn!(
             stream = %stream.name, topic = place.0, partition = place.1, stamp,
@@ -228,6 +231,7 @@ fn resume(
         silent_until,
         journal,
         state: Vec::new(),
+        orphans: Vec::new(),
         fresh: false,
         bytes: stored,
     })

@@ -125,6 +125,7 @@ fn run_with<L: Log + Send + 'static>(
     let registry = Registry::new();
     let metrics = Metrics::register_capped(&registry, settings.metrics.series_max)?;
     describe_process(&metrics);
+    metrics.state.set_interval(settings.state.snapshot_interval.to_duration());
     let status = SharedStatus::new(beginning());
     let trainer = trainer(settings, &options, &metrics)?;
     let terms = http::Terms::of(settings)?;
@@ -245,12 +246,14 @@ fn pipeline<L: Log>(
             records_max: settings.kafka.batch_records_max,
             wait: settings.kafka.batch_wait.to_duration(),
             snapshot_interval: settings.state.snapshot_interval.to_duration(),
+            snapshot_rungs: settings.state.rungs(),
             retry_first: options.retry_first,
         },
         policy: Policy {
             reset: settings.kafka.offset_reset,
             missing: settings.state.on_missing_offset,
             dropped: options.reset_state.clone(),
+            stored: BTreeSet::new(),
         },
         inbox: [settings.topics.feedback.clone(), settings.topics.control.clone()],
         clock: options.clock.clone(),

@@ -1,20 +1,15 @@
 //! `latentd state`: looks at stored state, and proves that it is what the input makes of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::DaemonError;
-use super::partition::Partition;
-use super::restore::Restored;
+use super::rerun::Rerun;
 use super::stream::{Stream, streams_of};
 use crate::config::Settings;
-use crate::engine::Shard;
-use crate::io::snapshot::{Recovered, SnapshotReader, StateError, Stored};
-use crate::io::{MessageRef, PartitionReader, Place};
+use crate::io::snapshot::{Manifest, Recovered, SnapshotReader, StateError, Stored};
+use crate::io::{Bounds, IoError, PartitionReader, Place};
 use crate::model::{InPlace, Trainer};
-
-/// Records between two settlements of a check.
-const SETTLE_EVERY: u64 = 1_024;
+use crate::record::Outbox;
 
 /// What is stored of one input partition.
 #[derive(Debug)]
@@ -27,8 +22,6 @@ pub struct StoredState {
     pub committed: Option<i64>,
     /// The newest snapshot; `None` if there is none.
     pub newest: Option<Recovered>,
-    /// The snapshot before it, as far as compaction has left it, with its journal.
-    pub before: Option<Recovered>,
     /// Why the records make no state.
     pub fault: Option<StateError>,
 }
@@ -80,33 +73,48 @@ pub fn stored_states(
     Ok(states)
 }
 
-pub(super) fn read(
+fn read(
     reader: &mut PartitionReader,
     stream: &Stream,
     place: Place,
-) -> Result<StoredState, crate::io::IoError> {
-    let mut folded = SnapshotReader::new(&stream.state_topic, &stream.name, &place.0, place.1);
-    let manifest = format!("{}/{}/manifest", place.0, place.1);
-    let mut before = None;
-    if reader.partitions(&stream.state_topic)? > usize::try_from(place.1).unwrap_or(0) {
-        reader.read(&stream.state_topic, place.1, None, &mut |record| {
-            let key = record.key.unwrap_or_default();
-            if key == manifest.as_bytes()
-                && let Ok(Stored::State(recovered)) = folded.clone().finish()
-            {
-                before = Some(*recovered);
-            }
-            folded.take(key, record.payload, record.offset);
-            true
-        })?;
-    }
-    let (newest, fault) = match folded.finish() {
+) -> Result<StoredState, IoError> {
+    let folded = SnapshotReader::new(&stream.state_topic, &stream.name, &place.0, place.1);
+    let (newest, fault) = match fold(reader, stream, &place, folded)?.finish() {
         Ok(Stored::State(recovered)) => (Some(*recovered), None),
         Ok(Stored::Nothing(_)) => (None, None),
         Err(fault) => (None, Some(fault)),
     };
     let committed = reader.committed(&place)?;
-    Ok(StoredState { stream: stream.name.to_string(), place, committed, newest, before, fault })
+    Ok(StoredState { stream: stream.name.to_string(), place, committed, newest, fault })
+}
+
+/// See [`SnapshotReader::older`].
+pub(super) fn kept(
+    reader: &mut PartitionReader,
+    stream: &Stream,
+    place: &Place,
+    until: u64,
+    fits: impl Fn(&Manifest) -> bool,
+) -> Result<Option<Recovered>, DaemonError> {
+    let all = SnapshotReader::new(&stream.state_topic, &stream.name, &place.0, place.1).of_all();
+    let all = fold(reader, stream, place, all).map_err(DaemonError::StateTopics)?;
+    Ok(all.older(until, fits))
+}
+
+/// Reads what is stored of a partition.
+fn fold(
+    reader: &mut PartitionReader,
+    stream: &Stream,
+    place: &Place,
+    mut folded: SnapshotReader,
+) -> Result<SnapshotReader, IoError> {
+    if reader.partitions(&stream.state_topic)? > usize::try_from(place.1).unwrap_or(0) {
+        reader.read(&stream.state_topic, place.1, None, &mut |record| {
+            folded.take(record.key.unwrap_or_default(), record.payload, record.offset);
+            true
+        })?;
+    }
+    Ok(folded)
 }
 
 /// Replays the input of a partition from the snapshot before the newest one, or from the first
@@ -116,77 +124,35 @@ pub(super) fn read(
 ///
 /// [`DaemonError`] if the broker does not answer, or the settings cannot work.
 pub fn verify(settings: &Settings, state: StoredState) -> Result<Verdict, DaemonError> {
-    let Some(newest) = state.newest else {
-        return Ok(Verdict::Unknown("nothing is stored".to_owned()));
-    };
+    let unknown = |why: &str| Ok(Verdict::Unknown(why.to_owned()));
+    let Some(newest) = state.newest else { return unknown("nothing is stored") };
     let mut streams = streams_of(settings, &in_place())?;
     let Some(stream) = streams.iter_mut().find(|stream| *stream.name == *state.stream) else {
-        return Ok(Verdict::Unknown("the configuration has no such stream".to_owned()));
+        return unknown("the configuration has no such stream");
     };
     let mut reader = PartitionReader::open(&settings.kafka).map_err(DaemonError::Connect)?;
-    let bounds = reader.bounds(&state.place).map_err(DaemonError::Poll)?;
-    let to = newest.manifest.next_offset;
-    let number = state.place.1;
-    let (shard, from, journal) = match state.before {
-        Some(before) if before.manifest.next_offset >= bounds.low => {
-            let shard = Shard::restore(Arc::clone(&stream.spec), number, &before.bytes);
-            let Ok(shard) = shard else {
-                return Ok(Verdict::Unknown("the state is of another configuration".to_owned()));
-            };
-            (shard, before.manifest.next_offset, before.journal)
-        }
-        _ if bounds.low == 0 => (Shard::new(Arc::clone(&stream.spec), number), 0, Vec::new()),
-        _ => {
-            let why = "no older snapshot is left, and the first records are gone";
-            return Ok(Verdict::Unknown(why.to_owned()));
-        }
+    let Bounds { low, .. } = reader.bounds(&state.place).map_err(DaemonError::Poll)?;
+    let Manifest { sequence, next_offset: to, .. } = newest.manifest;
+    let before = kept(&mut reader, stream, &state.place, sequence, |_| true)?;
+    let mut again = match Rerun::begin(stream, state.place.1, before, low) {
+        Ok(again) => again,
+        Err(why) => return Ok(Verdict::Unknown(why)),
     };
-    let restored = Restored {
-        shard,
-        writer: newest.writer,
-        start: from,
-        silent_until: Some(to),
-        journal,
-        state: Vec::new(),
-        fresh: false,
-        bytes: 0,
+    let mut forget = |out: &mut Outbox| {
+        out.clear();
+        true
     };
-    let replayed = replay(&mut reader, stream, &state.place, restored, to)?;
-    let same = replayed == newest.bytes;
-    Ok(if same { Verdict::Same { from, to } } else { Verdict::Different { from, to } })
+    again.run((&mut reader, stream), &state.place, Some(to), &mut forget)?;
+    let from = again.from;
+    Ok(match again.state_bytes() == newest.bytes {
+        true => Verdict::Same { from, to },
+        false if again.blind && sequence > 1 => {
+            return unknown("no older snapshot is kept, nor what silence and people did before");
+        }
+        false => Verdict::Different { from, to },
+    })
 }
 
-/// A check is in no hurry.
 pub(super) fn in_place() -> Arc<dyn Trainer> {
     Arc::new(InPlace)
-}
-
-/// Feeds the records before `to` to a scratch engine; its state.
-fn replay(
-    reader: &mut PartitionReader,
-    stream: &mut Stream,
-    place: &Place,
-    restored: Restored,
-    to: i64,
-) -> Result<Vec<u8>, DaemonError> {
-    let from = restored.start;
-    let mut partition = Partition::new(restored, 0, Duration::ZERO);
-    let mut feed = |message: MessageRef<'_>| {
-        if message.offset >= to {
-            return false;
-        }
-        partition.note(&message);
-        if let Ok(record) = stream.decoder.decode(&message) {
-            partition.push(record, message.timestamp_ms);
-        }
-        if partition.replayed.is_multiple_of(SETTLE_EVERY) {
-            partition.settle(Duration::ZERO);
-        }
-        message.offset + 1 < to
-    };
-    if from < to {
-        reader.read(&place.0, place.1, Some(from), &mut feed).map_err(DaemonError::Poll)?;
-    }
-    partition.settle(Duration::ZERO);
-    Ok(partition.state_bytes())
 }

@@ -17,6 +17,8 @@ pub(super) struct Stream {
     pub topics: Vec<String>,
     pub spec: Arc<StreamSpec>,
     pub state_topic: String,
+    /// Compacted topic of open alerts.
+    pub alerts_current: String,
     pub decoder: Decoder,
     pub idle_timeout: Millis,
     pub trainer: Arc<dyn Trainer>,
@@ -37,11 +39,12 @@ pub(super) fn streams_of(
             name: Arc::clone(&spec.name),
             topics: configured.topics.clone(),
             state_topic: topics.state_of(&configured.name),
+            alerts_current: topics.alerts_current.clone(),
             encoder: Encoder::new(&spec.name, &spec.channels, topics, build),
-            spec: Arc::new(spec),
             decoder,
             idle_timeout: configured.idle_timeout,
-            trainer: Arc::clone(trainer),
+            spec: Arc::new(spec),
+            trainer: trainer.of_stream(&configured.name).unwrap_or_else(|| Arc::clone(trainer)),
         })
     };
     settings.stream.iter().map(stream).collect()

@@ -26,6 +26,8 @@ pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &
     }
     metrics.ingest.count_replayed(labels.stream, partition.replayed);
     let facts = &partition.outbox.facts;
+    let unused = facts.late + facts.duplicates + partition.dead.len() as u64;
+    metrics.ingest.count_unused(labels, unused);
     metrics.count_facts(labels.stream, facts);
     metrics.alerts.count_budget(labels, facts, partition.alerts_per_period());
     metrics.shards.show_training(labels, facts);
@@ -39,5 +41,4 @@ pub(super) fn count(metrics: &Metrics, labels: PartitionLabels<'_>, partition: &
     if !models.is_empty() {
         metrics.models.count(labels, models, partition.networks());
     }
-    metrics.models.show_drifts(labels, &partition.outbox.drifts);
 }

@@ -47,12 +47,12 @@ pub(super) fn step_kind(
         eligible: series.watch.is_settled(scene.spec, sign.span.end),
         time: sign.span.end,
         muted: !sign.switches.alert,
-        learns: sign.switches.learn && !episode.is_some_and(|e| series.is_fault(kind, &e)),
+        learns: sign.switches.learn && !episode.is_some_and(|e| series.is_never_normal(kind, &e)),
     };
     let params = scene.spec.alert.life(kind);
     let (transition, alert) = series.state(kind).step(&params, row);
     if transition == Transition::Opened {
-        series.cases.open(kind, row.time, Vec::new());
+        series.open_case(scene.spec, (kind, row.time), (Vec::new(), None));
     }
     let Some(alert) = alert else { return transition };
     if let Some((change, reason)) = told(transition, &alert) {
@@ -161,27 +161,51 @@ impl Shard {
     ) -> Option<(usize, AlertKind)> {
         self.settle(out);
         let (index, kind) = self.find_alert(alert_id)?;
-        let model_version = self.version_of(index);
-        let Self { spec, series, partition, .. } = self;
-        let scene = Scene { spec, partition: *partition, model_version };
-        let series = &mut series[index];
-        let ended = series.state(kind).decide(reason)?;
+        self.close(index, kind, reason, out);
+        Some((index, kind))
+    }
+
+    /// Closes the open alert of a series and kind, if there is one, by the word of an operator.
+    pub(super) fn close(
+        &mut self,
+        index: usize,
+        kind: AlertKind,
+        reason: AlertReason,
+        out: &mut Outbox,
+    ) {
+        let Some(ended) = self.series[index].state(kind).decide(reason) else { return };
+        let series = &self.series[index];
         let newest = series.ring.newest().map_or(ended.starts_at, |mark| mark.start);
-        let end = spec.rows.step.row_of(newest).1.max(ended.starts_at);
+        let end = self.spec.rows.step.row_of(newest).1.max(ended.starts_at);
+        let span = WindowSpan { start: newest, end, completeness: series.ring.completeness() };
+        self.write_end(index, kind, (reason, span), &ended, out);
+    }
+
+    /// Writes that an alert has ended, by something other than its rows.
+    pub(super) fn write_end(
+        &self,
+        index: usize,
+        kind: AlertKind,
+        (reason, span): (AlertReason, WindowSpan),
+        ended: &Firing,
+        out: &mut Outbox,
+    ) {
+        let model_version = self.version_of(index);
+        let scene = Scene { spec: &self.spec, partition: self.partition, model_version };
+        let series = &self.series[index];
         let offset = series.watch.last_offset;
         let sign = Sign {
             kind,
             score: 0.0,
-            span: WindowSpan { start: newest, end, completeness: series.ring.completeness() },
+            span,
             offsets: series.ring.offsets().unwrap_or((offset, offset)),
             switches: Switches::ON,
             direction: None,
             top: Vec::new(),
         };
         let change = (AlertChange::Closed, Some(reason));
-        count(&mut out.facts, kind, change, &ended);
-        out.alerts.push(kind_record(&scene, series, sign, change, &ended));
-        Some((index, kind))
+        count(&mut out.facts, kind, change, ended);
+        out.alerts.push(kind_record(&scene, series, sign, change, ended));
     }
 
     /// The alerts that are open, by series and kind. Call after `settle`.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::detector::Eyes;
-use super::ids;
+use super::ids::{self, AlertKey};
 use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
@@ -26,8 +26,15 @@ struct Case {
     /// What was known when it opened.
     #[serde(default)]
     features: Vec<f64>,
+    /// Chance that it is true, as it was when it opened: what is learned later, from the verdict
+    /// on this very alert, too, says nothing new of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p_true: Option<f64>,
     /// The last verdict, and where it was said.
     heard: Option<(Verdict, i64)>,
+    /// Follows from the rest, and from the names of stream and series.
+    #[serde(skip)]
+    key: AlertKey,
 }
 
 fn anomaly() -> AlertKind {
@@ -39,36 +46,48 @@ fn anomaly() -> AlertKind {
 pub(super) struct Cases(VecDeque<Case>);
 
 impl Cases {
-    /// Takes note of an alert that has opened.
-    pub(super) fn open(&mut self, kind: AlertKind, starts_at: EventTime, features: Vec<f64>) {
+    /// These cases after they were read: of a series of a stream.
+    pub(super) fn restored(mut self, stream: &str, entity: &str) -> Self {
+        for case in &mut self.0 {
+            case.key = ids::alert_key(stream, entity, case.starts_at, case.kind);
+        }
+        self
+    }
+
+    /// Takes note of an alert that has opened; of an anomaly with what is known of it, and the chance
+    /// that it is true.
+    fn open(
+        &mut self,
+        key: AlertKey,
+        (kind, starts_at): (AlertKind, EventTime),
+        (features, p_true): (Vec<f64>, Option<f64>),
+    ) {
         if self.0.iter().filter(|case| case.kind == kind).count() >= CASES_MAX
             && let Some(oldest) = self.0.iter().position(|case| case.kind == kind)
         {
             self.0.remove(oldest);
         }
-        self.0.push_back(Case { starts_at, kind, features, heard: None });
+        self.0.push_back(Case { starts_at, kind, features, p_true, heard: None, key });
     }
 
-    /// Whether someone has said that the alert of then is a fault: then it does not become normal
-    /// by lasting.
-    pub(super) fn is_fault(&self, kind: AlertKind, starts_at: EventTime) -> bool {
-        self.of(kind, starts_at)
-            .and_then(|case| case.heard)
-            .is_some_and(|(said, _)| said == Verdict::TruePositive)
+    /// Whether someone has said that nothing of the alert of then is to be learned: then it does not
+    /// become normal by lasting.
+    pub(super) fn is_never_normal(&self, kind: AlertKind, starts_at: EventTime) -> bool {
+        let heard = self.of(kind, starts_at).and_then(|case| case.heard);
+        heard.is_some_and(|(said, _)| matches!(said, Verdict::TruePositive | Verdict::Expected))
     }
 
-    /// What was known of an anomaly when it opened.
-    pub(super) fn features(&self, starts_at: EventTime) -> Option<&[f64]> {
-        self.of(AlertKind::Anomaly, starts_at).map(|case| case.features.as_slice())
+    /// Chance that an anomaly is true, as it was when it opened.
+    pub(super) fn p_true(&self, starts_at: EventTime) -> Option<f64> {
+        self.of(AlertKind::Anomaly, starts_at)?.p_true
     }
 
     fn of(&self, kind: AlertKind, starts_at: EventTime) -> Option<&Case> {
         self.0.iter().rev().find(|case| (case.kind, case.starts_at) == (kind, starts_at))
     }
 
-    fn find(&mut self, spec: &StreamSpec, entity: &str, alert_id: &str) -> Option<&mut Case> {
-        let id = |case: &Case| ids::kind_alert_id(&spec.name, entity, case.starts_at, case.kind);
-        self.0.iter_mut().rev().find(|case| id(case) == alert_id)
+    fn find(&mut self, key: AlertKey) -> Option<&mut Case> {
+        self.0.iter_mut().rev().find(|case| case.key == key)
     }
 }
 
@@ -79,24 +98,31 @@ impl Shard {
     /// is older than one that was, does nothing, so that a topic of verdicts may be read again.
     pub fn decide(&mut self, feedback: &Feedback, out: &mut Outbox) -> Decided {
         self.score_pending(out);
-        let Self { spec, series, .. } = self;
+        let Self { series, .. } = self;
         let &Feedback { ref alert_id, verdict, position } = feedback;
-        let found = series.iter_mut().enumerate().find_map(|(index, series)| {
-            Some((index, series.cases.find(spec, &series.key, alert_id)?))
-        });
+        let Some(key) = ids::key_of(alert_id) else { return Decided::Unknown };
+        let mut all = series.iter_mut().enumerate();
+        let found = all.find_map(|(index, series)| Some((index, series.cases.find(key)?)));
         let Some((index, case)) = found else { return Decided::Unknown };
         if case.heard.is_some_and(|(_, before)| position <= before) {
             return Decided::Heard;
         }
         let before = case.heard.replace((verdict, position));
-        // A verdict that is changed is not learned twice.
-        let lesson = before.is_none().then(|| case.features.clone());
         let of = (case.kind, case.starts_at);
-        if let Some(features) = lesson.filter(|features| !features.is_empty()) {
-            let real = matches!(verdict, Verdict::TruePositive | Verdict::NewNormal);
-            self.triage.learn(features, real);
+        match before.map(|(before, _)| is_real(before)) {
+            _ if case.features.is_empty() => {}
+            None => self.triage.learn(case.features.clone(), is_real(verdict)),
+            // A verdict that is changed is not learned twice.
+            Some(before) if before != is_real(verdict) => {
+                self.triage.correct(&case.features, is_real(verdict));
+            }
+            Some(_) => {}
         }
-        closing(verdict).and_then(|reason| self.close_alert(alert_id, reason, out));
+        if let Some(reason) = closing(verdict)
+            && self.series[index].is_open(of)
+        {
+            self.close(index, of.0, reason, out);
+        }
         out.facts.verdicts[verdict as usize] += 1;
         let Self { spec, series, shared, eyes, .. } = self;
         let series = &mut series[index];
@@ -116,6 +142,11 @@ impl Shard {
     }
 }
 
+/// Whether an alert was worth its while: what is expected was not, though it was unusual.
+fn is_real(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::TruePositive | Verdict::NewNormal)
+}
+
 /// Why a verdict closes an alert, if it does.
 fn closing(verdict: Verdict) -> Option<AlertReason> {
     match verdict {
@@ -128,9 +159,26 @@ fn closing(verdict: Verdict) -> Option<AlertReason> {
 }
 
 impl Series {
-    /// Whether someone has said that an episode is a fault.
-    pub(super) fn is_fault(&self, kind: AlertKind, episode: &Firing) -> bool {
-        self.cases.is_fault(kind, episode.starts_at)
+    /// Takes note of an alert of a kind that has opened at a time, of what was known then, and of the
+    /// chance that it is true.
+    pub(super) fn open_case(
+        &mut self,
+        spec: &StreamSpec,
+        of: (AlertKind, EventTime),
+        known: (Vec<f64>, Option<f64>),
+    ) {
+        let key = ids::alert_key(&spec.name, &self.key, of.1, of.0);
+        self.cases.open(key, of, known);
+    }
+
+    /// Whether the alert of a kind that opened at a time is open.
+    fn is_open(&mut self, (kind, starts_at): (AlertKind, EventTime)) -> bool {
+        self.state(kind).firing().is_some_and(|firing| firing.starts_at == starts_at)
+    }
+
+    /// Whether an episode does not become normal by lasting: someone has said what it is.
+    pub(super) fn is_never_normal(&self, kind: AlertKind, episode: &Firing) -> bool {
+        self.cases.is_never_normal(kind, episode.starts_at)
     }
 
     /// A verdict on an alert that is no anomaly. Nothing is held back because of it; but a channel

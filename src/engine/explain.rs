@@ -72,7 +72,12 @@ pub(super) fn alert_record(
     top.sort_by(|a, b| b.share.total_cmp(&a.share));
     top.truncate(context.spec.alert.top);
     AlertRecord {
-        alert_id: ids::alert_id(&context.spec.name, entity, alert.starts_at),
+        alert_id: ids::kind_alert_id(
+            &context.spec.name,
+            entity,
+            alert.starts_at,
+            AlertKind::Anomaly,
+        ),
         sequence: alert.sequence,
         change,
         reason,

@@ -177,6 +177,7 @@ fn record(
         skill: set.skill,
         group_skill: set.group_skill,
         coverage: set.coverage,
+        group_coverage: set.group_coverage,
         weights: set.weights,
         model_version: set.model_version,
         offset: context.evidence.to_offset,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::record::{AlertKind, EventTime, hex};
+use crate::record::{AlertKind, EventTime, hex, is_alert_id};
 
 /// A random seed for the network named by `parts`, derived from the configured seed.
 pub(super) fn seed(root: u64, parts: &[&str]) -> u64 {
@@ -19,24 +19,48 @@ pub(super) fn latent_space_id(root: u64, parts: &[&str]) -> Arc<str> {
     Arc::from(hex(&digest(root, parts)[8..12]))
 }
 
-/// `a-` and 12 hex digits for the alert of an entity that started at a time.
-pub(super) fn alert_id(stream: &str, entity: &str, starts_at: EventTime) -> String {
+/// The bytes behind the id of an alert.
+pub(super) type AlertKey = [u8; 6];
+
+/// Of the alert of an entity and kind that started at a time; those of anomalies are as they were when
+/// there were no other kinds.
+pub(super) fn alert_key(
+    stream: &str,
+    entity: &str,
+    starts_at: EventTime,
+    kind: AlertKind,
+) -> AlertKey {
     let start = starts_at.as_millis().to_string();
-    format!("a-{}", hex(&digest(0, &["alert", stream, entity, &start])[..6]))
+    let parts = ["alert", stream, entity, &start, kind.word()];
+    let parts = if kind == AlertKind::Anomaly { &parts[..4] } else { &parts };
+    let mut key = AlertKey::default();
+    key.copy_from_slice(&digest(0, parts)[..6]);
+    key
 }
 
-/// The same for a kind; that of an anomaly is as it was when there were no others.
+/// `a-` and 12 hex digits.
+pub(super) fn alert_id(key: AlertKey) -> String {
+    format!("a-{}", hex(&key))
+}
+
+/// The key of an id; `None` for what is no id.
+pub(super) fn key_of(alert_id: &str) -> Option<AlertKey> {
+    let digits = alert_id.strip_prefix("a-").filter(|_| is_alert_id(alert_id))?;
+    let mut key = AlertKey::default();
+    for (byte, pair) in key.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(key)
+}
+
+/// The id of the alert of an entity and kind that started at a time.
 pub(super) fn kind_alert_id(
     stream: &str,
     entity: &str,
     starts_at: EventTime,
     kind: AlertKind,
 ) -> String {
-    if kind == AlertKind::Anomaly {
-        return alert_id(stream, entity, starts_at);
-    }
-    let start = starts_at.as_millis().to_string();
-    format!("a-{}", hex(&digest(0, &["alert", stream, entity, &start, kind.word()])[..6]))
+    alert_id(alert_key(stream, entity, starts_at, kind))
 }
 
 fn digest(root: u64, parts: &[&str]) -> [u8; 32] {
@@ -57,13 +81,24 @@ mod tests {
     #[test]
     fn ids_differ_by_every_part_and_repeat() {
         let at = EventTime::from_millis(5);
-        assert_eq!(alert_id("s", "e", at), alert_id("s", "e", at));
-        assert_ne!(alert_id("s", "e", at), alert_id("se", "", at));
+        let id = |stream, entity| kind_alert_id(stream, entity, at, AlertKind::Anomaly);
+        assert_eq!(id("s", "e"), id("s", "e"));
+        assert_ne!(id("s", "e"), id("se", ""));
         assert_ne!(seed(1, &["ab", "c"]), seed(1, &["a", "bc"]));
         assert_ne!(seed(1, &["a"]), seed(2, &["a"]));
-        assert_eq!(alert_id("s", "e", at).len(), 14);
-        let ids = AlertKind::ALL.map(|kind| kind_alert_id("s", "e", at, kind));
-        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
-        assert_eq!(ids[0], alert_id("s", "e", at));
+        let keys = AlertKind::ALL.map(|kind| alert_key("s", "e", at, kind));
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+        assert_eq!(keys.map(|key| key_of(&alert_id(key))), keys.map(Some));
+        for other in [
+            "",
+            "a-",
+            "b-0123456789ab",
+            "a-0123456789a",
+            "a-0123456789xy",
+            "a-ü0123456789",
+            "a-+123456789ab",
+        ] {
+            assert_eq!(key_of(other), None, "{other}");
+        }
     }
 }

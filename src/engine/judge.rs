@@ -5,6 +5,7 @@ use super::explain::contributions;
 use super::score::{Context, Scored};
 use super::series::Series;
 use super::spec::StreamSpec;
+use crate::alert::EVIDENCE_MAX;
 use crate::record::{Contribution, FaultClass};
 
 /// How unusual a row is.
@@ -39,7 +40,7 @@ pub(super) fn judge(
     eyes: &mut Eyes,
 ) -> Option<Judged> {
     let errors = scored.map(|s| series.residuals.errors(s.x, s.xhat, s.spread));
-    let threshold = series.threshold.level(&context.spec.alert.budget);
+    let threshold = series.threshold.level(&context.spec.alert.allowance());
     let Some(detector) = &mut series.detector else {
         return Some(judge_window(context.spec, series, errors?, threshold));
     };
@@ -52,7 +53,7 @@ pub(super) fn judge(
         // The smallest positive f64 keeps what is computed from it finite.
         p_value: 10.0_f64.powf(-seen.evidence).clamp(f64::MIN_POSITIVE, 1.0),
         threshold,
-        anomaly_score: seen.evidence / threshold,
+        anomaly_score: seen.evidence.min(EVIDENCE_MAX) / threshold,
         seen: Some(seen),
     })
 }
@@ -66,7 +67,7 @@ fn judge_window(spec: &StreamSpec, series: &Series, errors: [f64; 2], threshold:
     let p_value = (2.0 * p).min(1.0);
     // Not `-log10`: a p-value of 1 would print as -0.
     let surprise = 0.0 - p_value.log10();
-    let anomaly_score = surprise / threshold;
+    let anomaly_score = surprise.min(EVIDENCE_MAX) / threshold;
     Judged { warming: false, errors, surprise, p_value, threshold, anomaly_score, seen: None }
 }
 

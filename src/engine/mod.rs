@@ -7,7 +7,8 @@
 //! forecasts (`foresight`, with what is known beforehand in `announced`; `carry` says which forecasters of
 //! a stored state go on). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
-//! rows (stuck, out of range), `silence` at records (stale, wrong clock), `alerts` makes their records.
+//! rows (stuck, out of range), `silence` and `clock` at records (stale, wrong clock), `gone` ends what hangs on
+//! a series that sends nothing more, `alerts` makes their records.
 //! `status` is a picture of it all.
 //!
 //! # Invariants
@@ -19,10 +20,12 @@
 mod alerts;
 mod announced;
 mod carry;
+mod clock;
 mod decide;
 mod detector;
 mod explain;
 mod foresight;
+mod gone;
 mod ids;
 mod judge;
 mod learn;
@@ -44,4 +47,4 @@ pub use carry::DroppedForecasts;
 pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
-pub use status::{NetworkStatus, SeriesStatus, ShardStatus, Warming};
+pub use status::{NetworkStatus, NetworksStatus, SeriesStatus, ShardStatus, Warming};

@@ -41,6 +41,10 @@ pub(super) fn emit_features(
         entity: series.key.clone(),
         window: context.span,
         z: scored.z.to_vec(),
+        vectors: match learner.network().is_quantised() {
+            true => scored.vectors.to_vec(),
+            false => Vec::new(),
+        },
         head: head_output(series, learner, scored.head),
         surprise: judged.surprise,
         anomaly_score: judged.anomaly_score,

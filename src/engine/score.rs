@@ -30,6 +30,8 @@ pub(super) struct Scored<'a> {
     pub(super) x: ArrayView1<'a, f32>,
     pub(super) xhat: ArrayView1<'a, f32>,
     pub(super) z: ArrayView1<'a, f32>,
+    /// Indices of the code book vectors that `z` is made of; see [`Workspace::vectors_chosen`].
+    pub(super) vectors: &'a [u32],
     /// Variance of several reconstructions of which `xhat` is the mean.
     pub(super) spread: Option<ArrayView1<'a, f32>>,
     /// What the layer on top of the code says; empty without one.
@@ -44,6 +46,7 @@ impl<'a> Scored<'a> {
             x: row(space.windows(rows)),
             xhat: row(space.reconstructions(rows)),
             z: row(space.codes(rows)),
+            vectors: space.vectors_chosen(rows, slot),
             spread: space.spreads(rows).map(row),
             head: row(space.heads(rows)),
         }
@@ -284,20 +287,22 @@ fn step_alert(
     if judged.warming {
         return Transition::None;
     }
-    let is_fault = series.alert.episode().is_some_and(|e| series.is_fault(AlertKind::Anomaly, e));
+    let episode = series.alert.episode();
+    let never_normal = episode.is_some_and(|e| series.is_never_normal(AlertKind::Anomaly, e));
     let observation = Observation {
         anomaly_score: judged.anomaly_score,
         eligible: is_eligible(&context.spec.alert, channels)
             && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
         muted: !context.switches.alert,
-        learns: context.switches.learn && !is_fault,
+        learns: context.switches.learn && !never_normal,
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
     if transition == Transition::Opened {
         let features = features(context, judged, channels, scored);
-        series.cases.open(AlertKind::Anomaly, context.span.end, features);
+        let p_true = context.triage.p_true(&features);
+        series.open_case(context.spec, (AlertKind::Anomaly, context.span.end), (features, p_true));
     }
     keep_budget(context, series, judged, transition);
     if let Some(alert) = alert
@@ -306,8 +311,7 @@ fn step_alert(
         count(&mut out.facts, AlertKind::Anomaly, change, &alert);
         let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
         let record = alert_record(context, &series.key, judged, channels, change, &alert);
-        let known = series.cases.features(alert.starts_at);
-        let p_true = known.and_then(|features| context.triage.p_true(features));
+        let p_true = series.cases.p_true(alert.starts_at);
         out.alerts.push(AlertRecord { cause, p_true, ..record });
     }
     transition
@@ -321,15 +325,17 @@ fn keep_budget(
     transition: Transition,
 ) {
     let params = &context.spec.alert;
+    let of = params.allowance();
     let evidence = judged.anomaly_score * judged.threshold;
     if params.spend_budget {
-        series.threshold.learn(&params.budget, evidence);
+        series.threshold.learn(&of, evidence);
     }
     if transition == Transition::Opened {
         let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
-        series.threshold.spend(judged.threshold, lift);
+        series.threshold.spend(&of, judged.threshold, lift);
     }
-    if series.alert.episode().is_some() {
+    // What is not told has cost nothing, and says nothing about what has.
+    if series.alert.firing().is_some() {
         series.threshold.confirm(evidence);
     }
 }

@@ -9,7 +9,7 @@ use super::detector::Detector;
 use super::ids;
 use super::quarantine::Quarantine;
 use super::watch::Watch;
-use crate::alert::{AlertState, Budget, Threshold};
+use crate::alert::{AlertState, Allowance, Threshold};
 use crate::detect::{Residuals, Tail};
 use crate::forecast::Forecaster;
 use crate::model::{Learner, Scaler, Scope};
@@ -170,7 +170,7 @@ impl Series {
             last_row: self.last_row,
             awaiting: self.awaiting,
             quarantine,
-            cases: self.cases,
+            cases: self.cases.restored(&spec.name, &fresh.key),
             watch: self.watch.fitting(spec.channels.len()),
         })
     }
@@ -200,7 +200,7 @@ impl Series {
     }
 
     /// Takes a closed row into the window, scaled by what is known of the past.
-    pub(super) fn push_row(&mut self, budget: &Budget, row: &ClosedRow) {
+    pub(super) fn push_row(&mut self, of: &Allowance, row: &ClosedRow) {
         let Self { ring, scaler, .. } = self;
         let scaled = row.values.iter().enumerate().map(|(c, value)| scaler.scale(c, *value));
         let mark = RowMark {
@@ -209,7 +209,7 @@ impl Series {
             last_offset: row.last_offset,
         };
         ring.push(scaled, mark);
-        self.threshold.observe(budget, row.start);
+        self.threshold.observe(of, row.start);
         self.last_row = Some(row.start);
         self.rows += 1;
     }
@@ -230,13 +230,6 @@ impl Series {
         }
         let of_windows = || self.windows as f64 / (f64::from(spec.model.warmup) + 1.0);
         self.detector.as_ref().map_or_else(of_windows, |_| self.warming.unwrap_or(0.0)).min(1.0)
-    }
-
-    /// Rows until its warm-up is over, at the pace so far; `None` if it is, or has not begun.
-    pub(super) fn warmup_rows_left(&self, spec: &StreamSpec) -> Option<f64> {
-        let progress = self.warmup_progress(spec);
-        let running = self.is_warming(spec) && progress > 0.0;
-        running.then(|| self.rows as f64 * (1.0 - progress) / progress)
     }
 
     /// Time from one row to the next, in seconds.

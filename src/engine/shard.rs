@@ -7,12 +7,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::carry::{Carry, DroppedForecasts};
+use super::clock::Moment;
 use super::detector::Eyes;
 use super::foresight::Foresight;
+use super::gone::Gone;
 use super::series::Series;
 use super::silence::Silence;
 use super::{StreamSpec, ids};
-use crate::alert::Plan;
+use crate::alert::{Plan, Skew};
 use crate::model::{InPlace, Learner, Network, Scope, Trainer, Triage, Workspace};
 use crate::record::{EventTime, Outbox, Placement, RecordRef, SeriesKey, Trigger};
 use crate::window::{ClosedRow, Watermark};
@@ -55,6 +57,9 @@ pub struct Shard {
     pub(super) pending_windows: usize,
     pub(super) loss: Option<f64>,
     pub(super) silence: Silence,
+    pub(super) gone: Gone,
+    /// How many records claim to be of the future.
+    pub(super) clocks: Skew,
     pub(super) plan: Plan,
     pub(super) foresight: Foresight,
     #[serde(skip)]
@@ -73,6 +78,10 @@ pub(super) struct Stored {
     loss: Option<f64>,
     #[serde(default)]
     silence: Silence,
+    #[serde(default)]
+    gone: Gone,
+    #[serde(default)]
+    clocks: Skew,
     #[serde(default)]
     plan: Plan,
     #[serde(default)]
@@ -116,6 +125,8 @@ impl Shard {
             loss: None,
             spec,
             silence: Silence::default(),
+            gone: Gone::default(),
+            clocks: Skew::default(),
             triage: Triage::default(),
         }
     }
@@ -164,11 +175,12 @@ impl Shard {
             }
         }
         (shard.due, shard.loss) = (stored.due, stored.loss);
-        shard.silence = stored.silence;
+        (shard.silence, shard.gone, shard.clocks) = (stored.silence, stored.gone, stored.clocks);
         shard.plan = stored.plan.adopt(shard.plan);
         shard.dropped = carry.dropped;
         shard.triage = stored.triage;
         shard.schedule_looks();
+        shard.schedule_ends();
         shard.every_open_row_is_due().then_some(shard)
     }
 
@@ -201,16 +213,18 @@ impl Shard {
         if record.time > log_time + self.spec.rows.ahead_max {
             out.facts.ahead += 1;
             if let Some(index) = self.index.get(record.key) {
-                self.hear(*index, &record, Placement::Ahead, log_time, out);
+                let moment = Moment::of_log(log_time);
+                self.hear(*index, &record, Placement::Ahead, moment, out);
             }
             return Placement::Ahead;
         }
+        let moment = self.moment(record.time, log_time);
         let Some(index) = self.find_or_add(record.key) else {
             out.facts.series_refused += 1;
             return Placement::SeriesLimit;
         };
-        let placement = self.place(index, &record, out);
-        self.hear(index, &record, placement, log_time, out);
+        let placement = self.place(index, &record, moment.says, out);
+        self.hear(index, &record, placement, moment, out);
         match placement {
             Placement::Late => {
                 let behind = self.watermark.current().map_or(0, |now| (now - record.time).get());
@@ -262,7 +276,13 @@ impl Shard {
         Some(self.series.len() - 1)
     }
 
-    fn place(&mut self, index: usize, record: &RecordRef<'_>, out: &mut Outbox) -> Placement {
+    fn place(
+        &mut self,
+        index: usize,
+        record: &RecordRef<'_>,
+        says: EventTime,
+        out: &mut Outbox,
+    ) -> Placement {
         let spec = Arc::clone(&self.spec);
         let series = &mut self.series[index];
         let (placement, end) = series.open.insert(&spec.rows, record, self.watermark.current());
@@ -275,7 +295,7 @@ impl Shard {
             }
         }
         if matches!(placement, Placement::Placed | Placement::Replaced) {
-            let moved = self.watermark.observe(record.time);
+            let moved = self.watermark.observe(says);
             if moved || end.is_some() {
                 self.close_due(Trigger::Watermark, out);
             }
@@ -307,7 +327,7 @@ impl Shard {
         let gap = series.gap(spec.rows.step, row.start);
         out.facts.alerts_allowed += series.allowed(spec, row.start);
         series.push_gap(spec, gap, row.start);
-        series.push_row(&spec.alert.budget, &row);
+        series.push_row(&spec.alert.allowance(), &row);
         series.pending = true;
         out.facts.gap_rows += gap;
         out.facts.rows += 1;

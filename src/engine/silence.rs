@@ -1,14 +1,15 @@
-//! Series that send nothing, and series whose clock is wrong: what single records say.
+//! Series that send nothing: what single records say.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::alerts::{Scene, Sign, step_kind};
+use super::clock::Moment;
 use super::shard::Shard;
 use super::spec::StreamSpec;
 use super::watch::Watch;
-use crate::alert::MaintenanceWindow;
+use crate::alert::{MaintenanceWindow, Planned};
 use crate::record::{
     AlertKind, AlertRecord, EventTime, Millis, Outbox, Placement, RecordRef, Severity, WindowSpan,
 };
@@ -21,7 +22,7 @@ use crate::record::{
 pub(super) struct Silence {
     /// Largest event time of a record, less `max_out_of_order`.
     #[serde(default)]
-    heard: Option<EventTime>,
+    pub(super) heard: Option<EventTime>,
     /// Event time from which the partition has not been silent for `stale_after` as a whole:
     /// after a gap of all series each has the full time to come back.
     #[serde(default)]
@@ -62,7 +63,11 @@ impl Silence {
     fn next_look(&self, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
         let alert = &spec.alert;
         let (first, last) = (watch.first_seen?, watch.last_seen?);
-        if alert.stale_after.get() == 0 || last - first < alert.stale_after {
+        if alert.stale_after.get() == 0 {
+            // What goes on ends, too, if it is watched no longer.
+            return watch.stale.episode().map(|episode| episode.starts_at);
+        }
+        if last - first < alert.stale_after {
             return None;
         }
         let since = self.since(watch)?;
@@ -87,13 +92,14 @@ impl Silence {
 impl Shard {
     /// Takes a maintenance window that was announced while the daemon runs: stores it in the state
     /// of the shard, in the place of one of the same id, until a day of event time after its end.
-    /// Returns whether it is in force: not if it is for other streams, or if 256 others are kept.
+    /// Up to 256 are kept.
     ///
-    /// The same window again changes nothing. One that ends at or before its beginning is called
-    /// off. Call after [`Shard::settle`]: rows that wait for their results are judged by it, too.
-    pub fn apply_maintenance(&mut self, window: MaintenanceWindow) -> bool {
+    /// The same window again changes nothing, and neither does one for other streams. One that ends
+    /// at or before its beginning is called off. Call after [`Shard::settle`]: rows that wait for
+    /// their results are judged by it, too.
+    pub fn apply_maintenance(&mut self, window: MaintenanceWindow) -> Planned {
         let ours = window.streams.contain(&self.spec.name);
-        ours && self.plan.announce(window, self.silence.heard)
+        if ours { self.plan.announce(window, self.silence.heard) } else { Planned::Unchanged }
     }
 
     /// Takes note of a record of a known series, after it was placed.
@@ -102,15 +108,10 @@ impl Shard {
         index: usize,
         record: &RecordRef<'_>,
         placement: Placement,
-        log_time: EventTime,
+        moment: Moment,
         out: &mut Outbox,
     ) {
-        let limit = self.spec.alert.clock_skew;
-        if limit.share > 0.0 {
-            let ahead = record.time > log_time + limit.ahead;
-            let wrong = ahead || matches!(placement, Placement::Late | Placement::Ahead);
-            self.step_clock(index, record, wrong, out);
-        }
+        self.hear_clock(index, record, (placement, moment), out);
         if !matches!(placement, Placement::Placed | Placement::Replaced) {
             return;
         }
@@ -118,16 +119,14 @@ impl Shard {
         let series = &mut series[index];
         series.watch.note(record.time, record.offset, series.rows);
         let stale_after = spec.alert.stale_after;
-        silence.hear(record.time - spec.rows.max_out_of_order, stale_after);
-        if stale_after.get() == 0 {
-            return;
-        }
+        silence.hear(moment.says - spec.rows.max_out_of_order, stale_after);
         if series.watch.stale.episode().is_some() {
             self.end_silence(index, record, out);
         } else if series.watch.due.is_none() {
             silence.schedule(spec, index, &mut series.watch);
         }
         self.look_for_silence(out);
+        self.hear_of(index, moment.says, out);
     }
 
     /// Sets the times of all looks, in a shard that was restored.
@@ -158,8 +157,13 @@ impl Shard {
     fn step_silence(&mut self, index: usize, now: EventTime, out: &mut Outbox) {
         let watch = &mut self.series[index].watch;
         let Some(since) = self.silence.since(watch) else { return };
+        let stale_after = self.spec.alert.stale_after.get() as f64;
+        let (score, now) = match self.silence.heard {
+            // It is watched no longer.
+            Some(heard) if stale_after == 0.0 => (0.0, heard.max(now)),
+            _ => ((now - since).get() as f64 / stale_after, now),
+        };
         watch.looked_at = Some(now);
-        let score = (now - since).get() as f64 / self.spec.alert.stale_after.get() as f64;
         let offset = watch.last_offset;
         self.step_record_kind(index, AlertKind::Stale, score, (since, now), offset, out);
         let watch = &mut self.series[index].watch;
@@ -177,21 +181,9 @@ impl Shard {
         silence.schedule(spec, index, &mut series[index].watch);
     }
 
-    fn step_clock(&mut self, index: usize, record: &RecordRef<'_>, wrong: bool, out: &mut Outbox) {
-        let watch = &mut self.series[index].watch;
-        let score = watch.skew.step(&self.spec.alert.clock_skew, wrong);
-        let began = watch.clock.episode().map(|alert| alert.starts_at);
-        if score < 1.0 && began.is_none() {
-            return;
-        }
-        // The wrong clock says nothing about now: the others of the partition do.
-        let now = self.silence.heard.unwrap_or(record.time).max(began.unwrap_or(record.time));
-        self.step_record_kind(index, AlertKind::ClockSkew, score, (now, now), record.offset, out);
-    }
-
     /// Steps a kind that hangs on records. What waits for its results comes first in the outbox,
     /// as it would if it had not been made to wait.
-    fn step_record_kind(
+    pub(super) fn step_record_kind(
         &mut self,
         index: usize,
         kind: AlertKind,

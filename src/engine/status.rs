@@ -3,7 +3,7 @@
 use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
-use crate::model::Learner;
+use crate::model::{Learner, Past};
 use crate::record::{EventTime, OpenAlert, SeriesKey, Severity, Step};
 
 /// A picture of a shard for the API and gauges.
@@ -17,7 +17,7 @@ pub struct ShardStatus {
     pub warming: usize,
     /// Share of the warm-up that is over, mean over the series; `None` without series.
     pub warmup_progress: Option<f64>,
-    /// Event time until the last series that warms up is live, at its pace so far, in seconds.
+    /// Event time until the last series that warms up is live, if each row can be used, in seconds.
     pub warmup_remaining: Option<f64>,
     /// Series that have stopped to report, told or not.
     pub stale: usize,
@@ -33,12 +33,49 @@ pub struct ShardStatus {
     pub open_rows: usize,
     /// Training steps behind the networks that score, over all of them.
     pub model_version: u64,
+    /// What is newest, oldest and largest of the networks.
+    pub networks: NetworksStatus,
     /// Exponentially weighted mean of the squared reconstruction error of scored windows.
     pub reconstruction_loss: Option<f64>,
     /// Reconstruction error over that of PCA, mean over networks; above 1 PCA would do.
     pub linear_control_ratio: Option<f64>,
     /// Effective number of code book vectors in use, mean over networks that have a book.
     pub codebook_perplexity: Option<f64>,
+}
+
+/// What is newest, oldest and largest of networks.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct NetworksStatus {
+    /// Most training steps behind a network that scores.
+    pub champion: Option<u64>,
+    /// Most training steps behind a network in training at its last examination.
+    pub challenger: Option<u64>,
+    /// Event time since which some network that scores has not changed.
+    pub changed_at: Option<EventTime>,
+    /// Event time since which some network in training was not examined.
+    pub examined_at: Option<EventTime>,
+    /// By level (input, latent, score) how near to a drift, 1, a network's stream is.
+    pub drift: [f32; 3],
+}
+
+impl NetworksStatus {
+    /// Of these and others together.
+    pub fn join(self, other: Self) -> Self {
+        let oldest = |a: Option<EventTime>, b| a.into_iter().chain(b).min();
+        Self {
+            champion: self.champion.max(other.champion),
+            challenger: self.challenger.max(other.challenger),
+            changed_at: oldest(self.changed_at, other.changed_at),
+            examined_at: oldest(self.examined_at, other.examined_at),
+            drift: std::array::from_fn(|i| self.drift[i].max(other.drift[i])),
+        }
+    }
+
+    fn of(learner: &Learner) -> Self {
+        let Past { changed_at, examined_at, challenger } = learner.past();
+        let (champion, drift) = (Some(learner.version()), learner.drift_statistic());
+        Self { champion, challenger, changed_at, examined_at, drift }
+    }
 }
 
 /// A picture of one series.
@@ -102,7 +139,9 @@ impl Shard {
         };
         let spec = &self.spec;
         let progress = self.series.iter().map(|s| s.warmup_progress(spec)).collect();
-        let left = |s: &Series| Some(s.warmup_rows_left(spec)? * s.row_seconds());
+        let left = |s: &Series| {
+            s.is_warming(spec).then(|| s.warm_up(spec).rows_left as f64 * s.row_seconds())
+        };
         let plain = self.series.iter().filter(|s| s.detector.is_none());
         ShardStatus {
             partition: self.partition,
@@ -117,6 +156,7 @@ impl Shard {
             watermark: self.watermark.current(),
             open_rows: self.series.iter().map(|s| s.open.len()).sum(),
             model_version: self.learners().map(Learner::version).sum(),
+            networks: self.networks_status(),
             reconstruction_loss: self.loss,
             linear_control_ratio: mean(
                 self.learners().filter_map(Learner::linear_control_ratio).collect(),
@@ -135,6 +175,12 @@ impl Shard {
     /// Networks that score: one of each series, or one of all.
     pub fn networks(&self) -> usize {
         self.learners().count()
+    }
+
+    fn networks_status(&self) -> NetworksStatus {
+        self.learners()
+            .map(NetworksStatus::of)
+            .fold(NetworksStatus::default(), NetworksStatus::join)
     }
 
     fn learners(&self) -> impl Iterator<Item = &Learner> {

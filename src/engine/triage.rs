@@ -9,8 +9,8 @@ use crate::record::Contribution;
 /// Streams with more channels go without their shares: verdicts are few.
 const SHARES_MAX: usize = 64;
 
-/// Score, direction, the share of each channel, and the latent of a network that is shared: those of
-/// networks of single series mean different things.
+/// Score, direction, the share of each channel, and the latent of a network that is shared. The axes of
+/// networks of single series mean something else in each, and verdicts are too few for a layer each.
 pub(super) fn features(
     context: &Context<'_>,
     judged: &Judged,

@@ -37,9 +37,15 @@ pub(super) struct Watch {
     pub clock: AlertState,
     #[serde(skip_serializing_if = "Skew::is_empty")]
     pub skew: Skew,
+    /// The newest row is stuck or out of range.
+    #[serde(skip)]
+    pub alarm: bool,
     /// When the silence of the series is looked at next; follows from the rest.
     #[serde(skip)]
     pub due: Option<EventTime>,
+    /// The same, for what ends when a series sends nothing more.
+    #[serde(skip)]
+    pub gone_due: Option<EventTime>,
 }
 
 impl Watch {
@@ -52,9 +58,9 @@ impl Watch {
         self.last_offset = self.last_offset.max(offset);
     }
 
-    /// The rows say something that must not be learned.
+    /// The rows say something that must not be learned, whether it may be told or not.
     pub fn is_faulty(&self) -> bool {
-        self.stuck.episode().is_some() || self.range.episode().is_some()
+        self.alarm || self.stuck.episode().is_some() || self.range.episode().is_some()
     }
 
     /// This state for a stream of `channels` channels.
@@ -97,7 +103,11 @@ pub(super) fn watch_row(
     out: &mut Outbox,
 ) {
     let spec = scene.spec;
-    if spec.alert.stuck_after == 0 && spec.data_ranges.is_empty() {
+    series.watch.alarm = false;
+    // What goes on ends, too, if it is watched no longer.
+    let stuck = spec.alert.stuck_after > 0 || series.watch.stuck.episode().is_some();
+    let range = !spec.data_ranges.is_empty() || series.watch.range.episode().is_some();
+    if !stuck && !range {
         return;
     }
     let seen = Seen {
@@ -109,10 +119,10 @@ pub(super) fn watch_row(
         offsets: (row.first_offset, row.last_offset),
         switches,
     };
-    if spec.alert.stuck_after > 0 {
+    if stuck {
         watch_stuck(scene, series, row, &seen, out);
     }
-    if !spec.data_ranges.is_empty() {
+    if range {
         watch_range(scene, series, row, &seen, out);
     }
 }
@@ -144,12 +154,13 @@ fn watch_stuck(
     out: &mut Outbox,
 ) {
     let after = scene.spec.alert.stuck_after;
-    let score = series.watch.runs.step(after, &row.values);
+    let score = if after > 0 { series.watch.runs.step(after, &row.values) } else { 0.0 };
+    series.watch.alarm |= score >= 1.0;
     if score < 1.0 && series.watch.stuck.episode().is_none() {
         return;
     }
     let part = |(channel, y): (usize, &f64)| {
-        let part = series.watch.runs.score(after, channel);
+        let part = if score > 0.0 { series.watch.runs.score(after, channel) } else { 0.0 };
         let none = f64::NAN;
         let share = if part < 1.0 { 0.0 } else { part };
         Contribution { channel, y: *y, yhat: none, lower: none, upper: none, share }
@@ -184,6 +195,7 @@ fn watch_range(
         })
     });
     let outside: Vec<Contribution> = outside.collect();
+    series.watch.alarm |= !outside.is_empty();
     if outside.is_empty() && series.watch.range.episode().is_none() {
         return;
     }

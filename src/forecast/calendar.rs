@@ -60,9 +60,11 @@ impl Calendar {
         (step > 0 && DAY_MS % step == 0).then_some((DAY_MS / step) as usize)
     }
 
-    /// The row that starts at `time`; outside the years of the calendar that of UTC.
+    /// The row that starts at `time`; outside the years of the calendar that of UTC. A row of a day or
+    /// more is of the day that its middle is in: stamps may be of midnight here or in UTC.
     pub(super) fn moment(&self, time: EventTime) -> Moment {
-        let ms = time.as_millis();
+        let half = if self.step.get() >= DAY_MS { self.step.get() / 2 } else { 0 };
+        let ms = time.as_millis().saturating_add(half);
         let Ok(stamp) = Timestamp::from_millisecond(ms) else {
             return Moment {
                 time_of_day_ms: ms.rem_euclid(DAY_MS) as u32,
@@ -126,6 +128,28 @@ mod tests {
     fn at(text: &str) -> EventTime {
         let stamp: Timestamp = text.parse().expect("a time");
         EventTime::from_millis(stamp.as_millisecond())
+    }
+
+    /// Rows of a day are stamped at midnight in UTC, or where people live.
+    #[test]
+    fn a_row_of_a_day_is_of_the_day_that_most_of_it_is_in() {
+        let holiday = jiff::civil::date(2026, 12, 25);
+        for (zone, stamps) in [
+            ("UTC", vec!["2026-12-25T00:00:00Z"]),
+            ("America/New_York", vec!["2026-12-25T00:00:00Z", "2026-12-25T05:00:00Z"]),
+            ("Europe/Berlin", vec!["2026-12-25T00:00:00Z", "2026-12-24T23:00:00Z"]),
+        ] {
+            let zone = TimeZone::get(zone).expect("in every database");
+            let calendar = Calendar::new(zone.clone(), [holiday], Millis::new(DAY_MS));
+            for stamp in stamps {
+                let moment = calendar.moment(at(stamp));
+                assert!(moment.holiday && moment.weekday == 4, "{zone:?} {stamp}: {moment:?}");
+                let day = Millis::new(DAY_MS);
+                for other in [at(stamp) + day, at(stamp) - day] {
+                    assert!(!calendar.moment(other).holiday, "{zone:?} {stamp}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -93,6 +93,11 @@ impl Design {
         self.day_rows > 0 && season.is_multiple_of(self.day_rows)
     }
 
+    /// Whether a season is a whole number of weeks.
+    pub(super) fn is_weekly(&self, season: usize) -> bool {
+        self.is_civil(season) && season.is_multiple_of(7 * self.day_rows)
+    }
+
     /// Whether there is any season.
     pub(super) fn is_seasonal(&self) -> bool {
         self.long() > 1
@@ -148,7 +153,7 @@ impl Design {
 
     /// Features that each horizon has for itself.
     pub(super) fn future(&self) -> usize {
-        2 * self.seasons.len() + 2 + usize::from(self.holidays) + self.known
+        2 * self.seasons.len() + 2 + usize::from(self.holidays) + 2 * self.known
     }
 
     /// Inputs of the network.

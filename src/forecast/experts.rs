@@ -1,4 +1,4 @@
-//! The experts: seasonal naives, usual courses, and three ridge regressions.
+//! The experts: seasonal naives, the last value, usual courses, and three ridge regressions.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,7 @@ impl Linear {
 /// Names of the experts of a design, in the order of [`Experts::say`].
 pub(super) fn names(params: &ForecastParams, design: &Design) -> Vec<&'static str> {
     let mut names = vec!["seasonal_naive"; design.seasons.len()];
+    names.extend(design.is_seasonal().then_some("last_value"));
     names.extend(["profile_fast", "profile_slow", "skip_ridge", "lag_ridge"]);
     if params.latent.enabled {
         names.push("latent_ridge");
@@ -112,7 +113,10 @@ impl Experts {
 
     /// How many there are.
     pub(super) fn count(&self, design: &Design) -> usize {
-        design.seasons.len() + 4 + self.latent.as_ref().map_or(0, Latent::experts)
+        design.seasons.len()
+            + usize::from(design.is_seasonal())
+            + 4
+            + self.latent.as_ref().map_or(0, Latent::experts)
     }
 
     /// Training steps behind the network in use.
@@ -188,6 +192,9 @@ impl Experts {
         let view = plan.view(t);
         out.clear();
         (0..plan.design.seasons.len()).for_each(|season| naive(&view, season, out));
+        if plan.design.is_seasonal() {
+            out.resize(out.len() + plan.design.horizons.len(), plan.history.y(t));
+        }
         DEVIATION_SEASONS.iter().for_each(|seasons| usual(&view, *seasons, out));
         if t < plan.design.first_origin() {
             out.resize(self.count(plan.design) * plan.design.horizons.len(), f64::NAN);

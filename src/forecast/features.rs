@@ -97,11 +97,17 @@ impl View<'_> {
         self.bins(self.design.lags(), self.design.lag_bin, put);
     }
 
-    /// What is known of each horizon: seasons before, usual course, day off, announced values;
-    /// `(horizons, future)`, horizon by horizon.
+    /// What is known of each horizon: seasons before, usual course, day off, announced values as they are and
+    /// from their mean over the window; `(horizons, future)`, horizon by horizon.
     pub(super) fn future(&self, out: &mut Vec<f64>) {
         let Self { design, history, t } = *self;
         let (scale, last) = (history.scale(t), design.seasons.len() - 1);
+        // Values are told from the level of the window, so what is announced is, too.
+        let first = (t + 1).saturating_sub(design.window).max(history.first());
+        let mean = |channel: usize| {
+            (first..=t).map(|i| history.known(channel, i)).sum::<f64>() / (t + 1 - first) as f64
+        };
+        let usual: Vec<f64> = (0..design.known).map(mean).collect();
         for h in &design.horizons {
             let j = t + h;
             let before =
@@ -120,7 +126,10 @@ impl View<'_> {
             if design.holidays {
                 out.push(f64::from(u8::from(moment.holiday)));
             }
-            out.extend((0..design.known).map(|channel| history.known(channel, j)));
+            for (channel, usual) in usual.iter().enumerate() {
+                let known = history.known(channel, j);
+                out.extend([known, known - usual]);
+            }
         }
     }
 

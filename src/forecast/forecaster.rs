@@ -12,7 +12,9 @@ use super::seasons;
 use super::shared::Shared;
 use super::skill::{Contest, group_of};
 use super::target::{Target, season_rows};
-use crate::record::{Coverage, EventTime, Fraction, GroupSkill, HorizonGroup, Interval, Skill};
+use crate::record::{
+    Coverage, EventTime, Fraction, GroupCoverage, GroupSkill, HorizonGroup, Interval, Skill,
+};
 
 /// Longest season that is looked for.
 const SEASON_MAX: usize = 2_048;
@@ -216,6 +218,7 @@ impl Forecaster {
             skill: self.skill(),
             group_skill: self.group_skill(),
             coverage: self.coverage(params),
+            group_coverage: self.group_coverage(params),
             weights: weights(&experts::names(params, design), &origin.weights),
             seasons: season_rows(design),
             model_version: experts.version(),
@@ -276,6 +279,22 @@ impl Forecaster {
             width,
         };
         levels.map(coverage).collect()
+    }
+
+    fn group_coverage(&self, params: &ForecastParams) -> Vec<GroupCoverage> {
+        let Target { design, bands, .. } = &self.target;
+        let of_group = |group: HorizonGroup| {
+            let horizons = design.horizons.iter().enumerate();
+            let own = horizons.filter(move |(_, rows)| group_of(design, **rows) == group);
+            let shares: Vec<&[f64]> = own.filter_map(|(h, _)| bands.covered_at(h)).collect();
+            let level = move |(i, level): (usize, &Fraction)| {
+                let sum: f64 = shares.iter().filter_map(|of| of.get(i)).sum();
+                let covered = sum / shares.len() as f64;
+                (!shares.is_empty()).then_some(GroupCoverage { group, level: level.get(), covered })
+            };
+            params.levels.iter().enumerate().filter_map(level)
+        };
+        HorizonGroup::ALL.into_iter().flat_map(of_group).collect()
     }
 
     /// Bytes of state that grow with seasons, horizons, features and memory.

@@ -9,10 +9,10 @@ use linfa_logistic::LogisticRegression;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use super::Link;
 use super::features::View;
 use super::head::Plan;
 use super::ridge::Factor;
+use super::{Link, NonNegative};
 use crate::record::mix;
 
 /// Demand is intermittent from this share of zeros on.
@@ -66,7 +66,8 @@ impl Hurdle {
         let least = if was { ZEROS_LEAVE } else { ZEROS_MIN };
         let zeros = zero_share(plan, r).is_some_and(|share| share >= least);
         // Flows that may be negative are no demand: their zeros mean something else.
-        self.active = zeros && plan.history.lowest() >= 0.0;
+        let counts = plan.params.non_negative == NonNegative::Always || plan.history.is_count();
+        self.active = zeros && counts;
         self.fitted = if self.active { fit(plan, r).or(self.fitted.take()) } else { None };
         was != self.active
     }

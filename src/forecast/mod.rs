@@ -41,6 +41,7 @@ mod latent;
 mod mix;
 mod origin;
 mod params;
+mod publish;
 mod ridge;
 mod score;
 mod search;
@@ -62,3 +63,5 @@ mod demand_tests;
 mod forecaster_tests;
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod odd_tests;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Coverage, ForecastSource, GroupSkill, HorizonGroup, Interval, Skill, raw};
+use crate::record::{
+    Coverage, ForecastSource, GroupCoverage, GroupSkill, HorizonGroup, Interval, Skill, raw,
+};
 
 /// Everything said at one origin, on the scale of the link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +99,8 @@ pub struct PointSet {
     pub group_skill: Vec<GroupSkill>,
     /// By rising level; empty until checked.
     pub coverage: Vec<Coverage>,
+    /// By group of horizons and rising level; empty while too few were checked.
+    pub group_coverage: Vec<GroupCoverage>,
     /// Mean weight of each expert in the mix, by name; those of one name added up.
     pub weights: Vec<(&'static str, f64)>,
     /// Season lengths in rows; empty if there is none.

@@ -38,7 +38,7 @@ impl Target {
             self.contests[group].learn(&errors);
             let taus = self.bands.taus();
             let bounds = &origin.bounds[k * taus..(k + 1) * taus];
-            self.bands.learn((k, slot), (y, origin.point[k], bounds), (link, far));
+            self.bands.learn((k, *h, slot), (y, origin.point[k], bounds), (link, far));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::ForecastParams;
 use super::design::Design;
 use super::experts::Experts;
 use super::head::{Plan, Scratch};
@@ -14,15 +15,7 @@ use super::mix::Mix;
 use super::origin::Origin;
 use super::shared::Shared;
 use super::skill::{Contest, group_of};
-use super::{ForecastParams, NonNegative};
-use crate::record::{EventTime, ForecastSource, HorizonGroup};
-
-/// Intervals of a series that has not been checked yet are so many scales wide.
-const WIDE: f64 = 2.0;
-/// Residuals of so many seasons before their size is believed alone.
-const TRUSTED: f64 = 2.0;
-/// A mix is called after the hurdle if it has this share of it.
-const HURDLE_MIN: f64 = 0.05;
+use crate::record::{EventTime, HorizonGroup};
 
 /// The forecaster of one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,6 +112,9 @@ impl Target {
         if !self.history.push(&self.design, y, exogenous) {
             return;
         }
+        if self.history.settle(&self.design) {
+            self.forget_errors(params);
+        }
         let t = self.history.rows() - 1;
         let shared = self.learn(params, t, shared, scratch);
         let (first, pace) = (self.design.first_origin(), self.design.pace);
@@ -127,6 +123,15 @@ impl Target {
         }
         let origin = self.say(params, t, shared, scratch);
         self.keep(origin);
+    }
+
+    /// Errors of before are no measure of anything.
+    fn forget_errors(&mut self, params: &ForecastParams) {
+        let Self { mix, contests, bands, .. } = Self::new(params, &season_rows(&self.design), 0);
+        (self.mix, self.contests, self.bands) = (mix, contests, bands);
+        let experts = self.experts.count(&self.design) + 1;
+        let silent = Origin::silent(experts, self.design.horizons.len(), self.bands.taus());
+        self.origins.iter_mut().for_each(|origin| *origin = silent.clone());
     }
 
     fn keep(&mut self, origin: Origin) {
@@ -259,7 +264,7 @@ impl Target {
             p_zero,
             weights: by.chunks_exact(horizons).map(mean).collect(),
             sources: Vec::with_capacity(horizons),
-            last: history.y(t),
+            last: self.floor(params, history.y(t)),
             said,
         };
         for k in 0..horizons {
@@ -281,70 +286,6 @@ impl Target {
         scratch.own.clear();
         view.future(&mut scratch.own);
         self.hurdle.say(&view, &scratch.own, plan.params.link)
-    }
-
-    /// Mixes horizon index `k`, decides what is published, and puts bounds around it.
-    fn publish(
-        &self,
-        params: &ForecastParams,
-        (t, k): (usize, usize),
-        by: &[f64],
-        origin: &mut Origin,
-    ) {
-        let horizons = self.design.horizons.len();
-        let (mut mixed, mut total) = (0.0, 0.0);
-        for (weights, said) in by.chunks_exact(horizons).zip(origin.said.chunks_exact(horizons)) {
-            if weights[k] > 0.0 {
-                mixed += weights[k] * said[k];
-                total += weights[k];
-            }
-        }
-        // The last seat is that of the hurdle.
-        let hurdle = by[by.len() - horizons + k] >= HURDLE_MIN;
-        let group = group_of(&self.design, self.design.horizons[k]) as usize;
-        let contest = &self.contests[group];
-        origin.mixed[k] = if total > 0.0 { mixed } else { origin.naive(0, k, horizons) };
-        let season = contest.best_season();
-        (origin.point[k], _) = match (total > 0.0 && contest.publishes_mix(), hurdle) {
-            (true, true) => (origin.mixed[k], origin.sources.push(ForecastSource::Hurdle)),
-            (true, false) => (origin.mixed[k], origin.sources.push(ForecastSource::Mix)),
-            (false, _) => {
-                let naive = origin.said[season * horizons + k];
-                let seasonal = self.design.is_seasonal() && !naive.is_nan();
-                let source = match seasonal {
-                    true => ForecastSource::SeasonalNaive,
-                    false => ForecastSource::LastValue,
-                };
-                (origin.naive(season, k, horizons), origin.sources.push(source))
-            }
-        };
-        let slot = self.slot(t + self.design.horizons[k]);
-        let scale = self.scale(t, k, slot);
-        let offsets = self.bands.offsets(k);
-        let bounds = offsets.iter().map(|q| self.floor(params, origin.point[k] + q * scale));
-        origin.bounds.extend(bounds);
-    }
-
-    /// Usual size of the residual; wide while few were seen.
-    fn scale(&self, t: usize, k: usize, slot: usize) -> f64 {
-        let young = WIDE * self.history.scale(t).max(self.history.young_scale());
-        let need = TRUSTED * self.design.pace as f64;
-        let trust = (self.bands.checked(k) / need).min(1.0);
-        match self.bands.scale(k, slot) {
-            Some(scale) if trust >= 1.0 => scale,
-            Some(scale) => scale.max((1.0 - trust) * young),
-            None => young,
-        }
-    }
-
-    /// Counts never go below zero. Keeps NaN.
-    fn floor(&self, params: &ForecastParams, value: f64) -> f64 {
-        let at_zero = match params.non_negative {
-            NonNegative::Always => true,
-            NonNegative::Never => false,
-            NonNegative::Auto => self.history.lowest() >= 0.0,
-        };
-        if at_zero && value < 0.0 { 0.0 } else { value }
     }
 
     pub(super) fn state_bytes(&self) -> usize {

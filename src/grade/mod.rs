@@ -38,7 +38,7 @@ use crate::record::EventTime;
 pub struct Graded {
     /// Event time.
     pub time: EventTime,
-    /// Anomaly score; high means unusual.
+    /// What ranks rows, such as surprise; high means unusual.
     pub score: f64,
     /// An alert opened here.
     pub raised: bool,

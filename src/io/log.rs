@@ -96,10 +96,10 @@ pub enum DeliverError {
     Stop(IoError),
 }
 
-/// One record of the state topic, in the order of the log.
+/// One record of a topic that is read whole, in the order of its partition.
 #[derive(Debug, Clone, Copy)]
 pub struct StateRef<'a> {
-    /// Offset in the state topic.
+    /// Offset in its partition.
     pub offset: i64,
     /// Key bytes.
     pub key: &'a [u8],
@@ -169,6 +169,18 @@ pub trait Log {
         &mut self,
         state_topic: &str,
         of: &Place,
+        each: &mut dyn FnMut(StateRef<'_>),
+    ) -> Result<(), IoError>;
+
+    /// Hands over all committed records of a topic, partition after partition. A topic that does
+    /// not exist has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::read_state`].
+    fn read_topic(
+        &mut self,
+        topic: &str,
         each: &mut dyn FnMut(StateRef<'_>),
     ) -> Result<(), IoError>;
 

@@ -38,7 +38,7 @@ pub use drift::Drifted;
 pub use error::ModelError;
 pub use exam::{Reason, Report, Verdict};
 pub use holdout::Role;
-pub use learner::Learner;
+pub use learner::{Learner, Past};
 pub use net::{Mlp, MlpShape, MlpSpace, Network, Workspace};
 pub use params::{
     Activation, DenoisingParams, DriftParams, GateParams, HeadKind, Loss, ModelParams,

@@ -217,6 +217,7 @@ impl Teller {
 
     /// Posts until one is not taken; whether all were dealt with.
     fn post(&mut self, messages: Vec<Message>) -> bool {
+        let mut left: usize = messages.iter().map(|message| message.alerts.len()).sum();
         for message in messages {
             let alerts = message.alerts.len() as u64;
             let body = serde_json::to_vec(&message.alerts).unwrap_or_default();
@@ -231,9 +232,13 @@ impl Teller {
                 Carried::Again(why) => {
                     tracing::warn!(sink = self.name, alerts, "alerts not taken: {why}");
                     self.metrics.failed.inc_by(alerts);
+                    // What is told again is no news, but waits as well: it ends where it is not told.
+                    let news = self.shared.desk().book.news();
+                    self.metrics.pending.set(news.max(left) as f64);
                     return false;
                 }
             }
+            left -= message.alerts.len();
             let mut desk = self.shared.desk();
             desk.book.taken(message);
             self.metrics.pending.set(desk.book.news() as f64);

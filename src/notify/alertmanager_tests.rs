@@ -166,3 +166,19 @@ fn an_open_alert_is_told_again() {
     assert!(silent, "it goes on though the partition went");
     notifier.stop(LIMIT);
 }
+
+/// Nobody changes anything any more, and the Alertmanager lets the alert end.
+#[test]
+fn an_open_alert_that_cannot_be_told_again_is_pending() {
+    let (url, requests) = server(&["200 OK", "503 Busy"]);
+    let mut params = params(url);
+    params.resend = Millis::new(20);
+    let (notifier, metrics) = started(&params);
+    notifier.restored(PRESS, &[open("m-1")]);
+    // The third request begins after the answer to the second was dealt with.
+    (0..3).for_each(|_| drop(requests.recv_timeout(LIMIT).unwrap()));
+    let sink = metrics.alerts.sink("pager");
+    assert_eq!((sink.ok.get(), sink.pending.get()), (1, 1.0));
+    assert!(sink.failed.get() >= 1);
+    notifier.stop(LIMIT);
+}

@@ -23,13 +23,20 @@ use slot::Slot;
 /// Refreshes that wait, for each thread. They hold their windows.
 const WAITING_MAX: usize = 64;
 
-/// Threads that run refreshes, until the pool is dropped.
+/// Threads that run refreshes, until the last handle of the pool is dropped.
 #[derive(Debug)]
 pub struct TrainingPool {
+    threads: Arc<Threads>,
+    metrics: TrainingMetrics,
+    /// For whom; empty if nobody has said so.
+    stream: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Threads {
     /// `None` only while the pool is dropped.
     queue: Option<SyncSender<Arc<Slot>>>,
-    threads: Vec<JoinHandle<()>>,
-    metrics: TrainingMetrics,
+    handles: Vec<JoinHandle<()>>,
 }
 
 impl TrainingPool {
@@ -46,24 +53,26 @@ impl TrainingPool {
             let thread = thread::Builder::new().name(format!("trainer-{number}"));
             thread.spawn(move || work(&waiting, &metrics))
         };
-        let threads = (0..threads).map(spawn).collect::<io::Result<_>>()?;
-        Ok(Self { queue: Some(queue), threads, metrics })
+        let handles = (0..threads).map(spawn).collect::<io::Result<_>>()?;
+        let threads = Arc::new(Threads { queue: Some(queue), handles });
+        Ok(Self { threads, metrics, stream: Arc::from("") })
     }
 
     fn run_here(&self, refresh: Refresh, space: &mut Workspace) -> Started {
         let began = Instant::now();
         let refreshed = refresh.run(space);
-        self.metrics.count_refresh("shard", began.elapsed().as_secs_f64());
+        self.metrics.count_refresh(&self.stream, "shard", began.elapsed().as_secs_f64());
         Started::Done(Box::new(refreshed))
     }
 }
 
 impl Trainer for TrainingPool {
     fn start(&self, refresh: Refresh, space: &mut Workspace) -> Started {
-        let Some(queue) = self.queue.as_ref().filter(|_| !self.threads.is_empty()) else {
+        let Threads { queue, handles } = &*self.threads;
+        let Some(queue) = queue.as_ref().filter(|_| !handles.is_empty()) else {
             return self.run_here(refresh, space);
         };
-        let slot = Arc::new(Slot::new(refresh));
+        let slot = Arc::new(Slot::new(refresh, Arc::clone(&self.stream)));
         match queue.try_send(Arc::clone(&slot)) {
             Ok(()) => {
                 let metrics = self.metrics.clone();
@@ -75,12 +84,17 @@ impl Trainer for TrainingPool {
             }
         }
     }
+
+    fn of_stream(&self, stream: &str) -> Option<Arc<dyn Trainer>> {
+        let (threads, metrics) = (Arc::clone(&self.threads), self.metrics.clone());
+        Some(Arc::new(Self { threads, metrics, stream: Arc::from(stream) }))
+    }
 }
 
-impl Drop for TrainingPool {
+impl Drop for Threads {
     fn drop(&mut self) {
         self.queue = None;
-        for thread in self.threads.drain(..) {
+        for thread in self.handles.drain(..) {
             // A panic of a thread is told by the slot it worked on.
             let _ = thread.join();
         }
@@ -102,7 +116,7 @@ impl Running for Ticket {
         let began = Instant::now();
         if let Some(refresh) = self.slot.take() {
             let refreshed = refresh.run(space);
-            self.metrics.count_refresh("shard", began.elapsed().as_secs_f64());
+            self.metrics.count_refresh(&self.slot.stream, "shard", began.elapsed().as_secs_f64());
             return refreshed;
         }
         let refreshed = self.slot.wait();
@@ -121,7 +135,7 @@ fn work(waiting: &Mutex<Receiver<Arc<Slot>>>, metrics: &TrainingMetrics) {
         let began = Instant::now();
         let space = spaces.entry(refresh.shape()).or_insert_with(|| refresh.workspace());
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| refresh.run(space)));
-        metrics.count_refresh("pool", began.elapsed().as_secs_f64());
+        metrics.count_refresh(&slot.stream, "pool", began.elapsed().as_secs_f64());
         slot.end(outcome);
     }
 }

@@ -1,7 +1,7 @@
 //! Where a refresh and its result change hands.
 
 use std::any::Any;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Refresh, Refreshed};
 
@@ -11,6 +11,8 @@ pub(super) type Panic = Box<dyn Any + Send>;
 /// One refresh on its way.
 #[derive(Debug)]
 pub(super) struct Slot {
+    /// Whose it is.
+    pub stream: Arc<str>,
     stage: Mutex<Stage>,
     ended: Condvar,
 }
@@ -24,8 +26,8 @@ enum Stage {
 }
 
 impl Slot {
-    pub fn new(refresh: Refresh) -> Self {
-        Self { stage: Mutex::new(Stage::Waiting(refresh)), ended: Condvar::new() }
+    pub fn new(refresh: Refresh, stream: Arc<str>) -> Self {
+        Self { stream, stage: Mutex::new(Stage::Waiting(refresh)), ended: Condvar::new() }
     }
 
     /// The refresh, if nobody has begun on it: for a thread of the pool, or back to the shard.

@@ -133,13 +133,26 @@ fn a_full_queue_sends_refreshes_back_to_the_shard() {
         learner.settle(&mut space);
         assert_eq!(learner.version(), 9, "three of four refreshes are in effect");
     }
-    let (by_pool, by_shard) = pool.metrics.refreshes();
+    let (by_pool, by_shard) = pool.metrics.refreshes("");
     assert_eq!(by_pool + by_shard, 4 * learners.len() as u64);
 }
 
 #[test]
+fn refreshes_are_counted_under_the_stream_they_are_of() {
+    let pool = pool(1);
+    let press = pool.of_stream("press").expect("it keeps accounts");
+    train(&*press);
+    let (metrics, shop) = (pool.metrics.clone(), pool.of_stream("shop").expect("the same"));
+    // The threads end with the last handle, and what they began is counted then.
+    drop((pool, press, shop));
+    let (by_pool, by_shard) = metrics.refreshes("press");
+    assert!(by_pool + by_shard > 0);
+    assert_eq!((metrics.refreshes("shop"), metrics.refreshes("")), ((0, 0), (0, 0)));
+}
+
+#[test]
 fn a_panic_in_training_is_a_panic_of_the_shard() {
-    let slot = Arc::new(Slot::new(refresh()));
+    let slot = Arc::new(Slot::new(refresh(), Arc::from("")));
     assert!(slot.take().is_some());
     slot.end(Err(Box::new("out of luck")));
     let metrics = TrainingMetrics::register_alone(&Registry::new()).expect("a fresh registry");

@@ -47,14 +47,16 @@ pub enum AlertReason {
     Calm,
     /// Closed: it lasted `accept_after` rows, what it saw is normal from now on.
     Accepted,
-    /// Closed by an operator: it was right, and is dealt with.
-    Confirmed,
+    /// Closed: its series has sent nothing for `gone_after`.
+    Gone,
     /// Closed by an operator: it was wrong.
     FalsePositive,
     /// Closed by an operator: right, but nobody needs to know.
     Expected,
     /// Closed by an operator: what it saw is normal from now on.
     NewNormal,
+    /// Closed: the state that it was part of was dropped (`--reset-state`).
+    Reset,
     /// Suppressed: a maintenance window with `alert = false`.
     Maintenance,
     /// Suppressed: more openings than `flap_limit` allows.
@@ -63,25 +65,26 @@ pub enum AlertReason {
 
 impl AlertReason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Escalated,
         Self::Renotified,
         Self::Calm,
         Self::Accepted,
-        Self::Confirmed,
+        Self::Gone,
         Self::FalsePositive,
         Self::Expected,
         Self::NewNormal,
+        Self::Reset,
         Self::Maintenance,
         Self::Flapping,
     ];
     /// Reasons for which an alert is suppressed, in the order of the counts in `Facts`.
     pub const SUPPRESSED: [Self; 2] = [Self::Maintenance, Self::Flapping];
-    /// Reasons for which an alert is closed, in the order of the counts in `Facts`.
+    /// Reasons for which a shard closes an alert, in the order of the counts in `Facts`.
     pub const CLOSED: [Self; 6] = [
         Self::Calm,
         Self::Accepted,
-        Self::Confirmed,
+        Self::Gone,
         Self::FalsePositive,
         Self::Expected,
         Self::NewNormal,
@@ -94,10 +97,11 @@ impl AlertReason {
             Self::Renotified => "renotified",
             Self::Calm => "calm",
             Self::Accepted => "accepted",
-            Self::Confirmed => "confirmed",
+            Self::Gone => "gone",
             Self::FalsePositive => "false_positive",
             Self::Expected => "expected",
             Self::NewNormal => "new_normal",
+            Self::Reset => "reset",
             Self::Maintenance => "maintenance",
             Self::Flapping => "flapping",
         }

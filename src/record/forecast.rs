@@ -117,6 +117,17 @@ pub struct Coverage {
     pub width: f64,
 }
 
+/// What became of the intervals of one level at one group of horizons.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroupCoverage {
+    /// Horizons.
+    pub group: HorizonGroup,
+    /// Nominal, for example 0.8.
+    pub level: f64,
+    /// Share of truths inside.
+    pub covered: f64,
+}
+
 /// Seasons that were found in the data of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSeasons {
@@ -148,6 +159,9 @@ pub struct ForecastRecord {
     pub group_skill: Vec<GroupSkill>,
     /// Per interval level, in the order of `intervals`; empty until checked.
     pub coverage: Vec<Coverage>,
+    /// The same by group of horizons; empty until 50 truths and a season of them were seen at a horizon.
+    /// For metrics only.
+    pub group_coverage: Vec<GroupCoverage>,
     /// Mean weight of each expert in the mix, by name; they sum to 1, or to 0 while no expert could be
     /// judged.
     pub weights: Vec<(&'static str, f64)>,

@@ -18,11 +18,11 @@ pub use alert::{AlertKind, AlertReason};
 pub use bits::{hex, mix};
 pub use fact::{Facts, Placement, Trigger};
 pub use forecast::{
-    Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupSkill,
-    HorizonGroup, Interval, Skill,
+    Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupCoverage,
+    GroupSkill, HorizonGroup, Interval, Skill,
 };
 pub use model::{DriftAction, DriftLevel, DriftRecord, FaultKind, Marks, ModelChange, ModelRecord};
-pub use notice::{Announcement, Decided, Feedback, Verdict};
+pub use notice::{Announcement, Decided, Feedback, Saying, Verdict, is_alert_id};
 pub use number::{Fraction, NumberError, Positive};
 pub use output::{
     AlertChange, AlertRecord, Contribution, Direction, Evidence, FaultClass, FeatureRecord,

@@ -61,9 +61,9 @@ pub struct RowScore {
     pub entity: SeriesKey,
     /// Start of the row: the multiple of `step`, or the record's own time for `step = "event"`.
     pub time: EventTime,
-    /// `-log10` of the p-value, 0 while warming or with nothing observed.
+    /// Ranks rows; 0 while warming or with nothing observed.
     pub surprise: f64,
-    /// Surprise over the threshold that the alert budget sets: 1 and above means alarm.
+    /// Evidence over the threshold that the alert budget sets: 1 and above means alarm.
     pub anomaly_score: f64,
     /// An alert opened on this row.
     pub raised: bool,
@@ -162,13 +162,13 @@ pub struct AlertRecord {
     pub ends_at: Option<EventTime>,
     /// Newest window; for other kinds the span of event time that was looked at.
     pub window: WindowSpan,
-    /// `-log10(p)`; NaN for kinds that no chance is behind.
+    /// Ranks rows, opens nothing; NaN for kinds that no chance is behind.
     pub surprise: f64,
-    /// Chance of a calm window being at least this unusual; NaN as `surprise`.
+    /// 10 to the power of minus the evidence; NaN as `surprise`.
     pub p_value: f64,
-    /// Surprise over threshold; for other kinds the observed over the allowed, see `alert`.
+    /// Evidence over threshold; for other kinds the observed over the allowed, see `alert`.
     pub anomaly_score: f64,
-    /// Surprise that opens an alert, from the budget; NaN as `surprise`.
+    /// Evidence that opens an alert, from the budget; NaN as `surprise`.
     pub threshold: f64,
     /// Largest contributions first, at most `top`.
     pub top: Vec<Contribution>,
@@ -227,11 +227,14 @@ pub struct FeatureRecord {
     pub window: WindowSpan,
     /// Latent code, `(k,)`.
     pub z: Vec<f32>,
+    /// Vector-quantised autoencoder: indices of the code book vectors that `z` is made of, in its
+    /// order; else empty.
+    pub vectors: Vec<u32>,
     /// What the layer on top of the code says, if there is one.
     pub head: Option<HeadOutput>,
     /// Surprise of the window; 0 while warming.
     pub surprise: f64,
-    /// Surprise over threshold; 0 while warming.
+    /// Evidence over threshold; 0 while warming.
     pub anomaly_score: f64,
     /// Mean squared reconstruction error over observed cells, in squared standard deviations.
     pub reconstruction_error: f64,

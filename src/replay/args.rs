@@ -41,7 +41,7 @@ pub struct ReplayArgs {
     pub label: Option<String>,
 
     /// Rows at the beginning of each series that are its train part: figures are of the rest, and
-    /// the UCR rule (does the highest score lie within 100 rows of the label?) is asked
+    /// the UCR rule (does the highest score lie as near to the label as it is long, at least 100 rows?) is asked
     #[arg(long, value_name = "N")]
     pub train_rows: Option<usize>,
 

@@ -21,7 +21,7 @@ use crate::io::{Encoder, EntitySource, Origin};
 use crate::model::Trainer;
 use crate::notify::opened_line;
 use crate::pool::TrainingPool;
-use crate::record::{EventTime, Outbox, Placement, RecordRef};
+use crate::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
 use crate::telemetry::{TrainingMetrics, say};
 
 /// Rows between two looks at what the engine has said. Changes no output.
@@ -301,7 +301,7 @@ impl Replay<'_> {
             let origin = Origin { topic: &log.origin, partition: 0 };
             outputs.take(&self.outbox, &mut log.encoder, origin, &log.spec.channels)?;
             if outputs.is_empty(self.args) {
-                let opened = self.outbox.alerts.iter().filter(|alert| alert.sequence == 0);
+                let opened = self.outbox.alerts.iter().filter(|a| a.change == AlertChange::Opened);
                 let text = |alert| opened_line(alert, &log.spec.channels);
                 self.progress.suspend(|| opened.for_each(|alert| say(&text(alert))));
             }

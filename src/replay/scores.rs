@@ -61,6 +61,21 @@ pub(super) enum Numbers {
     },
 }
 
+#[cfg(test)]
+impl Line {
+    /// A row with a number, on which an anomaly may have opened.
+    pub fn scored(series: &str, time: EventTime, raised: bool) -> Self {
+        let numbers = Numbers::Known {
+            surprise: 0.0,
+            anomaly_score: 0.0,
+            raised,
+            firing: raised,
+            warming: false,
+        };
+        Self { series: Arc::from(series), timestamp: "".into(), time, label: None, numbers }
+    }
+}
+
 impl ScoreLines {
     pub fn new(mut out: Option<CsvFile>) -> Result<Self, ReplayError> {
         if let Some(out) = &mut out {

@@ -103,6 +103,13 @@ pub(super) fn inferred(
             alert.flap_limit.per = rows(alert.flap_limit.per);
         }
     }
+    if let Step::Grid(step) = found.step {
+        // Rows of weeks or more: what is counted in days by default needs more of them.
+        for alert in settings.stream.iter_mut().map(|stream| &mut stream.alert) {
+            alert.budget.per = alert.budget.per.max(step);
+            alert.flap_limit.per = alert.flap_limit.per.max(step);
+        }
+    }
     overlay(settings, args)
 }
 

@@ -76,8 +76,9 @@ impl AlertMetrics {
             feedback: to.counter("latentd_feedback_total",
                 "Verdicts of people on alerts that were put into effect.", &["stream", "verdict"])?,
             false_alarms: to.gauge("latentd_false_alarm_ratio",
-                "Share of `false_positive` among the verdicts that were put into effect; absent \
-                 without any.", &["stream"])?,
+                "Share of `false_positive` among the verdicts that this process has put into effect \
+                 since it started; absent without any. Over restarts: increase() of \
+                 `latentd_feedback_total`.", &["stream"])?,
             budget: to.gauge("latentd_alert_budget_ratio",
                 "Anomaly alerts opened over those that `alert.budget` allows the series that are \
                  not warming, over about the last period of the budget; above 1 it is overdrawn.",
@@ -87,7 +88,8 @@ impl AlertMetrics {
                 "Alerts handed to a sink: `ok`, `failed` (tried again), `refused` (by its answer) or \
                  `dropped` (no room to wait).", &["sink", "outcome"])?,
             pending: to.gauge("latentd_alert_delivery_pending",
-                "Changes of alerts that a sink has not taken yet.", &["sink"])?,
+                "Changes of alerts that a sink has not taken yet; after a failure also the open alerts \
+                 that it was to be told again.", &["sink"])?,
         })
     }
 

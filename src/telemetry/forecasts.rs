@@ -7,8 +7,11 @@ use prometheus::Error;
 
 use super::PartitionLabels;
 use super::family::{Families, IntCounterVec};
-use super::partitions::{Join, PartitionGauge};
+use super::partitions::PartitionGauge;
 use crate::record::{ForecastRecord, HorizonGroup, Millis};
+
+/// Forecasts without which skill is chance.
+const CHECKED_MIN: u64 = 50;
 
 /// Families of the forecasts. Gauges are means over the series of all partitions, in which the newest
 /// round of forecasts counts most.
@@ -33,7 +36,7 @@ impl ForecastMetrics {
     #[rustfmt::skip]
     pub(super) fn register(to: &Families<'_>) -> Result<Self, Error> {
         let mean = |name: &str, help: &str, labels: &[&str]| {
-            to.gauge(name, help, labels).map(|family| PartitionGauge::new(family, Join::Mean))
+            to.gauge(name, help, labels).map(PartitionGauge::new)
         };
         Ok(Self {
             forecasts: to.counter("latentd_forecasts_total",
@@ -41,10 +44,13 @@ impl ForecastMetrics {
                 &["stream", "horizon", "source"])?,
             skill: mean("latentd_forecast_skill_ratio",
                 "1 minus the error of the mix over that of the baseline, for all horizons and for \
-                 groups of them; where it stays below 0 the naive forecast is published.",
+                 groups of them, once 50 forecasts were checked; where it stays below 0 the naive \
+                 forecast is published.",
                 &["stream", "target", "baseline", "horizon"])?,
             coverage: mean("latentd_forecast_coverage_ratio",
-                "Share of actual values inside the interval of a level.", &["stream", "target", "level"])?,
+                "Share of actual values inside the interval of a level, for all horizons and for groups of \
+                 them, once 50 values and a season of them were seen.",
+                &["stream", "target", "level", "horizon"])?,
             width: mean("latentd_forecast_interval_width",
                 "Mean width of the interval of a level, in the unit of the channel.",
                 &["stream", "target", "level"])?,
@@ -95,6 +101,8 @@ impl ForecastMetrics {
 
     fn show_skill(&self, round: &Round<'_>) {
         let Round { of, target, ref records, series } = *round;
+        let checked = |r: &&&ForecastRecord| r.skill.is_some_and(|s| s.windows >= CHECKED_MIN);
+        let records: Vec<&ForecastRecord> = records.iter().filter(checked).copied().collect();
         let skills = || records.iter().filter_map(|record| record.skill);
         let (last, naive) = ("last_value", "seasonal_naive");
         let [by_last, by_naive] = [last, naive].map(|baseline| [target, baseline, "all"]);
@@ -114,12 +122,21 @@ impl ForecastMetrics {
 
     fn show_intervals(&self, round: &Round<'_>) {
         let Round { of, target, ref records, series } = *round;
+        let checked = |r: &&&ForecastRecord| !r.group_coverage.is_empty();
+        let records: Vec<&ForecastRecord> = records.iter().filter(checked).copied().collect();
         let levels = records.iter().find(|record| !record.coverage.is_empty());
         for (i, first) in levels.iter().flat_map(|r| r.coverage.iter()).enumerate() {
             let known = || records.iter().filter_map(|r| r.coverage.get(i));
             let level = first.level.to_string();
-            self.coverage.add(of, &[target, &level], known().map(|c| c.covered), series);
+            let all = [target, &level, "all"];
+            self.coverage.add(of, &all, known().map(|c| c.covered), series);
             self.width.add(of, &[target, &level], known().map(|c| c.width), series);
+            for group in HorizonGroup::ALL {
+                let of_group = records.iter().flat_map(|r| &r.group_coverage);
+                let own = of_group.filter(|c| c.group == group && c.level == first.level);
+                let labels = [target, &level, group.word()];
+                self.coverage.add(of, &labels, own.map(|c| c.covered), series);
+            }
         }
     }
 

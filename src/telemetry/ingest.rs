@@ -35,6 +35,8 @@ pub struct IngestMetrics {
     pub(super) dead_letters: IntCounterVec,
     pub(super) late: IntCounterVec,
     pub(super) duplicates: IntCounterVec,
+    unused: IntCounterVec,
+    schema_changes: IntCounterVec,
     lag: GaugeVec,
     lag_seconds: GaugeVec,
     pub(super) lateness: HistogramVec,
@@ -75,13 +77,24 @@ impl IngestMetrics {
             )?,
             late: to.counter(
                 "latentd_late_records_total",
-                "Records behind the watermark.",
+                "Records behind the watermark: their row is closed, they are dropped.",
                 &["stream", "outcome"],
             )?,
             duplicates: to.counter(
                 "latentd_duplicate_records_total",
                 "Records of a series and instant that had a value already.",
                 &["stream"],
+            )?,
+            unused: to.counter(
+                "latentd_records_unused_total",
+                "Records that are late, double or refused.",
+                &partition,
+            )?,
+            schema_changes: to.counter(
+                "latentd_schema_changes_total",
+                "Times that a channel which records of a partition used to have was in none of the \
+                 next 256 (`channel_gone`), or came again (`channel_back`).",
+                &["stream", "kind"],
             )?,
             lag: to.gauge(
                 "latentd_consumer_lag_records",
@@ -128,6 +141,23 @@ impl IngestMetrics {
         for family in [&self.rejected, &self.dead_letters] {
             reasons.iter().for_each(|reason| _ = family.with_label_values(&[stream, reason]));
         }
+    }
+
+    /// Starts the counters of changes of the schema at 0.
+    pub fn add_schema_changes(&self, stream: &str, kinds: &[&str]) {
+        kinds.iter().for_each(|kind| {
+            self.schema_changes.with_label_values(&[stream, kind]);
+        });
+    }
+
+    /// Counts a channel that is gone or back.
+    pub fn count_schema_change(&self, stream: &str, kind: &str) {
+        self.schema_changes.with_label_values(&[stream, kind]).inc();
+    }
+
+    /// Counts records of a partition that are late, double or refused.
+    pub fn count_unused(&self, of: PartitionLabels<'_>, records: u64) {
+        of.with(|labels| self.unused.with_label_values(labels).inc_by(records));
     }
 
     /// Counts records read from one partition.

@@ -88,6 +88,9 @@ impl Metrics {
             self.state.restores.with_label_values(&[outcome]);
         }
         self.state.gone.with_label_values(&[stream]);
+        for reason in ["unreadable", "unknown_alert", "no_room"] {
+            self.state.count_notices_refused(reason, 0);
+        }
         for outcome in ModelChange::ALL {
             let reasons = Reason::ALL.map(Reason::word);
             let promoted = outcome == ModelChange::Promoted;
@@ -96,7 +99,7 @@ impl Metrics {
             }
         }
         for by in ["pool", "shard"] {
-            self.training.refresh_seconds.with_label_values(&[by]);
+            self.training.refresh_seconds.with_label_values(&[stream, by]);
         }
         for family in [&ingest.consumed_bytes, &ingest.duplicates, &ingest.replayed] {
             family.with_label_values(&[stream]);

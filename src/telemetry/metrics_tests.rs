@@ -3,12 +3,12 @@ use std::collections::BTreeSet;
 use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
 
 use super::*;
-use crate::record::{
-    Coverage, DriftAction, DriftLevel, DriftRecord, EventTime, ForecastPoint, ForecastRecord,
-    ForecastSource, GroupSkill, HorizonGroup, Interval, Marks, Millis, ModelChange, ModelRecord,
-    Skill,
-};
-use crate::telemetry::{Build, PartitionLabels, StreamGauges};
+use crate::record::{ForecastRecord, Skill};
+use crate::telemetry::{PartitionLabels, StreamGauges};
+use fixture::{filled, forecast};
+
+#[path = "fixture_tests.rs"]
+mod fixture;
 
 const PARTITION: PartitionLabels<'_> =
     PartitionLabels { stream: "press", topic: "plant.press", partition: 3 };
@@ -28,6 +28,7 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_build_info", GAUGE, &["features", "kafka_client", "revision", "rustc", "version"], "Always 1"),
     ("latentd_calibration_samples", GAUGE, &["stream"], "Errors behind the calibration"),
     ("latentd_checkpoint_duration_seconds", HISTOGRAM, &[], "Time to take one snapshot"),
+    ("latentd_checkpoint_interval_seconds", GAUGE, &[], "`state.snapshot_interval`"),
     ("latentd_checkpoint_last_success_timestamp_seconds", GAUGE, &[], "When a snapshot was acknowledged"),
     ("latentd_checkpoints_total", COUNTER, &["outcome"], "Snapshots of partitions"),
     ("latentd_codebook_perplexity", GAUGE, &["stream"], "Effective number of code"),
@@ -39,14 +40,14 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_cpu_cores_available", GAUGE, &[], "CPU cores that"),
     ("latentd_dlq_records_total", COUNTER, &["reason", "stream"], "Records acknowledged by"),
     ("latentd_drift_detections_total", COUNTER, &["level", "stream"], "Times that channels"),
-    ("latentd_drift_statistic", GAUGE, &["level", "stream"], "Largest move of a mean"),
+    ("latentd_drift_statistic", GAUGE, &["level", "stream"], "How far, at the end"),
     ("latentd_duplicate_records_total", COUNTER, &["stream"], "Records of a series and instant"),
     ("latentd_end_to_end_latency_seconds", HISTOGRAM, &["stream"], "From the Kafka time"),
     ("latentd_entities", GAUGE, &["state", "stream"], "Series held."),
     ("latentd_false_alarm_ratio", GAUGE, &["stream"], "Share of `false_positive`"),
     ("latentd_features_emitted_total", COUNTER, &["stream"], "Latent feature records"),
     ("latentd_feedback_total", COUNTER, &["stream", "verdict"], "Verdicts of people"),
-    ("latentd_forecast_coverage_ratio", GAUGE, &["level", "stream", "target"], "Share of actual values"),
+    ("latentd_forecast_coverage_ratio", GAUGE, &["horizon", "level", "stream", "target"], "Share of actual"),
     ("latentd_forecast_expert_weight_ratio", GAUGE, &["expert", "stream", "target"], "Weight of an expert"),
     ("latentd_forecast_interval_width", GAUGE, &["level", "stream", "target"], "Mean width of the interval"),
     (
@@ -61,15 +62,21 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_linear_control_loss_ratio", GAUGE, &["stream"], "Reconstruction error of recent"),
     ("latentd_memory_limit_bytes", GAUGE, &[], "Memory that the process"),
     ("latentd_metrics_series_dropped_total", COUNTER, &["metric"], "Updates of label sets"),
-    ("latentd_model_age_seconds", GAUGE, &["role", "stream"], "Event time since a network"),
+    ("latentd_model_age_seconds", GAUGE, &["role", "stream"], "Event time since which"),
     ("latentd_model_promotions_total", COUNTER, &["outcome", "reason", "stream"], "Examinations of"),
-    ("latentd_notices_refused_total", COUNTER, &[], "Records of the feedback and"),
+    (
+        "latentd_model_version_info",
+        GAUGE,
+        &["model", "role", "stream", "version"],
+        "Always 1; `version` is",
+    ),
+    ("latentd_notices_refused_total", COUNTER, &["reason"], "What people said without"),
     ("latentd_offset_gone_total", COUNTER, &["stream"], "Times that records were gone"),
     ("latentd_open_rows", GAUGE, &["stream"], "Rows not closed yet."),
     ("latentd_partition_idle", GAUGE, &["partition", "stream", "topic"], "1 while silence"),
     ("latentd_partitions_assigned", GAUGE, &["stream"], "Input partitions that"),
     ("latentd_quarantine_windows", GAUGE, &["stream"], "Windows held back"),
-    ("latentd_ready", GAUGE, &[], "1 while partitions are"),
+    ("latentd_ready", GAUGE, &[], "1 while the group has said"),
     ("latentd_rebalances_total", COUNTER, &["outcome", "stream"], "Partitions that came or went."),
     ("latentd_reconstruction_loss", GAUGE, &["split", "stream"], "Mean squared"),
     ("latentd_record_lateness_seconds", HISTOGRAM, &["stream"], "How far late records"),
@@ -78,9 +85,11 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_records_produced_total", COUNTER, &["outcome", "topic"], "Output records handed"),
     ("latentd_records_rejected_total", COUNTER, &["reason", "stream"], "Records that could not"),
     ("latentd_records_replayed_total", COUNTER, &["stream"], "Records read again"),
+    ("latentd_records_unused_total", COUNTER, &["partition", "stream", "topic"], "Records that are late"),
     ("latentd_refresh_wait_seconds", HISTOGRAM, &[], "Time for which scoring stood still"),
     ("latentd_refreshes_held_total", COUNTER, &["stream"], "Refreshes that were due"),
     ("latentd_rows_closed_total", COUNTER, &["kind", "stream"], "Rows closed: with"),
+    ("latentd_schema_changes_total", COUNTER, &["kind", "stream"], "Times that a channel"),
     ("latentd_score_duration_seconds", HISTOGRAM, &["stream"], "Time to score"),
     ("latentd_selftest_delay_rows", GAUGE, &["kind", "stream"], "Mean age in rows"),
     ("latentd_selftest_recall_ratio", GAUGE, &["kind", "stream"], "Share of faults"),
@@ -91,7 +100,7 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_state_written_bytes_total", COUNTER, &[], "Bytes handed to the state"),
     ("latentd_stream_state", GAUGE, &["stream"], "-1 while every series"),
     ("latentd_train_diverged_total", COUNTER, &["stream"], "Training steps refused"),
-    ("latentd_train_duration_seconds", HISTOGRAM, &["by"], "Time of the training steps"),
+    ("latentd_train_duration_seconds", HISTOGRAM, &["by", "stream"], "Time of the training steps"),
     ("latentd_train_steps_total", COUNTER, &["stream"], "Training steps (minibatches)."),
     ("latentd_transactions_total", COUNTER, &["outcome"], "Attempts to deliver"),
     ("latentd_warmup_progress_ratio", GAUGE, &["stream"], "Share of the warm-up"),
@@ -102,145 +111,6 @@ const FAMILIES: &[(&str, MetricType, &[&str], &str)] = &[
     ("latentd_windows_quarantined_total", COUNTER, &["stream"], "Windows not learned from"),
     ("latentd_windows_scored_total", COUNTER, &["stream"], "Windows scored."),
 ];
-
-fn forecast() -> ForecastRecord {
-    let hour = EventTime::from_millis(3_600_000);
-    let interval = Interval { level: 0.8, lower: 1.0, upper: 3.0 };
-    let point = ForecastPoint {
-        horizon: 2,
-        target_at: hour,
-        yhat: 2.0,
-        intervals: vec![interval],
-        source: ForecastSource::SeasonalNaive,
-        p_zero: None,
-        group: HorizonGroup::Near,
-    };
-    ForecastRecord {
-        entity: "shop-1".into(),
-        channel: 0,
-        issued_at: hour,
-        step: Millis::new(1_800_000),
-        points: vec![point],
-        skill: Some(Skill { last_value: 0.25, seasonal_naive: -0.5, windows: 9 }),
-        group_skill: vec![GroupSkill {
-            group: HorizonGroup::Near,
-            last_value: 0.75,
-            seasonal_naive: 0.5,
-        }],
-        coverage: vec![Coverage { level: 0.8, covered: 0.75, width: 2.5 }],
-        weights: vec![("latent_ridge", 0.5)],
-        model_version: 1,
-        offset: 7,
-    }
-}
-
-fn examination() -> ModelRecord {
-    let marks =
-        |recall| Marks { false_alarms: 0.05, loss: 0.1, recall: [recall; 6], delay: [2.0; 6] };
-    ModelRecord {
-        entity: None,
-        partition: 3,
-        at: EventTime::from_millis(0),
-        change: ModelChange::RolledBack,
-        reason: Some("loss"),
-        model_version: 1,
-        challenger_version: 3,
-        latent_space_id: "a-1".into(),
-        new_latent_space: false,
-        alignment_error: 0.25,
-        champion: marks(0.5),
-        challenger: marks(0.4),
-        predecessor: Some(marks(0.75)),
-        offset: 7,
-    }
-}
-
-fn drift() -> DriftRecord {
-    DriftRecord {
-        entity: None,
-        at: EventTime::from_millis(0),
-        level: DriftLevel::Latent,
-        part: 1,
-        before: 0.5,
-        after: -1.0,
-        action: DriftAction::None,
-        model_version: 1,
-        offset: 7,
-    }
-}
-
-/// Metrics in which every family has at least one value.
-fn filled(registry: &Registry) -> Metrics {
-    let metrics = Metrics::register(registry).unwrap();
-    metrics.process.set_build(Build {
-        version: "1.2.3",
-        revision: "abc",
-        rustc: "1.88.0",
-        features: "none",
-        kafka_client: "4.5.6",
-    });
-    metrics.process.set_ready(true);
-    metrics.process.set_limits(4, Some(1 << 30));
-    metrics.config.loaded(EventTime::from_millis(1_000_000));
-    metrics.config.refused();
-    metrics.add_stream("press");
-    metrics.ingest.add_reasons("press", &["json", "utf8"]);
-    let ingest = &metrics.ingest;
-    ingest.partition_assigned(PARTITION);
-    ingest.count_consumed(PARTITION, 5, 640);
-    ingest.count_rejected("press", "json");
-    ingest.count_dead_letter("press", "json");
-    ingest.set_lag(PARTITION, 12, Some(7.5));
-    ingest.set_watermark(PARTITION, 1.5, true);
-    let facts = Facts {
-        late: 2,
-        lateness: vec![0.5, 90.0],
-        windows_closed: [6, 2, 1],
-        alerts_allowed: 8.0,
-        alerts_closed: [1, 2, 0, 0, 0, 0],
-        verdicts: [1, 3, 0, 0],
-        train_steps: 4,
-        train_loss_sum: 2.0,
-        alerts_opened: [[1, 3], [2, 0], [0; 2], [0; 2], [0; 2]],
-        alerts_suppressed: [0, 4],
-        anomaly_scores: vec![0.2, 1.0, 7.0],
-        ..Facts::default()
-    };
-    metrics.count_facts("press", &facts);
-    metrics.shards.show_training(PARTITION, &facts);
-    metrics.alerts.count_budget(PARTITION, &facts, 40.0);
-    metrics.alerts.set_active("press", Some([2, 1]));
-    metrics.alerts.sink("pager").ok.inc_by(3);
-    let other = ForecastRecord {
-        channel: 1,
-        coverage: vec![Coverage { level: 0.8, covered: 0.5, width: 900.0 }],
-        ..forecast()
-    };
-    let channels = ["x".into(), "y".into()];
-    metrics.forecasts.count(PARTITION, &channels, &[forecast(), other], 5);
-    metrics.models.count(PARTITION, &[examination()], 1);
-    metrics.models.set_perplexity("press", Some(12.5));
-    metrics.models.set_ages("press", Some(EventTime::from_millis(60_000)));
-    metrics.models.show_drifts(PARTITION, &[drift()]);
-    let now = StreamGauges {
-        partitions: 1,
-        series: 5,
-        warming: 2,
-        warmup_progress: Some(0.75),
-        warmup_remaining: Some(120.0),
-        stale: 1,
-        quarantined: 9,
-        calibration_samples: Some(300.0),
-        linear_control_ratio: Some(0.5),
-        ..StreamGauges::default()
-    };
-    metrics.shards.set_stream("press", &now);
-    metrics.delivery.count_produced("latentd.alerts.v1", true, 2);
-    metrics.delivery.observe_stage("read", 0.01);
-    metrics.state.count_checkpoints(true, 2, 1_500.0);
-    metrics.state.set_bytes("press", Some(2_048));
-    metrics
-}
 
 fn text(registry: &Registry) -> String {
     prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
@@ -313,7 +183,15 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_model_age_seconds{role="champion",stream="press"} 60"#,
         r#"latentd_checkpoint_last_success_timestamp_seconds 1500"#,
         r#"latentd_checkpoints_total{outcome="ok"} 2"#,
+        r#"latentd_model_age_seconds{role="challenger",stream="press"} 30"#,
+        r#"latentd_model_version_info{model="vae",role="champion",stream="press",version="128"} 1"#,
+        r#"latentd_model_version_info{model="vae",role="challenger",stream="press",version="192"} 1"#,
+        r#"latentd_schema_changes_total{kind="channel_gone",stream="press"} 1"#,
+        r#"latentd_schema_changes_total{kind="channel_back",stream="press"} 0"#,
+        r#"latentd_records_unused_total{partition="3",stream="press",topic="plant.press"} 4"#,
+        r#"latentd_checkpoint_interval_seconds 30"#,
         r#"latentd_state_bytes{stream="press",tier="log"} 2048"#,
+        r#"latentd_state_bytes{stream="press",tier="memory"} 8192"#,
         r#"latentd_sensor_stale{stream="press"} 1"#,
         r#"latentd_quarantine_windows{stream="press"} 9"#,
         r#"latentd_warmup_progress_ratio{stream="press"} 0.75"#,
@@ -334,7 +212,8 @@ fn the_values_are_those_of_the_facts() {
         r#"latentd_forecast_interval_width{level="0.8",stream="press",target="x"} 2.5"#,
         r#"latentd_forecast_interval_width{level="0.8",stream="press",target="y"} 900"#,
         r#"latentd_forecast_expert_weight_ratio{expert="latent_ridge",stream="press",target="x"} 0.5"#,
-        r#"latentd_forecast_coverage_ratio{level="0.8",stream="press",target="x"} 0.75"#,
+        r#"latentd_forecast_coverage_ratio{horizon="all",level="0.8",stream="press",target="x"} 0.75"#,
+        r#"latentd_forecast_coverage_ratio{horizon="near",level="0.8",stream="press",target="x"} 0.625"#,
         r#"latentd_entities{state="live",stream="press"} 3"#,
         r#"latentd_partitions_assigned{stream="press"} 1"#,
         r#"latentd_stream_state{stream="press"} 0"#,
@@ -343,6 +222,7 @@ fn the_values_are_those_of_the_facts() {
     ] {
         assert!(text.lines().any(|l| l == line), "`{line}` is missing in\n{text}");
     }
+    assert!(!text.contains(r#"version="64""#), "one version a role");
     #[cfg(target_os = "linux")]
     assert!(text.contains("process_resident_memory_bytes "), "{text}");
 }
@@ -354,7 +234,9 @@ fn a_partition_that_moved_away_leaves_no_gauge_behind() {
     metrics.partition_revoked(PARTITION);
     metrics.shards.set_stream("press", &StreamGauges::default());
     metrics.alerts.set_active("press", None);
-    metrics.models.set_ages("press", None);
+    metrics.models.set_ages("press", [None; 2]);
+    metrics.models.set_versions("press", "vae", [None; 2]);
+    metrics.models.set_drift("press", None);
     metrics.models.set_perplexity("press", None);
     metrics.state.set_bytes("press", None);
     let stays = |name: &str| {
@@ -370,6 +252,21 @@ fn a_partition_that_moved_away_leaves_no_gauge_behind() {
     let text = text(&registry);
     assert!(text.contains(r#"latentd_partitions_assigned{stream="press"} 0"#), "{text}");
     assert!(text.contains(r#"latentd_records_consumed_total{partition="3""#), "{text}");
+}
+
+/// A skill or a coverage of a handful of forecasts is chance: rules would fire on each young series.
+#[test]
+fn young_forecasts_show_no_skill_and_no_coverage() {
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let skill = Some(Skill { last_value: 0.25, seasonal_naive: -0.5, windows: 49 });
+    let young = ForecastRecord { skill, group_coverage: Vec::new(), ..forecast() };
+    metrics.forecasts.count(PARTITION, &["x".into()], &[young], 5);
+    let text = text(&registry);
+    assert!(text.contains("latentd_forecasts_total{"), "{text}");
+    for family in ["skill_ratio", "coverage_ratio", "interval_width"] {
+        assert!(!text.contains(&format!("latentd_forecast_{family}{{")), "{text}");
+    }
 }
 
 #[test]

@@ -7,11 +7,15 @@ use prometheus::Error;
 
 use super::PartitionLabels;
 use super::family::{Families, GaugeVec, IntCounterVec};
-use super::partitions::{Join, PartitionGauge, Place, place};
+use super::partitions::PartitionGauge;
 use super::shards::show;
-use crate::record::{
-    DriftLevel, DriftRecord, EventTime, FaultKind, Marks, ModelChange, ModelRecord,
-};
+use crate::record::{DriftLevel, FaultKind, Marks, ModelChange, ModelRecord};
+
+/// Networks that score, and networks in training.
+const ROLES: [&str; 2] = ["champion", "challenger"];
+
+/// Model and version that are shown, by stream and role: each change takes the last ones away.
+type Shown = BTreeMap<(String, usize), [String; 2]>;
 
 /// Families of the models.
 #[derive(Debug, Clone)]
@@ -23,16 +27,10 @@ pub struct ModelMetrics {
     perplexity: GaugeVec,
     /// The split `calm` of a family that is shared with the shards.
     loss: PartitionGauge,
-    drift: PartitionGauge,
+    drift: GaugeVec,
     age: GaugeVec,
-    newest: Arc<Mutex<BTreeMap<String, BTreeMap<Place, Newest>>>>,
-}
-
-/// Event time of the newest change of a network of a partition, and of the newest examination.
-#[derive(Debug, Clone, Copy, Default)]
-struct Newest {
-    change: Option<EventTime>,
-    examination: Option<EventTime>,
+    version: GaugeVec,
+    shown: Arc<Mutex<Shown>>,
 }
 
 /// The marks of the network that scores after an examination.
@@ -46,8 +44,8 @@ fn in_office(record: &ModelRecord) -> &Marks {
 
 impl ModelMetrics {
     pub(super) fn register(to: &Families<'_>, loss: &GaugeVec) -> Result<Self, Error> {
-        let joined = |join: Join, name: &str, help: &str, labels: &[&str]| {
-            to.gauge(name, help, labels).map(|family| PartitionGauge::new(family, join))
+        let joined = |name: &str, help: &str, labels: &[&str]| {
+            to.gauge(name, help, labels).map(PartitionGauge::new)
         };
         Ok(Self {
             exams: to.counter(
@@ -57,7 +55,6 @@ impl ModelMetrics {
                 &["stream", "outcome", "reason"],
             )?,
             recall: joined(
-                Join::Mean,
                 "latentd_selftest_recall_ratio",
                 "Share of faults, injected into copies of calm windows, that the scoring networks \
                  (`model.variant`, not those of `alert.detector`) find; mean over those that were \
@@ -65,13 +62,11 @@ impl ModelMetrics {
                 &["stream", "kind"],
             )?,
             delay: joined(
-                Join::Mean,
                 "latentd_selftest_delay_rows",
                 "Mean age in rows at which injected faults are found by these networks.",
                 &["stream", "kind"],
             )?,
             alignment: joined(
-                Join::Mean,
                 "latentd_latent_alignment_error_ratio",
                 "Distance of the codes of networks in training from the latent space, over its \
                  spread, after the best rotation.",
@@ -83,22 +78,28 @@ impl ModelMetrics {
                  networks only.",
                 &["stream"],
             )?,
-            loss: PartitionGauge::new(loss.clone(), Join::Mean),
-            drift: joined(
-                Join::Largest,
+            loss: PartitionGauge::new(loss.clone()),
+            drift: to.gauge(
                 "latentd_drift_statistic",
-                "Largest move of a mean in the newest drifts of a level, in scaled units; of the \
-                 score in natural logarithms of the reconstruction error.",
+                "How far, at the end of the newest block of windows, a mean lay from what it was, over \
+                 the bound from which on that is a drift (1); largest over the channels, codes or scores \
+                 of the networks (`model.variant`).",
                 &["stream", "level"],
             )?,
             age: to.gauge(
                 "latentd_model_age_seconds",
-                "Event time since a network of the stream was promoted or rolled back last \
-                 (`champion`), and since one in training was examined last (`challenger`), as far \
-                 as this process has seen it.",
+                "Event time since which some network that scores has not been promoted or rolled back \
+                 (`champion`), or some network in training not examined (`challenger`); absent before \
+                 the first.",
                 &["stream", "role"],
             )?,
-            newest: Arc::default(),
+            version: to.gauge(
+                "latentd_model_version_info",
+                "Always 1; `version` is the largest number of training steps behind a network that \
+                 scores (`champion`), or was examined last (`challenger`); `model` is `model.variant`.",
+                &["stream", "model", "version", "role"],
+            )?,
+            shown: Arc::default(),
         })
     }
 
@@ -116,38 +117,42 @@ impl ModelMetrics {
         let errors = records.iter().map(|record| record.alignment_error);
         self.alignment.add(of, &[], errors, networks);
         self.loss.add(of, &["calm"], marks().map(|marks| marks.loss), networks);
-        self.note_times(of, records);
     }
 
-    fn note_times(&self, of: PartitionLabels<'_>, records: &[ModelRecord]) {
-        let Some(examined) = records.iter().map(|record| record.at).max() else { return };
-        let changes = records.iter().filter(|record| record.change != ModelChange::Rejected);
-        let changed = changes.map(|record| record.at).max();
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = newest.entry(of.stream.to_owned()).or_default().entry(place(of)).or_default();
-        newest.examination = newest.examination.max(Some(examined));
-        newest.change = newest.change.max(changed);
-    }
-
-    /// Shows how long ago networks were changed and examined, seen from `now`, the watermark; `None`
-    /// without a partition that has one.
-    pub fn set_ages(&self, stream: &str, now: Option<EventTime>) {
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_stream = || newest.get(stream).into_iter().flat_map(BTreeMap::values);
-        let change = of_stream().filter_map(|newest| newest.change).max();
-        let examination = of_stream().filter_map(|newest| newest.examination).max();
-        for (role, at) in [("champion", change), ("challenger", examination)] {
-            let age = now.zip(at).map(|(now, at)| (now - at).get().max(0) as f64 / 1e3);
+    /// Shows for how many seconds of event time no champion was changed and no challenger examined.
+    pub fn set_ages(&self, stream: &str, ages: [Option<f64>; 2]) {
+        for (role, age) in ROLES.into_iter().zip(ages) {
             show(&self.age, &[stream, role], age);
         }
     }
 
-    /// Shows how far the newest drifts of a partition went.
-    pub fn show_drifts(&self, of: PartitionLabels<'_>, records: &[DriftRecord]) {
+    /// Shows the newest versions of champions and challengers; one set of labels a stream and role.
+    pub fn set_versions(&self, stream: &str, model: &str, versions: [Option<u64>; 2]) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        for (i, version) in versions.into_iter().enumerate() {
+            let key = (stream.to_owned(), i);
+            let labels = version.map(|version| [model.to_owned(), version.to_string()]);
+            if shown.get(&key) == labels.as_ref() {
+                continue;
+            }
+            let set = |[model, version]: &[String; 2], value| {
+                show(&self.version, &[stream, model, version, ROLES[i]], value);
+            };
+            if let Some(before) = shown.remove(&key) {
+                set(&before, None);
+            }
+            if let Some(labels) = labels {
+                set(&labels, Some(1.0));
+                shown.insert(key, labels);
+            }
+        }
+    }
+
+    /// Shows how near to a drift the networks of a stream are, by level; `None` without a partition.
+    pub fn set_drift(&self, stream: &str, statistic: Option<[f32; 3]>) {
         for level in DriftLevel::ALL {
-            let moves = records.iter().filter(|record| record.level == level);
-            let largest = moves.map(|record| (record.after - record.before).abs()).reduce(f64::max);
-            self.drift.add(of, &[level.word()], largest.into_iter(), 0);
+            let value = statistic.map(|of_level| f64::from(of_level[level as usize]));
+            show(&self.drift, &[stream, level.word()], value);
         }
     }
 
@@ -157,12 +162,8 @@ impl ModelMetrics {
     }
 
     pub(super) fn forget(&self, of: PartitionLabels<'_>) {
-        for gauge in [&self.recall, &self.delay, &self.alignment, &self.loss, &self.drift] {
+        for gauge in [&self.recall, &self.delay, &self.alignment, &self.loss] {
             gauge.forget(of);
-        }
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_stream) = newest.get_mut(of.stream) {
-            of_stream.remove(&place(of));
         }
     }
 }

@@ -15,15 +15,6 @@ pub(super) fn place(of: PartitionLabels<'_>) -> Place {
     (of.topic.to_owned(), of.partition)
 }
 
-/// How the values of partitions become one.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Join {
-    /// Their mean, each partition with the weight of what it has said.
-    Mean,
-    /// The largest.
-    Largest,
-}
-
 /// What one partition has said; older values count less.
 #[derive(Debug, Clone, Copy, Default)]
 struct Said {
@@ -44,17 +35,17 @@ impl Said {
 /// By stream, by the values of the other labels, by partition.
 type Kept = BTreeMap<String, BTreeMap<Vec<String>, BTreeMap<Place, Said>>>;
 
-/// A gauge whose first label is the stream. Clones are one.
+/// A gauge whose first label is the stream: the mean of what its partitions have said, each with the weight of
+/// what it has said. Clones are one.
 #[derive(Debug, Clone)]
 pub(super) struct PartitionGauge {
     family: GaugeVec,
-    join: Join,
     kept: Arc<Mutex<Kept>>,
 }
 
 impl PartitionGauge {
-    pub fn new(family: GaugeVec, join: Join) -> Self {
-        Self { family, join, kept: Arc::default() }
+    pub fn new(family: GaugeVec) -> Self {
+        Self { family, kept: Arc::default() }
     }
 
     /// Adds what a partition says under the labels `rest`, which follow the stream; values that
@@ -92,13 +83,8 @@ impl PartitionGauge {
 
     fn show(&self, stream: &str, rest: &[String], said: &BTreeMap<Place, Said>) {
         let labels: Vec<&str> = std::iter::once(stream).chain(rest.iter().map(|v| &**v)).collect();
-        let value = match self.join {
-            Join::Mean => {
-                let sum = |part: fn(&Said) -> f64| said.values().map(part).sum::<f64>();
-                (!said.is_empty()).then(|| sum(|s| s.sum) / sum(|s| s.weight))
-            }
-            Join::Largest => said.values().map(|s| s.sum / s.weight).reduce(f64::max),
-        };
+        let sum = |part: fn(&Said) -> f64| said.values().map(part).sum::<f64>();
+        let value = (!said.is_empty()).then(|| sum(|s| s.sum) / sum(|s| s.weight));
         show(&self.family, &labels, value);
     }
 }
@@ -112,10 +98,10 @@ mod tests {
         PartitionLabels { stream: "press", topic: "in", partition }
     }
 
-    fn gauge(registry: &prometheus::Registry, join: Join) -> PartitionGauge {
+    fn gauge(registry: &prometheus::Registry) -> PartitionGauge {
         let to = Families::new(registry, 10).unwrap();
         let family = to.gauge("skill", "Skill.", &["stream", "horizon"]).unwrap();
-        PartitionGauge::new(family, join)
+        PartitionGauge::new(family)
     }
 
     /// Values by horizon.
@@ -128,7 +114,7 @@ mod tests {
     #[test]
     fn a_mean_is_over_the_series_of_all_partitions_and_old_values_fade() {
         let registry = prometheus::Registry::new();
-        let skill = gauge(&registry, Join::Mean);
+        let skill = gauge(&registry);
         skill.add(of(0), &["all"], [0.9, 0.9, 0.9].into_iter(), 3);
         skill.add(of(1), &["all"], [0.1, f64::NAN].into_iter(), 1);
         assert!((shown(&registry)["all"] - 0.7).abs() < 1e-12, "three series and one");
@@ -141,12 +127,12 @@ mod tests {
     #[test]
     fn labels_go_with_the_last_partition_that_had_them() {
         let registry = prometheus::Registry::new();
-        let skill = gauge(&registry, Join::Largest);
+        let skill = gauge(&registry);
         skill.add(of(0), &["1h"], [2.0].into_iter(), 0);
         skill.add(of(0), &["1d"], [3.0].into_iter(), 0);
         skill.add(of(1), &["1d"], [7.0].into_iter(), 0);
         skill.add(of(1), &["1d"], [1.0].into_iter(), 0);
-        let both = [("1d".to_owned(), 3.0), ("1h".to_owned(), 2.0)];
+        let both = [("1d".to_owned(), 2.0), ("1h".to_owned(), 2.0)];
         assert_eq!(shown(&registry), BTreeMap::from(both));
         skill.forget(of(0));
         assert_eq!(shown(&registry), BTreeMap::from([("1d".to_owned(), 1.0)]));

@@ -38,7 +38,8 @@ impl ProcessMetrics {
             )?,
             ready: to.single_gauge(
                 "latentd_ready",
-                "1 while partitions are assigned and outputs are acknowledged.",
+                "1 while the group has said which partitions are this process's (perhaps none), their \
+                 state is restored, and outputs are acknowledged.",
             )?,
             cores: to.single_gauge(
                 "latentd_cpu_cores_available",

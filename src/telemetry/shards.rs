@@ -4,7 +4,7 @@ use prometheus::Error;
 
 use super::PartitionLabels;
 use super::family::{Families, GaugeVec, HistogramVec, IntCounterVec};
-use super::partitions::{Join, PartitionGauge};
+use super::partitions::PartitionGauge;
 use crate::record::{DriftLevel, Facts};
 
 /// Around 1, where alarms begin.
@@ -130,7 +130,7 @@ impl ShardMetrics {
             held: to.counter("latentd_refreshes_held_total",
                 "Refreshes that were due and not started: `model.train_max` did not allow them.",
                 stream)?,
-            train_loss: PartitionGauge::new(loss.clone(), Join::Mean),
+            train_loss: PartitionGauge::new(loss.clone()),
             loss,
             control: to.gauge("latentd_linear_control_loss_ratio",
                 "Reconstruction error of recent windows over that of a linear model of as many \

@@ -1,5 +1,7 @@
 //! State: what is stored, what is restored, and what could not be.
 
+use std::time::Duration;
+
 use prometheus::{Error, Gauge, Histogram, IntCounter};
 
 use super::delivery::outcome;
@@ -20,9 +22,10 @@ pub struct StateMetrics {
     snapshot_seconds: Histogram,
     pub(super) checkpoints: IntCounterVec,
     checkpoint_at: Gauge,
+    interval: Gauge,
     bytes: GaugeVec,
     pub(super) gone: IntCounterVec,
-    notices_refused: IntCounter,
+    notices_refused: IntCounterVec,
 }
 
 impl StateMetrics {
@@ -57,9 +60,14 @@ impl StateMetrics {
                 "latentd_checkpoint_last_success_timestamp_seconds",
                 "When a snapshot was acknowledged last, in seconds since 1970; 0 before the first.",
             )?,
+            interval: to.single_gauge(
+                "latentd_checkpoint_interval_seconds",
+                "`state.snapshot_interval`: how often a snapshot of each partition is wanted.",
+            )?,
             bytes: to.gauge(
                 "latentd_state_bytes",
-                "State of the partitions owned. Tier `log`: of their newest snapshots, compressed.",
+                "State of the partitions owned, of their newest snapshots: compressed, as in the state \
+                 topic (tier `log`), and as it is, about what it takes in memory (tier `memory`).",
                 &["stream", "tier"],
             )?,
             gone: to.counter(
@@ -67,9 +75,13 @@ impl StateMetrics {
                 "Times that records were gone before they were read.",
                 &["stream"],
             )?,
-            notices_refused: to.single_counter(
+            notices_refused: to.counter(
                 "latentd_notices_refused_total",
-                "Records of the feedback and control topics that cannot be read.",
+                "What people said without effect: `unreadable` records of the feedback and control \
+                 topics, verdicts on an `unknown_alert` (too old, of another process, or a wrong id; \
+                 counted anew at each start), and `no_room` in a partition for announced maintenance \
+                 or values.",
+                &["reason"],
             )?,
         })
     }
@@ -104,14 +116,22 @@ impl StateMetrics {
         }
     }
 
-    /// Shows the bytes of the newest snapshots of a stream; `None` without a partition.
-    pub fn set_bytes(&self, stream: &str, bytes: Option<u64>) {
-        show(&self.bytes, &[stream, "log"], bytes.map(|bytes| bytes as f64));
+    /// Shows how often snapshots are wanted.
+    pub fn set_interval(&self, interval: Duration) {
+        self.interval.set(interval.as_secs_f64());
     }
 
-    /// Counts a record that cannot be read.
-    pub fn count_notice_refused(&self) {
-        self.notices_refused.inc();
+    /// Shows the bytes of the newest snapshots of a stream, compressed and as they are; `None` without
+    /// a partition.
+    pub fn set_bytes(&self, stream: &str, bytes: Option<[u64; 2]>) {
+        for (i, tier) in ["log", "memory"].into_iter().enumerate() {
+            show(&self.bytes, &[stream, tier], bytes.map(|bytes| bytes[i] as f64));
+        }
+    }
+
+    /// Counts what people said without effect: `unreadable`, `unknown_alert` or `no_room`.
+    pub fn count_notices_refused(&self, reason: &'static str, count: u64) {
+        self.notices_refused.with_label_values(&[reason]).inc_by(count);
     }
 
     /// Counts a position that is no part of the log any more.

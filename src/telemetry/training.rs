@@ -24,7 +24,7 @@ impl TrainingMetrics {
                 "latentd_train_duration_seconds",
                 "Time of the training steps of one refresh, by who took them: `pool` (a training \
                  thread), `shard` (the scoring thread: no training thread was free).",
-                &["by"],
+                &["stream", "by"],
                 REFRESH_SECONDS,
             )?,
             wait_seconds: to.single_histogram(
@@ -44,9 +44,9 @@ impl TrainingMetrics {
         Self::register(&Families::new(registry, SERIES_MAX)?)
     }
 
-    /// Counts one refresh, done by a thread of the `pool` or by the `shard` itself.
-    pub fn count_refresh(&self, by: &'static str, seconds: f64) {
-        self.refresh_seconds.with_label_values(&[by]).observe(seconds);
+    /// Counts one refresh of a stream, done by a thread of the `pool` or by the `shard` itself.
+    pub fn count_refresh(&self, stream: &str, by: &'static str, seconds: f64) {
+        self.refresh_seconds.with_label_values(&[stream, by]).observe(seconds);
     }
 
     /// Adds the seconds for which a shard waited.
@@ -54,9 +54,9 @@ impl TrainingMetrics {
         self.wait_seconds.observe(seconds);
     }
 
-    /// Refreshes so far: by the pool, by the shards.
-    pub fn refreshes(&self) -> (u64, u64) {
-        let of = |by| self.refresh_seconds.with_label_values(&[by]).get_sample_count();
+    /// Refreshes of a stream so far: by the pool, by the shards.
+    pub fn refreshes(&self, stream: &str) -> (u64, u64) {
+        let of = |by| self.refresh_seconds.with_label_values(&[stream, by]).get_sample_count();
         (of("pool"), of("shard"))
     }
 }

@@ -212,6 +212,7 @@ pub fn outbox() -> Outbox {
         entity: entity.clone(),
         window: WindowSpan { start: at(second - 7), end: at(second), completeness: 1.0 },
         z: vec![(second as f32).sin(), (second as f32).cos(), 0.5],
+        vectors: Vec::new(),
         head: None,
         surprise: 0.0,
         anomaly_score: 0.0,
@@ -238,6 +239,7 @@ pub fn outbox() -> Outbox {
         points: (1..=12).map(point).collect(),
         skill: Some(Skill { last_value: 0.4, seasonal_naive: 0.2, windows: 9 }),
         group_skill: Vec::new(),
+        group_coverage: Vec::new(),
         coverage: vec![Coverage { level: 0.8, covered: 0.79, width: 1.0 }],
         weights: Vec::new(),
         model_version: 17,
@@ -272,6 +274,7 @@ pub fn status() -> Status {
         lag: Some(7),
         lag_seconds: Some(1.5),
         stored_bytes: 2_048,
+        state_bytes: 4_096,
         idle: false,
         records_per_sec: 2.5,
         listed: Arc::from([warming(), alarmed()]),
@@ -280,6 +283,7 @@ pub fn status() -> Status {
         name: "press".into(),
         topics: vec!["plant.press".into()],
         channels: vec!["oil".into(), "flow".into()],
+        model: "undercomplete",
         partitions: vec![partition],
     };
     Status { version: "1.2.3".into(), not_ready: None, stalled: None, streams: vec![stream] }

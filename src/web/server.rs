@@ -22,8 +22,6 @@ use super::routes::router;
 use super::status::SharedStatus;
 use super::tls::Tls;
 
-/// Longest time for a TLS handshake, for the head of a request, and for a connection to be idle.
-const HEAD_MAX: Duration = Duration::from_secs(15);
 /// Pause after the system has refused a connection, for example for want of files.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,6 +32,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Time to make an answer, and time for the client to take it.
     pub request_timeout: Duration,
+    /// Time for a TLS handshake, for the head of a request, and for a connection to be idle.
+    pub head_timeout: Duration,
     /// Bytes of a body.
     pub body_bytes_max: usize,
 }
@@ -43,6 +43,7 @@ impl Default for Limits {
         Self {
             connections_max: 256,
             request_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(15),
             body_bytes_max: 1 << 20,
         }
     }
@@ -73,7 +74,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let permits = Arc::new(Semaphore::new(app.limits.connections_max));
-    let (graceful, limit) = (GracefulShutdown::new(), app.limits.request_timeout);
+    let (graceful, limits) = (GracefulShutdown::new(), app.limits);
     let router = router(app);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -94,9 +95,9 @@ pub async fn serve(
         // The certificate may be another one by now.
         let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.now()));
         let (router, watcher) = (router.clone(), graceful.watcher());
-        let stream = Prompt::new(nodelay(stream), limit);
+        let stream = Prompt::new(nodelay(stream), limits.request_timeout);
         tokio::spawn(async move {
-            connection(stream, tls, router, watcher).await;
+            connection(stream, tls, limits.head_timeout, (router, watcher)).await;
             drop(permit);
         });
     }
@@ -113,13 +114,13 @@ fn nodelay(stream: TcpStream) -> TcpStream {
 async fn connection(
     stream: Prompt<TcpStream>,
     tls: Option<TlsAcceptor>,
-    router: Router,
-    watcher: Watcher,
+    head_timeout: Duration,
+    to: (Router, Watcher),
 ) {
     match tls {
-        None => talk(stream, router, watcher).await,
-        Some(tls) => match tokio::time::timeout(HEAD_MAX, tls.accept(stream)).await {
-            Ok(Ok(stream)) => talk(stream, router, watcher).await,
+        None => talk(stream, head_timeout, to).await,
+        Some(tls) => match tokio::time::timeout(head_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => talk(stream, head_timeout, to).await,
             Ok(Err(error)) => tracing::debug!("tls: {error}"),
             Err(_) => tracing::debug!("tls: no handshake in time"),
         },
@@ -128,12 +129,12 @@ async fn connection(
 
 async fn talk<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: S,
-    router: Router,
-    watcher: Watcher,
+    head_timeout: Duration,
+    (router, watcher): (Router, Watcher),
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
+        .header_read_timeout(head_timeout)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     // A client that breaks off or talks nonsense is its own affair.
     if let Err(error) = watcher.watch(connection).await {

@@ -62,7 +62,7 @@ fn the_server_ends_when_asked() {
 }
 
 #[test]
-fn connections_wait_for_a_place_and_slow_ones_do_not_keep_it() {
+fn connections_wait_for_a_place() {
     use std::io::{Read as _, Write as _};
     let app = Server::app(status());
     let limits = Limits { connections_max: 2, ..app.limits };
@@ -86,6 +86,27 @@ fn connections_wait_for_a_place_and_slow_ones_do_not_keep_it() {
     let mut answer = [0; 15];
     (&third).read_exact(&mut answer).unwrap();
     assert_eq!(answer, *b"HTTP/1.1 200 OK");
+}
+
+#[test]
+fn idle_clients_and_those_who_do_not_finish_their_question_lose_their_place() {
+    use std::io::{Read as _, Write as _};
+    let app = Server::app(status());
+    let head_timeout = Duration::from_millis(100);
+    let limits = Limits { connections_max: 1, head_timeout, ..app.limits };
+    let server = Server::start_app(App { limits, ..app }, None);
+    let ask = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    // Nothing, half a head, and one who has his answer and stays.
+    for said in [&ask[..0], &ask[..12], &ask[..]] {
+        let mut slow = std::net::TcpStream::connect(server.address).unwrap();
+        slow.write_all(said).unwrap();
+        let mut next = std::net::TcpStream::connect(server.address).unwrap();
+        next.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        next.write_all(ask).unwrap();
+        let mut answer = [0; 15];
+        next.read_exact(&mut answer).expect("the place of the slow one");
+        assert_eq!(answer, *b"HTTP/1.1 200 OK");
+    }
 }
 
 #[test]

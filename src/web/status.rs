@@ -60,6 +60,8 @@ pub struct PartitionStatus {
     pub lag_seconds: Option<f64>,
     /// Bytes of the newest snapshot in the state topic.
     pub stored_bytes: u64,
+    /// The same before compression.
+    pub state_bytes: u64,
     /// Silence, not records, moves the watermark.
     pub idle: bool,
     /// Records read per second of late.
@@ -77,6 +79,8 @@ pub struct StreamStatus {
     pub topics: Vec<String>,
     /// Channel names.
     pub channels: Vec<String>,
+    /// Which autoencoder learns: `model.variant`.
+    pub model: &'static str,
     /// By topic and partition.
     pub partitions: Vec<PartitionStatus>,
 }

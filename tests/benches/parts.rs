@@ -139,6 +139,7 @@ fn codecs(c: &mut Criterion) {
         entity: Arc::from("sensor-017"),
         window: WindowSpan { start: end - Millis::new(64_000), end, completeness: 1.0 },
         z: (0..8).map(|i| (i as f32).sin()).collect(),
+        vectors: Vec::new(),
         head: None,
         surprise: 0.731_234,
         anomaly_score: 0.212_345,

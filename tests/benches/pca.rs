@@ -85,7 +85,7 @@ pub fn run(spec: &StreamSpec, rows: &[(Vec<f64>, bool)]) -> Vec<Said> {
     for (i, (values, _)) in rows.iter().enumerate() {
         let time = EventTime::from_millis(1_000 * i as i64);
         ring.push_back(values.iter().enumerate().map(|(c, v)| scaler.scale(c, *v)).collect());
-        threshold.observe(&spec.alert.budget, time);
+        threshold.observe(&spec.alert.allowance(), time);
         if ring.len() < shape.rows {
             scaler.learn(values);
             continue;
@@ -98,7 +98,7 @@ pub fn run(spec: &StreamSpec, rows: &[(Vec<f64>, bool)]) -> Vec<Said> {
         let xhat = pca.reconstruct(&code).mapv(|v| v as f32).remove_axis(Axis(0));
         let errors = residuals.errors(x.view(), xhat.view(), None);
         let p = errors.iter().zip(&tails).map(|(e, tail)| tail.p_value(*e)).fold(1.0, f64::min);
-        let level = threshold.level(&spec.alert.budget);
+        let level = threshold.level(&spec.alert.allowance());
         let live = windows > u64::from(spec.model.warmup);
         let surprise = if live { 0.0 - (2.0 * p).min(1.0).log10() } else { 0.0 };
         let anomaly_score = surprise / level;
@@ -109,7 +109,7 @@ pub fn run(spec: &StreamSpec, rows: &[(Vec<f64>, bool)]) -> Vec<Said> {
         }
         let raised = !was_open && alert.firing().is_some();
         if raised {
-            threshold.spend(level, 0.0);
+            threshold.spend(&spec.alert.allowance(), level, 0.0);
         }
         let mut code: Vec<f64> = code.iter().copied().collect();
         code.resize(k, 0.0);

@@ -37,4 +37,24 @@ assert.ok(env[username.name], username.name);
 assert.equal(username.containerName, container.name);
 const secrets = keda("StatefulSet").spec.template.spec.volumes.map((volume) => volume.secret?.secretName);
 for (const { name } of authentication.spec.secretTargetRef) assert.ok(secrets.includes(name), name);
+
+// Each pod links to itself, and somebody may answer its page.
+const named = (of) => Object.fromEntries(of("StatefulSet").spec.template.spec.containers[0].env.map((e) => [e.name, e]));
+for (const of of [base, production, keda]) {
+  const { POD_NAME: name, LATENTD__ALERTING__EXTERNAL_URL: url } = named(of);
+  assert.equal(name.valueFrom.fieldRef.fieldPath, "metadata.name");
+  const { metadata, spec } = of("Service");
+  assert.equal(url.value, `http://$(POD_NAME).${metadata.name}.${metadata.namespace}.svc:${spec.ports[0].port}`);
+}
+for (const of of [production, keda]) {
+  const { initContainers, containers, volumes } = of("StatefulSet").spec.template.spec;
+  const mounts = [...initContainers, ...containers].flatMap((c) => c.volumeMounts.map((mount) => mount.name));
+  for (const name of mounts) assert.ok(volumes.some((volume) => volume.name === name), name);
+  assert.equal(named(of).LATENTD__HTTP__TOKEN_FILE.value, "/run/secrets/http/token");
+  // The topics are made by the same program, under the same account.
+  const [topics] = initContainers;
+  assert.equal(topics.image, containers[0].image);
+  assert.deepEqual(topics.args.slice(0, 2), ["topics", "create"]);
+  for (const { name, value } of topics.env) assert.equal(named(of)[name].value, value);
+}
 console.log("overlays agree");

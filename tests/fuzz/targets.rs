@@ -6,7 +6,8 @@
 //! | `message` | lines as Kafka messages through the decoder into a shard, with every kind of time stamp |
 //! | `notice` | verdicts and announcements |
 //! | `stored` | records of the state topic: manifest, chunks, journal |
-//! | `shard` | the bytes of a snapshot; what can be restored must go on and be saved again |
+//! | `shard` | a byte that picks one of [`STREAMS`], and the bytes of a snapshot; what can be restored must go on and be saved again |
+//! | `csv` | a file for `latentd replay`, packed or not |
 //! | `settings` | a configuration as TOML, YAML and JSON |
 
 #![no_main]
@@ -22,10 +23,12 @@ use latentd::io::snapshot::{SnapshotReader, SnapshotWriter};
 use latentd::io::{Decoder, InputParams, MessageRef, TimestampFormat, TimestampSource};
 use latentd::io::{control, feedback};
 use latentd::record::{EventTime, Outbox, RecordRef};
+use latentd::replay::{ReplayArgs, ReplayError};
 use libfuzzer_sys::fuzz_target;
 
 const NOW: i64 = 1_767_225_600_000;
-const STREAM: &str = r#"
+/// The first is that of the other targets. Variants, and forecasts, have state of their own.
+const STREAMS: &str = r#"
 [[stream]]
 name = "press"
 topics = ["in"]
@@ -36,6 +39,39 @@ step = "1s"
 window = { length = 4 }
 model = { hidden = [4], latent = 2, warmup = 24, batch = 4 }
 series_max = 4
+
+[[stream]]
+name = "shop"
+topics = ["shop"]
+channel = [{ name = "x" }, { name = "y" }]
+step = "1s"
+window = { length = 4 }
+model = { scope = "shard", hidden = [4], latent = 2, warmup = 24, batch = 4 }
+forecast = { targets = ["x"], exogenous = ["y"], horizons = ["1s", "3s"], seasons = ["8s"], latent = { width = 2, hidden = 4 } }
+
+[[stream]]
+name = "vae"
+topics = ["vae"]
+channel = [{ name = "x" }, { name = "y" }]
+step = "1s"
+window = { length = 4 }
+model = { variant = "vae", hidden = [4], latent = 2, warmup = 24, batch = 4 }
+
+[[stream]]
+name = "book"
+topics = ["book"]
+channel = [{ name = "x" }, { name = "y" }]
+step = "1s"
+window = { length = 4 }
+model = { variant = "vq_vae", scope = "shard", hidden = [4], latent = 2, warmup = 24, batch = 4, vq_vae = { groups = 1, codes = 4 } }
+
+[[stream]]
+name = "stack"
+topics = ["stack"]
+channel = [{ name = "x" }, { name = "y" }]
+step = "1s"
+window = { length = 4 }
+model = { variant = "stacked", scope = "shard", hidden = [6, 4], latent = 2, warmup = 24, batch = 4, stacked = { pretrain_steps = 2 } }
 "#;
 
 fuzz_target!(init: seed(), |data: &[u8]| {
@@ -44,6 +80,7 @@ fuzz_target!(init: seed(), |data: &[u8]| {
         "notice" => notice(data),
         "stored" => stored(data),
         "shard" => shard(data),
+        "csv" => csv(data),
         "settings" => settings(data),
         other => panic!("LATENTD_FUZZ = {other}: no such target"),
     }
@@ -56,12 +93,16 @@ fn target() -> &'static str {
 
 fn checked() -> &'static Settings {
     static SETTINGS: OnceLock<Settings> = OnceLock::new();
-    SETTINGS.get_or_init(|| Settings::from_text(STREAM, &BTreeMap::new()).expect("checked"))
+    SETTINGS.get_or_init(|| Settings::from_text(STREAMS, &BTreeMap::new()).expect("checked"))
+}
+
+fn specs() -> &'static [Arc<StreamSpec>] {
+    static SPECS: OnceLock<Vec<Arc<StreamSpec>>> = OnceLock::new();
+    SPECS.get_or_init(|| checked().stream.iter().map(|s| Arc::new(s.spec(1))).collect())
 }
 
 fn spec() -> Arc<StreamSpec> {
-    static SPEC: OnceLock<Arc<StreamSpec>> = OnceLock::new();
-    Arc::clone(SPEC.get_or_init(|| Arc::new(checked().stream[0].spec(1))))
+    Arc::clone(&specs()[0])
 }
 
 fn as_message(payload: &[u8], offset: i64) -> MessageRef<'_> {
@@ -111,16 +152,18 @@ fn notice(data: &[u8]) {
 
 /// Records as `key \0 payload \0\0`, the numbers of their offsets.
 fn stored(data: &[u8]) {
-    let mut reader = SnapshotReader::new("state", "press", "in", 0);
+    let new = || SnapshotReader::new("state", "press", "in", 0);
+    let (mut reader, mut all) = (new(), new().of_all());
     let mut rest = data;
     for offset in 0..64 {
         let Some((key, value, next)) = take_record(rest) else { break };
         let tombstone = value.is_empty();
         reader.take(key, (!tombstone).then_some(value), offset);
+        all.take(key, (!tombstone).then_some(value), offset);
         rest = next;
     }
     // An error is an answer, too.
-    let _ = reader.finish();
+    let _ = (reader.finish(), all.older(u64::MAX, |_| true));
 }
 
 /// Lengths before the parts: a key of up to 255 bytes, a payload of up to 65,535.
@@ -133,9 +176,25 @@ fn take_record(data: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 fn shard(data: &[u8]) {
-    let Ok(mut shard) = Shard::restore(spec(), 0, data) else { return };
+    let Some((pick, bytes)) = data.split_first() else { return };
+    let spec = &specs()[usize::from(*pick) % specs().len()];
+    let Ok(mut shard) = Shard::restore(Arc::clone(spec), 0, bytes) else { return };
     feed(&mut shard, 40);
-    assert!(Shard::restore(spec(), 0, &shard.save()).is_ok());
+    assert!(Shard::restore(Arc::clone(spec), 0, &shard.save()).is_ok());
+}
+
+/// An error is an answer, too, if it names its place in the file, or the key of the settings that the
+/// file has led to.
+fn csv(data: &[u8]) {
+    let path = env::temp_dir().join(format!("latentd-fuzz-{}.csv", std::process::id()));
+    fs::write(&path, data).expect("a writable folder");
+    let (files, nowhere) = (vec![path.clone()], Some("/dev/null".into()));
+    let args = ReplayArgs { files, scores: nowhere, slack: 16, ..ReplayArgs::default() };
+    if let Err(error) = latentd::replay::run(&args, &BTreeMap::new()) {
+        let of_settings = matches!(error, ReplayError::Settings(_) | ReplayError::Config(_));
+        let placed = error.to_string().contains(&path.display().to_string());
+        assert!(placed || of_settings, "without its place: {error}");
+    }
 }
 
 fn feed(shard: &mut Shard, rows: i64) {
@@ -186,14 +245,24 @@ fn seed() {
             write("window", br#"{"kind":"maintenance","id":"l","entities":["p*"],"from":"2026-11-20T10:00:00Z","until":"2026-11-20T12:00:00+01:00"}"#);
         }
         "shard" => {
-            let mut shard = Shard::new(spec(), 0);
-            write("empty", &shard.save());
-            feed(&mut shard, 60);
-            write("warm", &shard.save());
+            for (pick, spec) in (0..).zip(specs()) {
+                let mut shard = Shard::new(Arc::clone(spec), 0);
+                let saved = |shard: &mut Shard| [&[pick], shard.save().as_slice()].concat();
+                write(&format!("empty-{}", spec.name), &saved(&mut shard));
+                feed(&mut shard, 60);
+                write(&format!("warm-{}", spec.name), &saved(&mut shard));
+            }
+        }
+        "csv" => {
+            let row = |i: i64| format!("{};{}.5;x\n", NOW / 1_000 + 60 * i, i % 7);
+            let rows: String = (0..200).map(row).collect();
+            write("rows", format!("timestamp;value;label\n{rows}").as_bytes());
+            write("text", b"time,a,label\n2026-01-01 00:00:00,1,0\n2026-01-01 00:01:00,\"2\",1\n");
         }
         "stored" => {
             let mut shard = Shard::new(spec(), 0);
             let mut writer = SnapshotWriter::new("state", "press", "in", 0);
+            writer.keep(2);
             let records = writer.snapshot(7, &shard.save(), &shard.fingerprint());
             let mut bytes = Vec::new();
             for record in records {
@@ -207,7 +276,7 @@ fn seed() {
             write("snapshot", &bytes);
         }
         _ => {
-            write("stream", STREAM.as_bytes());
+            write("stream", STREAMS.as_bytes());
             write("default", include_bytes!("../../config/default.toml"));
             write("yaml", b"seed: &n 7\nkafka: {brokers: [\"a:1\"]}\nstream:\n- {name: a, topics: [t], channel: [{name: x}], series_max: *n}\n");
             write("table", br#"{"kafka":{"brokers":["a:1"]},"stream":[{"name":"a","topics":["t"],"channel":[{"name":"x"}]}]}"#);

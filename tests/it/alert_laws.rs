@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use latentd::alert::{
-    Entities, FlapLimit, Maintenance, MaintenanceWindow, SkewLimit, Switches, When,
+    Entities, FlapLimit, Maintenance, MaintenanceWindow, Planned, SkewLimit, Switches, When,
 };
 use latentd::engine::{Shard, StreamSpec};
 use latentd::model::Scope;
 use latentd::record::{
-    AlertChange, AlertKind, AlertReason, AlertRecord, Direction, EventTime, Millis, Outbox,
-    RecordRef, Severity,
+    AlertChange, AlertKind, AlertReason, AlertRecord, Decided, Direction, EventTime, Feedback,
+    Millis, Outbox, Placement, RecordRef, Severity, Verdict,
 };
 use proptest::prelude::*;
 
@@ -125,19 +125,183 @@ fn a_clock_that_is_late_or_ahead_is_told() {
         spec.rows.max_out_of_order = Millis::new(10_000);
         spec.alert.clock_skew = SkewLimit { share: 0.5, ahead: Millis::new(60_000) };
         let mut shard = Shard::new(Arc::new(spec), 0);
-        let mut out = Outbox::default();
+        let (mut out, mut late) = (Outbox::default(), 0);
         for (offset, record) in calm(400).iter().enumerate() {
             let wrong = record.key == "a" && (200..300).contains(&(record.time / 1_000));
             let time = EventTime::from_millis(record.time + if wrong { shift } else { 0 });
             let (values, offset) = (record.values.as_slice(), offset as i64);
             let log_time = EventTime::from_millis(record.time);
-            shard.push(RecordRef { key: &record.key, time, values, offset }, log_time, &mut out);
+            let record = RecordRef { key: &record.key, time, values, offset };
+            let placement = shard.push(record, log_time, &mut out);
+            late += usize::from(record.key == "b" && placement != Placement::Placed);
         }
         shard.settle(&mut out);
         let clock = of_kind(&out, AlertKind::ClockSkew);
         assert_eq!(clock.first().map(|a| a.change), Some(AlertChange::Opened), "{shift}");
-        let of_a = clock.iter().filter(|a| &*a.entity == "a").count();
-        assert!(of_a >= 1 && (shift > 0 || of_a == clock.len()), "{shift} {clock:?}");
+        assert!(clock.iter().all(|a| &*a.entity == "a"), "{shift} {clock:?}");
+        assert_eq!(late, 0, "{shift}: one wrong clock costs the others nothing");
+    }
+}
+
+/// Records of the future, all of them: it is the Kafka time that says nothing, and time goes on.
+#[test]
+fn a_stream_that_is_all_of_the_future_is_closed_row_by_row() {
+    let mut spec = watching();
+    spec.alert.clock_skew = SkewLimit { share: 0.5, ahead: Millis::new(60_000) };
+    let mut shard = Shard::new(Arc::new(spec), 0);
+    let mut out = Outbox::default();
+    for (offset, record) in calm(400).iter().enumerate() {
+        let (key, values) = (record.key.as_str(), record.values.as_slice());
+        let time = EventTime::from_millis(record.time);
+        let log_time = EventTime::from_millis(record.time - 400_000);
+        shard.push(RecordRef { key, time, values, offset: offset as i64 }, log_time, &mut out);
+    }
+    shard.settle(&mut out);
+    assert!(out.facts.rows > 780 && out.facts.late == 0, "{:?}", out.facts);
+}
+
+/// What goes on of a kind that is switched off ends: it is not told for ever, and learning goes on.
+#[test]
+fn what_is_switched_off_ends() {
+    let mut spec = watching();
+    spec.alert.accept_after = 100_000;
+    let mut records = calm(800);
+    records.retain(|r| r.key == "b" || r.time < 300_000);
+    let open = |out: &Outbox, kind| {
+        let of_kind = of_kind(out, kind);
+        of_kind.last().is_some_and(|alert| alert.change != AlertChange::Closed)
+    };
+    for record in records.iter_mut().filter(|r| r.key == "b" && r.time >= 300_000) {
+        record.values = vec![7.0, 0.25];
+    }
+    let mut shard = Shard::new(Arc::new(spec.clone()), 0);
+    let mut out = Outbox::default();
+    let (before, after): (Vec<_>, Vec<_>) = records.into_iter().partition(|r| r.time < 500_000);
+    // The clock of `c` is wrong, and it is not heard of again but once.
+    let c = |time| Owned { key: "c".into(), time, values: vec![0.0; 2] };
+    push(&mut shard, &before, 0, &mut out);
+    for i in 0..40 {
+        let (record, log) = (c(490_000 + i * 10), EventTime::from_millis(100_000));
+        let time = EventTime::from_millis(record.time);
+        let (key, values) = (record.key.as_str(), record.values.as_slice());
+        shard.push(RecordRef { key, time, values, offset: 1_000 + i }, log, &mut out);
+    }
+    shard.settle(&mut out);
+    let kinds = [AlertKind::Stale, AlertKind::Stuck, AlertKind::OutOfRange, AlertKind::ClockSkew];
+    assert_eq!(kinds.map(|kind| open(&out, kind)), [true; 4]);
+    spec.alert.gone_after = Millis::ZERO;
+    (spec.alert.stale_after, spec.alert.stuck_after) = (Millis::ZERO, 0);
+    spec.data_ranges = vec![None, None];
+    spec.alert.clock_skew.share = 0.0;
+    for no_ranges in [false, true] {
+        if no_ranges {
+            spec.data_ranges.clear();
+        }
+        let saved = shard.save();
+        let mut shard = Shard::restore(Arc::new(spec.clone()), 0, &saved).expect("it fits");
+        let mut out = out.clone();
+        push(&mut shard, &[c(500_000)], 2_000, &mut out);
+        push(&mut shard, &after, 2_001, &mut out);
+        assert_eq!(kinds.map(|kind| open(&out, kind)), [false; 4], "{no_ranges}");
+        let ended = |kind| of_kind(&out, kind).last().map(|alert| (alert.ends_at, alert.reason));
+        for kind in kinds {
+            let (ends_at, reason) = ended(kind).expect("it was open");
+            assert!(ends_at >= Some(at(490)) && ends_at < Some(at(520)), "{kind:?} {ends_at:?}");
+            assert_eq!(reason, Some(AlertReason::Calm));
+        }
+    }
+}
+
+/// A machine that is taken out of use in the midst of an alert is not alarming for ever.
+#[test]
+fn alerts_of_a_series_that_is_gone_end() {
+    let mut spec = watching();
+    spec.alert.gone_after = Millis::new(100_000);
+    let mut records = calm(800);
+    records.retain(|r| r.key == "b" || r.time < 310_000);
+    records
+        .iter_mut()
+        .filter(|r| r.key == "a" && r.time >= 300_000)
+        .for_each(|r| r.values[0] = 7.0);
+    let cut = records.iter().position(|r| r.time == 350_000).expect("within");
+    let spec = Arc::new(spec);
+    let (mut whole, mut pieces) = (Outbox::default(), Outbox::default());
+    let mut shard = Shard::new(Arc::clone(&spec), 0);
+    push(&mut shard, &records, 0, &mut whole);
+    let range = of_kind(&whole, AlertKind::OutOfRange);
+    assert_eq!(story(&range), [(AlertChange::Opened, 301, 0), (AlertChange::Closed, 409, 1)]);
+    assert_eq!((range[1].reason, range[1].ends_at), (Some(AlertReason::Gone), Some(at(409))));
+    assert_eq!(range[1].window.start, at(309));
+    // What it has not sent is another matter.
+    let stale = of_kind(&whole, AlertKind::Stale);
+    assert!(stale.iter().all(|alert| alert.change != AlertChange::Closed) && !stale.is_empty());
+    assert!(of_kind(&whole, AlertKind::Anomaly).iter().all(|a| a.ends_at <= Some(at(409))));
+    let open: Vec<_> = shard.open_alerts().into_iter().filter(|a| &*a.entity == "a").collect();
+    assert_eq!(open.iter().map(|a| a.kind).collect::<Vec<_>>(), [AlertKind::Stale]);
+    // A restart in between changes nothing; a gap of everybody makes nobody gone.
+    let mut shard = Shard::new(Arc::clone(&spec), 0);
+    push(&mut shard, &records[..cut], 0, &mut pieces);
+    let saved = shard.save();
+    let mut shard = Shard::restore(Arc::clone(&spec), 0, &saved).expect("its own bytes");
+    let mut later: Vec<Owned> = records[cut..].to_vec();
+    push(&mut shard, &later, cut, &mut pieces);
+    assert_eq!(bits(&whole), bits(&pieces));
+    let mut shard = Shard::restore(spec, 0, &saved).expect("its own bytes");
+    later.iter_mut().for_each(|record| record.time += 10_000_000);
+    let mut out = Outbox::default();
+    push(&mut shard, &later[..80], cut, &mut out);
+    assert_eq!(of_kind(&out, AlertKind::OutOfRange).len(), 0);
+    push(&mut shard, &later[80..], cut + 80, &mut out);
+    assert_eq!(of_kind(&out, AlertKind::OutOfRange).len(), 1);
+}
+
+/// While nothing may be told of a young series, what is out of range is not learned either.
+#[test]
+fn a_value_out_of_range_is_not_learned_before_the_delay_is_over() {
+    let mut spec = watching();
+    spec.alert.new_entity_delay = Millis::new(1_000_000);
+    let mut records = calm(400);
+    let quarantined = |records: &[Owned]| {
+        let out = run(&spec, [records]);
+        assert_eq!(of_kind(&out, AlertKind::OutOfRange).len(), 0);
+        out.facts.windows_quarantined
+    };
+    let calm = quarantined(&records);
+    records
+        .iter_mut()
+        .filter(|r| r.key == "a" && r.time == 300_000)
+        .for_each(|r| r.values[0] = 99.0);
+    assert_eq!(quarantined(&records), calm + 1);
+}
+
+/// Verdicts find their alert by its id, over a restart, among many; other texts find none.
+#[test]
+fn cases_are_found_by_id_after_a_restart() {
+    let spec = Arc::new(watching());
+    let mut shard = Shard::new(Arc::clone(&spec), 0);
+    let mut out = Outbox::default();
+    let mut records = calm(400);
+    records.iter_mut().filter(|r| r.time == 300_000).for_each(|r| r.values[0] = 6.0);
+    push(&mut shard, &records, 0, &mut out);
+    let ids: Vec<String> = out
+        .alerts
+        .iter()
+        .filter(|a| a.change == AlertChange::Opened)
+        .map(|a| a.alert_id.clone())
+        .collect();
+    assert!(ids.len() >= 2, "{ids:?}");
+    let saved = shard.save();
+    let mut shard = Shard::restore(spec, 0, &saved).expect("its own bytes");
+    for id in &ids {
+        let feedback = |alert_id: &str| Feedback {
+            alert_id: alert_id.to_owned(),
+            verdict: Verdict::TruePositive,
+            position: 1,
+        };
+        assert_eq!(shard.decide(&feedback(&id.to_uppercase()), &mut out), Decided::Unknown);
+        assert_eq!(shard.decide(&feedback(&id[..13]), &mut out), Decided::Unknown);
+        assert!(matches!(shard.decide(&feedback(id), &mut out), Decided::Applied { .. }));
+        assert_eq!(shard.decide(&feedback(id), &mut out), Decided::Heard);
     }
 }
 
@@ -238,9 +402,10 @@ fn an_announced_window_is_the_same_as_a_configured_one() {
     let mut shard = Shard::new(Arc::new(watching()), 0);
     let mut out = Outbox { keep_rows: true, ..Outbox::default() };
     let other = Entities(vec!["other".into()]);
-    assert!(!shard.apply_maintenance(MaintenanceWindow { streams: other, ..window.clone() }));
-    assert!(shard.apply_maintenance(window.clone()));
-    assert!(shard.apply_maintenance(window));
+    let foreign = MaintenanceWindow { streams: other, ..window.clone() };
+    assert_eq!(shard.apply_maintenance(foreign), Planned::Unchanged);
+    assert_eq!(shard.apply_maintenance(window.clone()), Planned::Changed);
+    assert_eq!(shard.apply_maintenance(window), Planned::Unchanged);
     let saved = shard.save();
     let mut shard = Shard::restore(Arc::new(watching()), 0, &saved).expect("its own bytes");
     assert_eq!(shard.plan().windows().count(), 1);
@@ -284,13 +449,28 @@ fn a_verdict_closes_the_alert_with_its_reason_and_nothing_opens_until_it_is_calm
 }
 
 fn push(shard: &mut Shard, records: &[Owned], offset: usize, out: &mut Outbox) {
-    for (i, record) in records.iter().enumerate() {
-        let time = EventTime::from_millis(record.time);
+    let log: Vec<i64> = records.iter().map(|record| record.time).collect();
+    push_at(shard, (records, &log), offset, out);
+}
+
+/// Pushes records that were written at the times `log`.
+fn push_at(shard: &mut Shard, (records, log): (&[Owned], &[i64]), offset: usize, out: &mut Outbox) {
+    for (i, (record, log)) in records.iter().zip(log).enumerate() {
+        let (time, log) = (EventTime::from_millis(record.time), EventTime::from_millis(*log));
         let (key, values) = (record.key.as_str(), record.values.as_slice());
         let offset = (offset + i) as i64;
-        shard.push(RecordRef { key, time, values, offset }, time, out);
+        shard.push(RecordRef { key, time, values, offset }, log, out);
     }
     shard.settle(out);
+}
+
+/// Kafka times of records that were written as the newest of them came.
+fn written(records: &[Owned]) -> Vec<i64> {
+    let newest = |newest: &mut i64, record: &Owned| {
+        *newest = record.time.max(*newest);
+        Some(*newest)
+    };
+    records.iter().scan(i64::MIN, newest).collect()
 }
 
 /// Three series with faults of every kind, drawn by `seed`.
@@ -333,6 +513,7 @@ fn troubled(shared: bool, seed: u64) -> StreamSpec {
     spec.alert.critical_after = 7;
     spec.alert.flap_limit = FlapLimit { openings: 2, per: Millis::new(120_000) };
     spec.alert.clock_skew.share = 0.3;
+    spec.alert.gone_after = Millis::new(20_000);
     spec.alert.new_entity_delay = Millis::new((seed % 3) as i64 * 20_000);
     let switches =
         Switches { score: seed.is_multiple_of(2), alert: false, learn: seed.is_multiple_of(5) };
@@ -357,11 +538,13 @@ proptest! {
         let outbox = || Outbox { keep_rows: true, ..Outbox::default() };
         let (mut whole, mut pieces) = (outbox(), outbox());
         let mut shard = Shard::new(Arc::clone(&spec), 0);
-        push(&mut shard, &records, 0, &mut whole);
+        let log = written(&records);
+        push_at(&mut shard, (&records, &log), 0, &mut whole);
         let last = shard.save();
         let mut shard = Shard::new(Arc::clone(&spec), 0);
         for cut in cuts.windows(2) {
-            push(&mut shard, &records[cut[0]..cut[1]], cut[0], &mut pieces);
+            let of = cut[0]..cut[1];
+            push_at(&mut shard, (&records[of.clone()], &log[of]), cut[0], &mut pieces);
             let saved = shard.save();
             shard = Shard::restore(Arc::clone(&spec), 0, &saved).expect("its own bytes");
         }

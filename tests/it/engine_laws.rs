@@ -100,6 +100,32 @@ fn other_seeds_give_other_weights_and_equal_seeds_equal_bits() {
     assert_ne!(of(1), of(2));
 }
 
+/// Equal indices are equal parts of the code, and of the weights of one version only so many.
+#[test]
+fn a_quantised_code_is_told_by_its_indices() {
+    let mut spec = spec(Scope::Series, 2, 1);
+    spec.model.variant = Variant::VqVae;
+    let out = run(&spec, [wave(900).as_slice()]);
+    let told: Vec<_> = out.features.iter().filter(|f| !f.vectors.is_empty()).collect();
+    assert!(told.len() > 400, "{} of {}", told.len(), out.features.len());
+    let mut book = std::collections::BTreeMap::new();
+    for feature in &told {
+        let part = feature.z.len() / feature.vectors.len();
+        for (index, part) in feature.vectors.iter().zip(feature.z.chunks_exact(part)) {
+            let known = book.entry((feature.model_version, *index)).or_insert(part);
+            assert_eq!(*known, part);
+        }
+    }
+    let indices: std::collections::BTreeSet<u32> = book.keys().map(|(_, index)| *index).collect();
+    assert!(indices.len() > 2, "{indices:?}");
+    assert!(
+        run(&self::spec(Scope::Series, 2, 1), [wave(300).as_slice()])
+            .features
+            .iter()
+            .all(|feature| feature.vectors.is_empty())
+    );
+}
+
 #[test]
 fn a_stuck_sensor_opens_one_alert_that_names_it_and_is_not_learned() {
     let mut records = wave(1_500);

@@ -3,6 +3,7 @@
 mod alert_laws;
 mod broker;
 mod browser;
+mod budget_laws;
 mod conformance;
 mod daemon;
 mod detector_laws;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::broker::client::kcat;
 use crate::broker::process::{Latentd, create_outputs, latentd, settings, settings_file};
 use crate::broker::{shared, wait_for};
 
@@ -73,6 +74,8 @@ fn an_alert_is_explained_from_stored_state_and_a_verdict_closes_it() {
     assert!(code == 1 && err.contains("no such alert on `alerts.people`"), "{err}");
     let (code, _, err) = latentd(&["feedback", id, "nice", "--config", &file]);
     assert!(code == 64 && err.contains("`nice` is no verdict"), "{code}: {err}");
+    let (code, _, err) = latentd(&["feedback", "a-12", "expected", "--config", &file]);
+    assert!(code == 64 && err.contains("expected `a-` and 12 hex digits"), "{code}: {err}");
     let say =
         ["feedback", id, "new_normal", "--by", "ann", "--comment", "new pump", "--config", &file];
     let (code, out, err) = latentd(&say);
@@ -88,4 +91,69 @@ fn an_alert_is_explained_from_stored_state_and_a_verdict_closes_it() {
     });
     broker.read_until("alerts.people", LIMIT, |seen| bodies(seen).iter().any(is_closed));
     assert_eq!(daemon.terminate().0.code(), Some(0));
+}
+
+/// Alerts of several kinds, of before the newest two snapshots, in a life in which something was
+/// announced: they come out of an older state and the journal since, to the bit.
+#[test]
+fn alerts_of_any_age_and_kind_are_led_to_again() {
+    let (broker, name) = (shared(), "aged");
+    broker.create_topic("in.aged", 1);
+    create_outputs(broker, name);
+    let stream = STREAM.replace("in.people", "in.aged");
+    let stream = stream.replace(r#"name = "flow""#, r#"name = "flow", data_range = [-50, 50]"#);
+    let text = settings(broker, name, &stream);
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = settings_file(&folder, &text).display().to_string();
+    let spike = |i: i64| match i {
+        1_300 => format!(r#"{{"ts":{},"temp":1.0,"flow":90.0}}"#, START + 1_000 * i),
+        _ => second(i),
+    };
+    let mut consumed = 0;
+    let mut life = |until: i64, meanwhile: &dyn Fn()| {
+        let daemon = Latentd::start(&text);
+        let produce = |range: std::ops::Range<i64>, all: i64| {
+            let values: Vec<String> = range.map(spike).collect();
+            broker.produce("in.aged", 0, values.iter().map(|v| ("press-07", v.as_bytes())));
+            daemon.wait_metric("latentd_records_consumed_total", &[], all as f64);
+        };
+        // The first batch of a life brings a snapshot: what people say then is in the journal.
+        produce(consumed..consumed + 10, 10);
+        meanwhile();
+        produce(consumed + 10..until, until - consumed);
+        assert_eq!(daemon.terminate().0.code(), Some(0));
+        consumed = until;
+    };
+    life(1_200, &|| {});
+    // Seconds 1,250 to 1,290: nothing is learned of them, and no record says so.
+    let window = r#"{"kind":"maintenance","id":"m","from":"2026-01-01T00:20:50Z","until":"2026-01-01T00:21:30Z"}"#;
+    life(1_450, &|| {
+        kcat(broker, &["-P", "-t", "control.aged", "-K", "|"], &format!("m|{window}\n"));
+        broker.read_until("state.aged.press", LIMIT, |seen| {
+            seen.iter().any(|record| record.text_lossy().contains(r#""kind":"notice""#))
+        });
+    });
+    (1_500..1_800).step_by(50).for_each(|until| life(until, &|| {}));
+    let alerts = broker.read_until("alerts.aged", LIMIT, |seen| seen.len() >= 2);
+    let opened: Vec<Value> = alerts
+        .iter()
+        .filter_map(|record| serde_json::from_str(record.text()).ok())
+        .filter(|body: &Value| body["change"] == "opened")
+        .collect();
+    for kind in ["anomaly", "out_of_range"] {
+        assert!(opened.iter().any(|body| body["kind"] == kind), "{kind}: {opened:?}");
+    }
+    for body in &opened {
+        let id = body["alert_id"].as_str().expect("an id");
+        let (code, out, err) = latentd(&["explain", id, "--config", &file]);
+        assert!(code == 0 && out.contains("the same, bit for bit"), "{body}\n{out}{err}");
+        let from = out.split("read again from offset ").nth(1).expect("it is told");
+        let from: i64 = from.split(':').next().expect("a part").parse().expect("a number");
+        assert!((1_201..=1_210).contains(&from), "{out}");
+    }
+    let (code, out, err) = latentd(&["state", "verify", "--config", &file]);
+    assert!(
+        code == 0 && out.contains("verified: records 17") && out.contains(" to 1750 give"),
+        "{out}{err}"
+    );
 }

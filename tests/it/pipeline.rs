@@ -208,6 +208,56 @@ fn current_alerts_are_those_that_did_not_close() {
     assert!(closed > 0);
 }
 
+/// Alerts that are open in a state that is dropped are closed with it; once, even if the partition goes
+/// and comes back to the process that has dropped it.
+#[test]
+fn a_reset_closes_what_it_forgets_and_happens_once() {
+    let broker = broker(2, 156);
+    consume(&broker, &How::batch(50), 156);
+    let last = |topic| -> BTreeMap<_, _> {
+        broker.records(topic).into_iter().map(|r| (r.key, r.payload)).collect()
+    };
+    let open: Vec<_> =
+        last("latentd.alerts.current.v1").into_iter().filter(|r| r.1.is_some()).collect();
+    assert_eq!(open.len(), 2, "the fault is still there");
+    // Of another stream: none of ours.
+    let strange = String::from_utf8(open[0].1.clone().expect("filtered")).expect("JSON");
+    let strange = OutMessage {
+        topic: "latentd.alerts.current.v1".into(),
+        partition: Some(0),
+        key: Some(b"a-strange".to_vec()),
+        payload: Some(strange.replace("\"stream\":\"press\"", "\"stream\":\"oven\"").into_bytes()),
+        headers: Vec::new(),
+    };
+    broker.append(strange, None).expect("a topic");
+    let running = Running::start(&broker, &How { reset: &["press"], ..How::batch(50) });
+    let go_on = |range: std::ops::Range<i64>| {
+        let end = range.end;
+        range.for_each(|i| (0..2).for_each(|partition| append(&broker, partition, i)));
+        wait_committed(&broker, 2, end);
+    };
+    go_on(156..200);
+    broker.expire_members(GROUP);
+    go_on(200..240);
+    running.stop();
+    let (told, current) = (last("latentd.alerts.v1"), last("latentd.alerts.current.v1"));
+    for (key, body) in open {
+        let body: serde_json::Value =
+            serde_json::from_slice(&body.expect("filtered")).expect("JSON");
+        let closed = told[&key].as_deref().expect("alerts are never tombstones");
+        let closed: serde_json::Value = serde_json::from_slice(closed).expect("JSON");
+        assert_eq!((&closed["change"], &closed["reason"]), (&"closed".into(), &"reset".into()));
+        assert_eq!((&closed["starts_at"], &closed["kind"]), (&body["starts_at"], &body["kind"]));
+        assert_eq!(current[&key], None);
+    }
+    assert!(current[&Some(b"a-strange".to_vec())].is_some());
+    let records = broker.records("latentd.state.press.v1");
+    let drops = records
+        .iter()
+        .filter(|r| r.key.as_deref() == Some(b"input/0/manifest") && r.payload.is_none());
+    assert_eq!(drops.count(), 1, "what was learned since is kept");
+}
+
 fn undisturbed(rows: i64) -> Vec<String> {
     let broker = broker(2, rows);
     consume(&broker, &How::batch(50), rows);

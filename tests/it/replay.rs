@@ -86,6 +86,20 @@ fn each_input_row_has_its_line_and_each_alert_its_raise() {
     assert!(fault.iter().any(|line| line.split(',').nth(4) == Some("1")), "{fault:?}");
 }
 
+/// Whoever has monthly figures has few of them, and no budget of days.
+#[test]
+fn rows_of_a_month_are_read_without_a_configuration() {
+    let folder = TempDir::new().expect("a folder");
+    let line = |i: i64| format!("{},{}", 1_600_000_000 + i * 30 * 86_400, 100 + i % 12);
+    let lines: Vec<String> = (0..80).map(line).collect();
+    let file = write(&folder, "months.csv", "timestamp,units", &lines);
+    let mut args = arguments(&folder, &[&file]);
+    args.forecasts = Some(folder.path().join("forecasts.csv"));
+    let summary = run(&args).expect("a good file");
+    assert_eq!(summary.records, 80);
+    assert!(read(args.forecasts.as_ref()).len() > 80);
+}
+
 /// `--variant` runs each member of the family on the file; all of them find the fault, each by
 /// scores of its own.
 #[test]

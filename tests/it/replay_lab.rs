@@ -119,7 +119,8 @@ fn the_report_needs_nothing_else_and_changes_no_number() {
     }
     let addresses = page.matches("http").count();
     assert_eq!(addresses, page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
-    assert_eq!(page.matches("<svg").count(), 4, "a channel and a score, wide and slim");
+    assert_eq!(page.matches("<svg").count(), 6, "a channel, surprise and score, wide and slim");
+    assert!(page.contains("<figcaption>surprise"), "what ranks rows is drawn");
     for colour in ["#010104", "#010105", "#010106", "#010107"] {
         assert!(page.contains(&format!("fill=\"{colour}\"")), "nothing is drawn in {colour}");
     }
@@ -144,6 +145,43 @@ fn alerts_of_two_configurations_are_paired() {
     assert!(text.contains("All series, side by side\nfigure"), "{text}");
     let page = std::fs::read_to_string(&page).expect("written");
     assert!(page.contains("<h2>Alerts that changed</h2>") && page.contains("deaf.toml"));
+}
+
+/// Alerts of other kinds count as found, by the row they opened on, but not against the budget, which is
+/// one of anomalies.
+#[test]
+fn values_out_of_range_are_found_where_they_are() {
+    let folder = TempDir::new().expect("a folder");
+    let file = series(folder.path(), "pump.csv", "label");
+    let deaf = config(folder.path(), "deaf.toml", 2.0, 1e6);
+    let text = std::fs::read_to_string(&deaf).expect("just written");
+    let text = text.replace("name = 'value'", "name = 'value', data_range = [-20, 15]");
+    let range = write(folder.path(), "range.toml", &text);
+    let [config, against] = ["--config", "--against"].map(Path::new);
+    let text = said(&[&file, config, &range]);
+    let of = |column: &str| cell(&text, "Figures", "pump", column);
+    assert_eq!((of("found"), of("delay"), of("alerts")), ("1/1".into(), "0.0".into(), "1".into()));
+    assert_eq!((of("precision"), of("a_week")), ("1.000".into(), "0.0".into()), "{text}");
+    assert!(text.starts_with("2023-11-15T14:55:00Z pump out_of_range score "), "{text}");
+    let text = said(&[&file, config, &range, against, &deaf]);
+    assert!(text.contains("0 alerts are in both, 0 moved by up to 16 rows, 1 vanished"), "{text}");
+    assert!(text.contains("out_of_range  vanished"), "{text}");
+    let text = said(&[&file, config, &range, against, &range]);
+    assert!(text.contains("1 alerts are in both, 0 moved"), "{text}");
+}
+
+#[test]
+fn what_maintenance_suppresses_is_not_printed_as_an_alert() {
+    let folder = TempDir::new().expect("a folder");
+    let file = series(folder.path(), "pump.csv", "broken");
+    let plain = config(folder.path(), "plain.toml", 2.0, 0.0);
+    let text = std::fs::read_to_string(&plain).expect("just written");
+    let window = "[[stream.maintenance]]\nname = 'all'\nfrom = '2023-11-14T00:00:00Z'\n\
+                  until = '2023-11-17T00:00:00Z'\nlearn = true\n";
+    let quiet = write(folder.path(), "quiet.toml", &format!("{text}{window}"));
+    let config = Path::new("--config");
+    assert!(said(&[&file, config, &plain]).contains(" score "));
+    assert_eq!(said(&[&file, config, &quiet]), "");
 }
 
 /// A small benchmark in the shape of NAB: one file with a window around the fault, one without.

@@ -25,9 +25,10 @@ const STREAM: &str = r#"
     features = { every = 1 }
 "#;
 
-/// The settings of [`settings`], but through the listener with TLS and SASL.
-fn secured(secure: &SecureBroker, password_file: &str) -> String {
-    let SecureBroker { broker, bootstrap, ca } = secure;
+/// The settings of [`settings`], but through the listener with TLS and SASL; who signs its certificate is
+/// for `authorities` to say.
+fn secured(secure: &SecureBroker, password_file: &str, authorities: &str) -> String {
+    let SecureBroker { broker, bootstrap, .. } = secure;
     let text = settings(broker, "secure", STREAM);
     let (open, tables) = (broker.bootstrap(), text.find("[topics]").expect("a table"));
     let (head, rest) = text.split_at(tables);
@@ -35,9 +36,7 @@ fn secured(secure: &SecureBroker, password_file: &str) -> String {
         "kafka.sasl_password_file = \"{password_file}\"\n\
          kafka.rdkafka.\"security.protocol\" = \"SASL_SSL\"\n\
          kafka.rdkafka.\"sasl.mechanism\" = \"SCRAM-SHA-512\"\n\
-         kafka.rdkafka.\"sasl.username\" = \"{USER}\"\n\
-         kafka.rdkafka.\"ssl.ca.location\" = \"{}\"\n",
-        ca.display()
+         kafka.rdkafka.\"sasl.username\" = \"{USER}\"\n{authorities}"
     );
     // One inline table cannot be extended: the keys become dotted ones.
     let head = head.replace(
@@ -63,11 +62,13 @@ fn tls_and_scram_let_the_right_password_in_and_nobody_learns_it() {
         fs::write(&path, format!("{password}\n")).expect("a writable folder");
         path.display().to_string()
     };
-    let right = secured(&secure, &file("right", PASSWORD));
+    let ca = secure.ca.display().to_string();
+    let named = format!("kafka.rdkafka.\"ssl.ca.location\" = \"{ca}\"\n");
+    let right = secured(&secure, &file("right", PASSWORD), &named);
     let values: Vec<String> = (0..50).map(|i| format!("{{\"x\":{i}}}")).collect();
     secure.broker.produce("in.secure", 0, values.iter().map(|v| ("m", v.as_bytes())));
 
-    let wrong = Latentd::start(&secured(&secure, &file("wrong", WRONG)));
+    let wrong = Latentd::start(&secured(&secure, &file("wrong", WRONG), &named));
     wait_for("the refusal", LIMIT, || {
         let log = wrong.log();
         (log.contains("SASL") || log.contains("uthentication")).then_some(())
@@ -94,6 +95,29 @@ fn tls_and_scram_let_the_right_password_in_and_nobody_learns_it() {
     for text in told {
         assert!(!text.contains(PASSWORD), "the password is in\n{text}");
     }
+    authorities_are_those_of_the_system(&secured(&secure, &file("again", PASSWORD), ""), &ca);
+}
+
+/// Nobody names authorities: those of the environment are taken, else those of the system, which do not
+/// know who signed the certificate of this broker.
+fn authorities_are_those_of_the_system(settings: &str, ca: &str) {
+    let debug = settings.replacen("[topics]", "kafka.rdkafka.debug = \"security\"\n[topics]", 1);
+    let start = |ca| {
+        let env = [("SSL_CERT_FILE", ca), ("SSL_CERT_DIR", "")];
+        Latentd::spawn(&debug, &["--log-level", "info,latentd::io=trace"], &env)
+    };
+    let trusting = start(ca);
+    wait_for("the broker to be trusted", LIMIT, || {
+        trusting.log().contains("partition assigned").then_some(())
+    });
+    trusting.kill();
+    let daemon = start("");
+    wait_for("a place of the system to be tried", LIMIT, || {
+        let log = daemon.log();
+        (log.contains("/etc/ssl/") || log.contains("/etc/pki/")).then_some(())
+    });
+    wait_for("the refusal", LIMIT, || daemon.log().contains("erify").then_some(()));
+    daemon.kill();
 }
 
 /// Secrets given in the environment are used, and shown as stars.

@@ -137,6 +137,21 @@ fn a_new_set_point_is_absorbed_within_a_warm_up_of_the_verdict() {
     assert!(silent.firing(1_910..2_590) > 600, "{}", silent.firing(1_910..2_590));
 }
 
+/// A state that someone has said is not to be learned does not become normal by lasting, told or not.
+#[test]
+fn what_was_said_to_be_expected_is_never_learned() {
+    let all = records(2_400, FAULT.start..2_300);
+    let mut run = Run::new(&minutes(120));
+    run.feed(&all[..1_560]);
+    let alert = run.alert();
+    run.say(&alert, Verdict::Expected, 1);
+    run.feed(&all[1_560..2_290]);
+    let accepted = |a: &AlertRecord| a.reason == Some(AlertReason::Accepted);
+    assert!(!run.out.alerts.iter().any(accepted));
+    let status = run.shard.status();
+    assert!(status.warming == 0 && status.quarantined > 100, "{status:?}");
+}
+
 /// A fault that someone has confirmed does not become normal by lasting.
 #[test]
 fn a_confirmed_fault_is_never_accepted() {
@@ -182,6 +197,9 @@ fn nothing_is_held_back_after_a_state_was_accepted() {
     assert!(matches!(late, Decided::Applied { learned: 0, dropped: 0, .. }), "{late:?}");
     let progress = run.shard.status().warmup_progress;
     assert!(progress > Some(0.1), "it does not begin again: {progress:?}");
+    // What is left is a matter of this warm-up, not of how old the series is.
+    let left = run.shard.status().warmup_remaining;
+    assert!(left > Some(0.0) && left < Some(300.0 * 60.0), "{left:?}");
 }
 
 /// A channel that repeats a value is no anomaly: nothing is held back because of it, but a verdict is
@@ -242,8 +260,8 @@ fn alerts_say_how_likely_they_are_true_once_the_verdicts_tell() {
     spec.model.scope = Scope::Shard;
     (spec.alert.flap_limit.openings, spec.alert.budget.alerts) = (1_000, positive(100.0));
     let mut run = Run::new(&spec);
-    let mut all = records(1_500 + 40 * 80, 0..0);
-    for fault in 0..40 {
+    let mut all = records(1_500 + 41 * 80, 0..0);
+    for fault in 0..41 {
         let first = 1_500 + 80 * fault;
         for record in &mut all[first..first + 8] {
             record.values[fault % 2] += 6.0;
@@ -270,4 +288,14 @@ fn alerts_say_how_likely_they_are_true_once_the_verdicts_tell() {
         let p = p.expect("the verdicts tell");
         assert!(if *real == 1 { p > 0.7 } else { p < 0.3 }, "{said:?}");
     }
+    // The word on an alert is no news about this alert itself.
+    let known = run.out.alerts.len();
+    run.feed(&all[4_700..4_704]);
+    let opened = run.out.alerts[known..].first().cloned().expect("the last fault is found");
+    assert!(opened.p_true.is_some_and(|p| p < 0.3), "{:?}", opened.p_true);
+    run.say(&opened.alert_id, Verdict::TruePositive, 99);
+    run.feed(&all[4_704..]);
+    let records: Vec<_> = run.out.alerts.iter().filter(|a| a.alert_id == opened.alert_id).collect();
+    assert!(records.iter().any(|a| a.change == AlertChange::Closed), "{records:?}");
+    assert!(records.iter().all(|a| a.p_true == opened.p_true), "{records:?}");
 }

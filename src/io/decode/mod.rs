@@ -119,6 +119,11 @@ impl Decoder {
         Ok(RecordRef { key: &self.key, time, values: &self.values, offset: message.offset })
     }
 
+    /// For each channel whether the last message that was decoded had its field, be it null.
+    pub fn present(&self) -> impl Iterator<Item = bool> {
+        self.channels.iter().map(|channel| self.finds.at[channel.leaf] != Found::Absent)
+    }
+
     fn read(&mut self, text: &str, headers: &[(String, Vec<u8>)]) -> Result<(), DecodeError> {
         let root = envelope_root(headers)?;
         walk::read(&self.trie, root, text, &mut self.finds).map_err(|e| json_error(&e))?;

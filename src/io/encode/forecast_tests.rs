@@ -31,6 +31,7 @@ pub(super) fn forecast() -> ForecastRecord {
         coverage: [(0.8, 0.79), (0.95, 0.94)]
             .map(|(level, covered)| Coverage { level, covered, width: 3.0 })
             .to_vec(),
+        group_coverage: Vec::new(),
         weights: vec![("skip_ridge", 0.75), ("latent_ridge", 0.25)],
         model_version: 17,
         offset: 99,

@@ -92,6 +92,7 @@ fn features() -> FeatureRecord {
         entity: "press-07".into(),
         window: span(),
         z: vec![0.12, -1.08, 0.44],
+        vectors: Vec::new(),
         head: None,
         surprise: 0.5,
         anomaly_score: 0.1 + 0.2,
@@ -230,6 +231,10 @@ fn features_read_as_promised() {
         assert!(body(&message).contains(text), "{}", body(&message));
         assert_eq!(fault(FEATURES, body(&message)), None);
     }
+    let quantised =
+        encoder().features(&FeatureRecord { vectors: vec![3, 0, 63], ..features() }, ORIGIN);
+    assert!(body(&quantised).contains(r#"0.44],"vectors":[3,0,63],"observed"#));
+    assert_eq!(fault(FEATURES, body(&quantised)), None);
     let headers = headers(&message);
     assert_eq!(headers[2], "ce_id: plant.press/5/8812093/features/press-07/1700000000000");
     assert_eq!(headers[4], "ce_type: io.latentd.features.v1");

@@ -223,6 +223,8 @@ pub(super) struct FeatureBody<'a> {
     latent_space_id: &'a str,
     model_version: Version,
     z: &'a [f32],
+    #[serde(skip_serializing_if = "<[u32]>::is_empty")]
+    vectors: &'a [u32],
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'a [f64]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,6 +256,7 @@ impl<'a> FeatureBody<'a> {
             latent_space_id: &record.latent_space_id,
             model_version: Version(record.model_version),
             z: &record.z,
+            vectors: &record.vectors,
             next,
             p_rise,
             observed_ratio: record.window.completeness,

@@ -261,6 +261,22 @@ impl Log for KafkaLog {
         })
     }
 
+    fn read_topic(
+        &mut self,
+        topic: &str,
+        each: &mut dyn FnMut(StateRef<'_>),
+    ) -> Result<(), IoError> {
+        let partitions = self.reader.partitions(topic)?;
+        for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+            self.reader.read(topic, partition, None, &mut |message| {
+                let key = message.key.unwrap_or_default();
+                each(StateRef { offset: message.offset, key, payload: message.payload });
+                true
+            })?;
+        }
+        Ok(())
+    }
+
     fn start(&mut self, partitions: &[(Place, i64)]) -> Result<(), IoError> {
         let list = to_list(partitions.iter().map(|(place, offset)| (place, offset)))?;
         assign(self.consumer()?, &list).map_err(|error| broker("assign", &error))?;

@@ -147,10 +147,23 @@ fn finished(
     for (key, value) in COMMON.iter().chain(defaults) {
         config.set(*key, *value);
     }
+    if let Some(place) =
+        authorities(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    {
+        config.set("ssl.ca.location", place);
+    }
     for (key, value) in &params.rdkafka {
         config.set(key, value);
     }
     config
+}
+
+/// Where to look for the authorities that sign certificates of brokers. The TLS that is linked in knows
+/// only the folder it was built for, which no system has; `probe` tries where systems keep theirs.
+/// `None` if the variables of OpenSSL name a place: a probe would go before them.
+fn authorities(is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(is_set);
+    (!named).then_some("probe")
 }
 
 fn password(path: &Path) -> Result<String, IoError> {
@@ -162,4 +175,16 @@ fn password(path: &Path) -> Result<String, IoError> {
         return Err(fault("the password is empty".into()));
     }
     Ok(password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_are_those_of_the_system_unless_the_environment_names_others() {
+        assert_eq!(authorities(|_| false), Some("probe"));
+        assert_eq!(authorities(|name| name == "SSL_CERT_FILE"), None);
+        assert_eq!(authorities(|name| name == "SSL_CERT_DIR"), None);
+    }
 }

@@ -310,13 +310,17 @@ impl Log for MemoryLog {
         each: &mut dyn FnMut(StateRef<'_>),
     ) -> Result<(), IoError> {
         self.broker.grow_topic(state_topic, of.1 as usize + 1);
-        let place = (state_topic.to_owned(), of.1);
-        let records =
-            self.broker.state().partition(&place).map_or(Vec::new(), |p| p.from(0).to_vec());
-        for record in records {
-            let key = record.key.as_deref().unwrap_or_default();
-            each(StateRef { offset: record.offset, key, payload: record.payload.as_deref() });
-        }
+        let of_it = self.broker.records(state_topic).into_iter().filter(|r| r.partition == of.1);
+        of_it.for_each(|record| each(stored(&record)));
+        Ok(())
+    }
+
+    fn read_topic(
+        &mut self,
+        topic: &str,
+        each: &mut dyn FnMut(StateRef<'_>),
+    ) -> Result<(), IoError> {
+        self.broker.records(topic).iter().for_each(|record| each(stored(record)));
         Ok(())
     }
 
@@ -382,4 +386,9 @@ impl Drop for MemoryLog {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn stored(record: &StoredRecord) -> StateRef<'_> {
+    let key = record.key.as_deref().unwrap_or_default();
+    StateRef { offset: record.offset, key, payload: record.payload.as_deref() }
 }

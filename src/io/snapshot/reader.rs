@@ -1,6 +1,7 @@
 //! From records back to a snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +24,8 @@ pub struct SnapshotReader {
     prefix: String,
     /// The newest value of each key, with its offset.
     records: BTreeMap<String, (i64, Vec<u8>)>,
+    /// Older snapshots are wanted, too.
+    all: bool,
 }
 
 /// What is stored of an input partition.
@@ -60,7 +63,14 @@ impl SnapshotReader {
             writer: SnapshotWriter::new(state_topic, stream, topic, partition),
             prefix: format!("{topic}/{partition}/"),
             records: BTreeMap::new(),
+            all: false,
         }
+    }
+
+    /// The same, and older snapshots that are kept do not go from memory: see
+    /// [`SnapshotReader::older`].
+    pub fn of_all(self) -> Self {
+        Self { all: true, ..self }
     }
 
     /// Takes the next record.
@@ -74,6 +84,54 @@ impl SnapshotReader {
             Some(payload) => drop(self.records.insert(key.to_owned(), (offset, payload.to_vec()))),
             None => drop(self.records.remove(key)),
         }
+        if !self.all && key == self.writer.manifest_key() {
+            self.forget_older();
+        }
+    }
+
+    /// Lets go of the bytes of all chunks that are not of the newest manifest.
+    fn forget_older(&mut self) {
+        let key = self.writer.manifest_key();
+        let newest = self.records.get(&key);
+        let Some(manifest) = newest.and_then(|(_, v)| serde_json::from_slice::<Manifest>(v).ok())
+        else {
+            return;
+        };
+        let chunks = format!("{}chunk/", self.prefix);
+        let of_it = format!("{chunks}{}/", manifest.sequence);
+        let all = self.records.range_mut(chunks.clone()..);
+        let all = all.take_while(|(key, _)| key.starts_with(&chunks));
+        all.filter(|(key, _)| !key.starts_with(&of_it)).for_each(|(_, (_, v))| *v = Vec::new());
+    }
+
+    /// The newest snapshot before that of sequence `until` which is kept, whole, and `fits`; with what
+    /// happened from it to that one without a record. Only of a reader
+    /// [`of_all`](SnapshotReader::of_all).
+    pub fn older(&self, until: u64, fits: impl Fn(&Manifest) -> bool) -> Option<Recovered> {
+        let prefix = format!("{}/", self.writer.manifest_key());
+        let kept = self.records.range(prefix.clone()..);
+        let kept = kept.take_while(|(key, _)| key.starts_with(&prefix));
+        let mut manifests: Vec<(&String, Manifest)> = kept
+            .filter_map(|(key, (_, value))| Some((key, serde_json::from_slice(value).ok()?)))
+            .filter(|(_, m): &(_, Manifest)| m.format <= FORMAT && m.sequence < until && fits(m))
+            .collect();
+        manifests.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        manifests.into_iter().find_map(|(key, manifest)| {
+            let bytes = self.unpack(&manifest, key).ok()?;
+            let journal = self.journals(manifest.sequence..until).ok()?;
+            Some(Recovered { manifest, bytes, journal, writer: self.writer.clone() })
+        })
+    }
+
+    /// The journals of several snapshots, one after the other.
+    fn journals(&self, of: Range<u64>) -> Result<Vec<JournalEntry>, StateError> {
+        let prefix = format!("{}journal/", self.prefix);
+        let keys = self.records.range(prefix.clone()..).map(|(key, _)| key);
+        let keys = keys.take_while(|key| key.starts_with(&prefix));
+        let sequence = |key: &String| key[prefix.len()..].split('/').next()?.parse().ok();
+        let there: BTreeSet<u64> = keys.filter_map(sequence).filter(|s| of.contains(s)).collect();
+        let journals: Result<Vec<_>, _> = there.into_iter().map(|s| self.journal(s)).collect();
+        Ok(journals?.concat())
     }
 
     /// Tombstones for everything that is stored, and a writer that begins anew behind it.

@@ -146,6 +146,67 @@ fn a_reset_that_is_cut_off_leaves_no_half_state() {
     }
 }
 
+fn reader_of_all(log: &[OutMessage]) -> SnapshotReader {
+    let mut reader = SnapshotReader::new("state", "press", "in", 3).of_all();
+    for (offset, record) in log.iter().enumerate() {
+        let key = record.key.as_deref().unwrap_or_default();
+        reader.take(key, record.payload.as_deref(), offset as i64);
+    }
+    reader
+}
+
+#[test]
+fn older_snapshots_are_kept_at_powers_of_two_with_the_journal_since() {
+    const RUNGS: u32 = 6;
+    let mut writer = writer("in");
+    writer.keep(RUNGS);
+    let mut log = Vec::new();
+    for now in 1..=200_i64 {
+        log.extend(writer.snapshot(10 * now, format!("state {now}").as_bytes(), &fingerprint()));
+        log.push(writer.journal(entry(10 * now + 5, now)));
+        log = compact(&log, log.len());
+        let reader = reader_of_all(&log);
+        let mut kept: Vec<i64> = Vec::new();
+        while let Some(older) = reader.older(kept.last().map_or(now, |s| *s) as u64, |_| true) {
+            let sequence = older.manifest.sequence as i64;
+            assert_eq!(older.bytes, format!("state {sequence}").as_bytes());
+            let until = kept.last().copied().unwrap_or(now);
+            let journal: Vec<_> = (sequence..until).map(|s| entry(10 * s + 5, s)).collect();
+            assert_eq!(older.journal, journal, "of {sequence} at {now}");
+            kept.push(sequence);
+        }
+        assert!(kept.len() <= RUNGS as usize, "{kept:?} at {now}");
+        for age in 1..now.min(1 << (RUNGS - 1)) {
+            let from = reader.older(u64::MAX, |state| state.next_offset <= 10 * (now - age));
+            let found = now - from.expect("kept").manifest.sequence as i64;
+            assert!((age..4 * age).contains(&found), "{found} of {age} at {now}");
+        }
+        assert_eq!(state("in", &log).bytes, format!("state {now}").as_bytes());
+    }
+    // A restart goes on with what there is, and another length of it sweeps up.
+    let mut writer = state("in", &log).writer;
+    writer.keep(1);
+    log.extend(writer.snapshot(3_000, b"last", &fingerprint()));
+    assert_eq!(compact(&log, log.len()).len(), 2 + 1 + 2 + 1, "two, and a journal of one");
+    writer.keep(0);
+    log.extend(writer.snapshot(3_001, b"alone", &fingerprint()));
+    assert_eq!(compact(&log, log.len()).len(), 2);
+}
+
+#[test]
+fn a_crash_between_the_manifests_leaves_one_snapshot_out_of_the_history() {
+    let mut writer = writer("in");
+    writer.keep(4);
+    let mut log = writer.snapshot(10, b"first", &fingerprint());
+    let cut = writer.snapshot(20, b"second", &fingerprint());
+    log.extend_from_slice(&cut[..2]);
+    let mut writer = state("in", &log).writer;
+    writer.keep(4);
+    log.extend(writer.snapshot(30, b"third", &fingerprint()));
+    let reader = reader_of_all(&log);
+    assert_eq!(reader.older(3, |_| true).map(|older| older.bytes), Some(b"first".to_vec()));
+}
+
 proptest! {
     /// Whatever was written about two inputs, and however much of it was compacted.
     #[test]

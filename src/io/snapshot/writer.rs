@@ -12,6 +12,8 @@ use crate::record::hex;
 const CHUNK_BYTES_MAX: usize = 512 * 1_024;
 /// zstd level: higher ones cost a pause, and gain little on numbers.
 const LEVEL: i32 = 1;
+/// More would be older than any log.
+const RUNGS_MAX: u32 = 32;
 
 /// Writes the state of one input partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +26,10 @@ pub struct SnapshotWriter {
     pub(super) sequence: u64,
     /// Journal entries since.
     pub(super) entries: u64,
-    /// Keys of chunks and journal entries that are there.
+    /// Keys of everything that is there but the manifest of the newest snapshot.
     pub(super) live: BTreeSet<String>,
+    /// How many powers of two older snapshots are kept at, see [`SnapshotWriter::keep`].
+    rungs: u32,
 }
 
 impl SnapshotWriter {
@@ -39,10 +43,20 @@ impl SnapshotWriter {
             sequence: 0,
             entries: 0,
             live: BTreeSet::new(),
+            rungs: 0,
         }
     }
 
-    /// Records that replace the stored state by a snapshot of all records before `next_offset`.
+    /// Keeps older snapshots from now on: of the multiples of 1, 2, 4, ... `2^(rungs - 1)` the
+    /// newest two. They reach back at least `2^(rungs - 1)` snapshots, lie the closer the newer they
+    /// are, and are at most as many as there are rungs: of two multiples of a power one is the
+    /// newest of the next. With 0 none is kept.
+    pub fn keep(&mut self, rungs: u32) {
+        self.rungs = rungs.min(RUNGS_MAX);
+    }
+
+    /// Records that replace the newest snapshot by one of all records before `next_offset`, and
+    /// remove what is not kept any longer.
     pub fn snapshot(
         &mut self,
         next_offset: i64,
@@ -71,12 +85,42 @@ impl SnapshotWriter {
         let keys: Vec<String> = (0..chunks.len()).map(|i| self.key("chunk", i as u64)).collect();
         let mut records: Vec<OutMessage> =
             keys.iter().zip(&chunks).map(|(key, chunk)| self.record(key, Some(chunk))).collect();
-        records.push(self.record(&self.manifest_key(), Some(&json(&manifest))));
+        let manifest = json(&manifest);
+        records.push(self.record(&self.manifest_key(), Some(&manifest)));
+        let mut fresh: BTreeSet<String> = keys.into_iter().collect();
+        if self.rungs > 0 {
+            // After the other: what has no manifest of its own yet is not one of the older ones.
+            let own = self.kept_key(self.sequence);
+            records.push(self.record(&own, Some(&manifest)));
+            fresh.insert(own);
+        }
+        let (kept, old) = self.live.iter().partition::<Vec<_>, _>(|key| self.is_kept(key));
         // Rests of a snapshot that was cut off may have the keys of this one.
-        let old = self.live.iter().filter(|key| !keys.contains(key));
+        let old = old.into_iter().filter(|key| !fresh.contains(*key));
         records.extend(old.map(|key| self.record(key, None)));
-        self.live = keys.into_iter().collect();
+        fresh.extend(kept.into_iter().cloned());
+        self.live = fresh;
         records
+    }
+
+    /// Whether a key is of an older snapshot that is kept, or of the journal since the oldest.
+    fn is_kept(&self, key: &str) -> bool {
+        let mut parts = key.rsplit('/');
+        let is_journal = parts.clone().nth(2) == Some("journal");
+        // Keys end in KIND/SEQUENCE/NUMBER, or in manifest/SEQUENCE.
+        let is_manifest = parts.clone().nth(1) == Some("manifest");
+        let sequence = parts.nth(usize::from(!is_manifest)).and_then(|part| part.parse().ok());
+        // Counted from 0, which is a multiple of all: the first stays until others reach as far back.
+        let number = sequence.and_then(|sequence: u64| sequence.checked_sub(1));
+        let newest = self.sequence.saturating_sub(1);
+        let Some(number) = number.filter(|number| *number < newest) else { return false };
+        let newest_two = |rung: u32| (newest >> rung) - (number >> rung) <= 1;
+        let is_on = |rung: u32| number.trailing_zeros() >= rung && newest_two(rung);
+        match is_journal {
+            // The highest rung reaches back the longest.
+            true => self.rungs.checked_sub(1).is_some_and(newest_two),
+            false => (0..self.rungs).any(is_on),
+        }
     }
 
     /// A record of something that happened after the newest snapshot.
@@ -98,6 +142,11 @@ impl SnapshotWriter {
 
     pub(super) fn manifest_key(&self) -> String {
         format!("{}/{}/manifest", self.topic, self.partition)
+    }
+
+    /// Key under which the manifest of a snapshot stays when a newer one takes its place.
+    pub(super) fn kept_key(&self, sequence: u64) -> String {
+        format!("{}/{sequence}", self.manifest_key())
     }
 
     fn key(&self, kind: &str, number: u64) -> String {

@@ -89,18 +89,23 @@ pub(super) struct Moved {
 }
 
 impl Adwin {
-    /// Takes a finite number; `confidence` is the chance that a calm stream is said to move.
-    pub fn push(&mut self, x: f64, confidence: f64) -> Option<Moved> {
+    /// Takes a finite number; `confidence` is the chance that a calm stream is said to move. Returns how
+    /// far apart the two most different parts are, over the bound from which on they are taken as
+    /// different (negative if the mean falls; 0 while nothing is compared), and whether the mean has moved.
+    pub fn push(&mut self, x: f64, confidence: f64) -> (f64, Option<Moved>) {
         self.insert(Bucket { sum: x, spread: 0.0 });
         self.total = self.total.and(Moments { n: 1, sum: x, spread: 0.0 });
         if self.total.n < NUMBERS_MIN {
-            return None;
+            return (0.0, None);
         }
-        let (older, moved) = self.best_cut(confidence)?;
-        while self.total.n > older {
-            self.drop_oldest();
-        }
-        Some(moved)
+        let (ratio, cut) = self.best_cut(confidence);
+        let moved = cut.map(|(newer, moved)| {
+            while self.total.n > newer {
+                self.drop_oldest();
+            }
+            moved
+        });
+        (ratio, moved)
     }
 
     /// Numbers in the window.
@@ -134,12 +139,13 @@ impl Adwin {
         }
     }
 
-    /// The cut whose sides differ most beyond the bound, if any do: numbers behind it, means.
-    fn best_cut(&self, confidence: f64) -> Option<(u32, Moved)> {
+    /// The largest difference of means over its bound, and the cut whose sides differ most beyond the
+    /// bound, if any do: numbers behind it, means.
+    fn best_cut(&self, confidence: f64) -> (f64, Option<(u32, Moved)>) {
         let n = f64::from(self.total.n);
         let variance = self.total.spread / n;
         let l = (2.0 * n.ln() / confidence).ln();
-        let (mut old, mut best, mut most) = (Moments::default(), None, 1e-9);
+        let (mut old, mut best, mut most, mut ratio) = (Moments::default(), None, 1e-9, 0.0_f64);
         let buckets = |(i, of_size): (usize, &Vec<Bucket>)| {
             of_size.iter().rev().map(|b| Moments::of(*b, 1 << i)).collect::<Vec<_>>()
         };
@@ -152,12 +158,15 @@ impl Adwin {
             let (before, after) = (old.mean(), (self.total.sum - old.sum) / f64::from(left));
             let m = 1.0 / (1.0 / f64::from(old.n) + 1.0 / f64::from(left));
             let bound = (2.0 * variance * l / m).sqrt() + 2.0 * variance.sqrt() * l / m;
+            if (before - after).abs() > ratio.abs() * bound && bound > 0.0 {
+                ratio = (after - before) / bound;
+            }
             let beyond = (before - after).abs() - bound;
             if beyond > most {
                 (most, best) = (beyond, Some((left, Moved { before, after })));
             }
         }
-        best
+        (ratio, best)
     }
 
     fn drop_oldest(&mut self) {
@@ -189,8 +198,10 @@ mod tests {
         for _ in 0..1_000 {
             window.push(noise(&mut rng), 1e-4);
         }
-        let found = (0..200).find_map(|i| Some((i, window.push(2.0 + noise(&mut rng), 1e-4)?)));
+        let found = (0..200).find_map(|i| Some((i, window.push(2.0 + noise(&mut rng), 1e-4).1?)));
         let (delay, moved) = found.expect("two standard deviations are found");
+        let calm = window.push(2.0 + noise(&mut rng), 1e-4);
+        assert!(calm.1.is_none() && calm.0.abs() < 1.0, "what is past is not told: {calm:?}");
         assert!(delay < 40, "{delay}");
         assert!(moved.before.abs() < 0.3 && moved.after > 1.5, "{moved:?}");
     }
@@ -201,12 +212,13 @@ mod tests {
         for seed in 0..20 {
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
             let mut window = Adwin::default();
-            alarms += (0..2_000).filter(|_| window.push(noise(&mut rng), 0.002).is_some()).count();
+            alarms +=
+                (0..2_000).filter(|_| window.push(noise(&mut rng), 0.002).1.is_some()).count();
         }
         assert!(alarms <= 1, "{alarms} in 20 calm streams");
         let mut constant = Adwin::default();
-        assert!((0..500).all(|_| constant.push(3.0, 0.002).is_none()));
-        assert!((0..40).any(|_| constant.push(3.1, 0.002).is_some()), "a constant that moves");
+        assert!((0..500).all(|_| constant.push(3.0, 0.002) == (0.0, None)));
+        assert!((0..40).any(|_| constant.push(3.1, 0.002).1.is_some()), "a constant that moves");
     }
 
     #[test]
@@ -214,7 +226,7 @@ mod tests {
         let mut window = Adwin::default();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
         let all: Vec<f64> = (0..5_000).map(|_| noise(&mut rng)).collect();
-        assert_eq!(all.iter().filter_map(|x| window.push(*x, 1e-9)).count(), 0);
+        assert_eq!(all.iter().filter_map(|x| window.push(*x, 1e-9).1).count(), 0);
         let kept = &all[all.len() - window.len() as usize..];
         let mean = kept.iter().sum::<f64>() / kept.len() as f64;
         let spread: f64 = kept.iter().map(|x| (x - mean).powi(2)).sum();

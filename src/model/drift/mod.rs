@@ -22,6 +22,9 @@ pub(super) struct Monitors {
     monitors: Vec<Monitor>,
     /// Windows in the present block.
     windows: u32,
+    /// By level, see [`Monitors::statistic`].
+    #[serde(default)]
+    statistic: [f32; 3],
     /// What a stream at fault is compared with: the past, and its faulty windows. Gone as soon as
     /// the stream is calm again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,21 +94,26 @@ impl Monitors {
         self.windows = 0;
         // So many looks at one stream: Bonferroni.
         let confidence = params.confidence.get() / self.monitors.len() as f64;
-        let place = |i: usize| match i {
-            i if i < newest.len() => (DriftLevel::Input, i),
-            i if i < newest.len() + code.len() => (DriftLevel::Latent, i - newest.len()),
-            _ => (DriftLevel::Score, 0),
-        };
-        let ends = self.monitors.iter_mut().enumerate();
-        ends.filter_map(|(i, monitor)| {
-            let moved = monitor.end_block(confidence)?;
-            let (level, part) = place(i);
+        let (mut statistic, mut drifted) = ([0.0_f32; 3], Vec::new());
+        for (i, monitor) in self.monitors.iter_mut().enumerate() {
+            let (level, part) = place(i, newest.len(), code.len());
+            let (ratio, moved) = monitor.end_block(confidence);
             // A network that learns errs less and less.
-            let better = level == DriftLevel::Score && moved.after < moved.before;
-            (!better).then_some(())?;
-            Some(Drifted { level, part, before: moved.before, after: moved.after })
-        })
-        .collect()
+            let counts = level != DriftLevel::Score || ratio > 0.0;
+            let largest = &mut statistic[level as usize];
+            *largest = largest.max(if counts { ratio.abs() as f32 } else { 0.0 });
+            if let Some(adwin::Moved { before, after }) = moved.filter(|_| counts) {
+                drifted.push(Drifted { level, part, before, after });
+            }
+        }
+        self.statistic = statistic;
+        drifted
+    }
+
+    /// By level how far, at the end of the last block, the mean of a part lay from what it was, over the
+    /// bound from which on that is a drift: 1 and above is one.
+    pub fn statistic(&self) -> [f32; 3] {
+        self.at_fault.as_ref().map_or(self.statistic, |aside| aside.statistic)
     }
 
     /// Forgets the codes of the past, those of a network that sees `channels` channels: what comes is
@@ -124,11 +132,20 @@ impl Monitors {
     }
 }
 
+/// What monitor `i` looks at, if there are so many channels and numbers of the code.
+fn place(i: usize, channels: usize, code: usize) -> (DriftLevel, usize) {
+    match i {
+        i if i < channels => (DriftLevel::Input, i),
+        i if i < channels + code => (DriftLevel::Latent, i - channels),
+        _ => (DriftLevel::Score, 0),
+    }
+}
+
 impl Monitor {
-    fn end_block(&mut self, confidence: f64) -> Option<adwin::Moved> {
+    fn end_block(&mut self, confidence: f64) -> (f64, Option<adwin::Moved>) {
         let (sum, seen) = (std::mem::take(&mut self.sum), std::mem::take(&mut self.seen));
         if seen == 0 {
-            return None;
+            return (0.0, None);
         }
         self.means.push(sum / f64::from(seen), confidence)
     }
@@ -198,6 +215,23 @@ mod tests {
         );
         let worse = run(true, 1.0);
         assert!(!worse.is_empty() && worse.iter().all(|d| d.level == DriftLevel::Score));
+    }
+
+    /// It rises towards a drift, and falls once that is told.
+    #[test]
+    fn the_statistic_is_of_now() {
+        let params = DriftParams { block: 1, ..DriftParams::default() };
+        let (mut monitors, mut seen) = (Monitors::default(), Vec::new());
+        for t in 0..400 {
+            let jitter = (t * 7_919 % 1_013) as f32 / 1_013.0 - 0.5;
+            let level = if t < 200 { 0.0 } else { 1.0 };
+            let moved = monitors.take(&params, (&[jitter + level], &[0.0], 0.1), true);
+            seen.push((monitors.statistic()[DriftLevel::Input as usize], !moved.is_empty()));
+        }
+        let told = seen.iter().position(|(_, moved)| *moved).expect("it is told");
+        assert!(seen[..200].iter().all(|(ratio, _)| *ratio < 1.0));
+        assert!(seen[205].0 > seen[200].0 && seen[told].0 >= 1.0, "{:?}", &seen[200..=told]);
+        assert!(seen[399].0 < 1.0, "{:?}", seen[399]);
     }
 
     #[test]

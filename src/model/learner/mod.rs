@@ -1,5 +1,6 @@
 //! One network that learns online, from the newest windows and a replay of older ones.
 
+mod past;
 mod stored;
 
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use ndarray::{Array2, ArrayView1, Axis};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+
+pub use past::Past;
 
 use crate::model::control::LinearControl;
 use crate::model::drift::Monitors;
@@ -61,6 +64,7 @@ pub struct Learner {
     windows: u64,
     since_refresh: u64,
     allowance: Allowance,
+    past: Past,
 }
 
 /// When training happens and how much of it.
@@ -113,6 +117,7 @@ impl Learner {
             windows: 0,
             since_refresh: 0,
             allowance: Allowance::default(),
+            past: Past::default(),
         }
     }
 
@@ -147,6 +152,7 @@ impl Learner {
             windows: self.windows,
             since_refresh: self.since_refresh,
             allowance: self.allowance,
+            past: self.past,
             ..fresh
         })
     }
@@ -159,6 +165,17 @@ impl Learner {
     /// Training steps behind the network that scores: the version of its weights.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// When it was changed and examined.
+    pub fn past(&self) -> Past {
+        self.past
+    }
+
+    /// By level (input, latent, score) how near to a drift, 1, its stream was at the end of the last
+    /// block.
+    pub fn drift_statistic(&self) -> [f32; 3] {
+        self.monitors.statistic()
     }
 
     /// Names the coordinate system of the latent features.
@@ -258,7 +275,7 @@ impl Learner {
     ) -> Option<(Outcome, Option<Examined>)> {
         self.since_refresh = 0;
         self.settle(space);
-        let outcome = self.refreshed.take().map(|refreshed| self.take_effect(refreshed));
+        let outcome = self.refreshed.take().map(|refreshed| self.take_effect(refreshed, now));
         let steps = self.pace.refresh_steps;
         let allowed =
             self.windows < self.pace.warmup || self.allowance.spend(self.pace.max, steps, now);
@@ -284,7 +301,7 @@ impl Learner {
     }
 
     /// Who scores after a refresh: once the gate is closed, whom an examination lets pass.
-    fn take_effect(&mut self, refreshed: Refreshed) -> (Outcome, Option<Examined>) {
+    fn take_effect(&mut self, refreshed: Refreshed, now: EventTime) -> (Outcome, Option<Examined>) {
         let Refreshed { mut trainee, outcome, sat } = refreshed;
         // An examination by what was normal once is of no use any more.
         let examined = match sat.filter(|_| self.gate.is_closed()) {
@@ -292,6 +309,7 @@ impl Learner {
             None => {
                 self.network.assign(trainee.network());
                 self.version = trainee.steps();
+                self.past.changed_at = Some(now);
                 None
             }
             Some(sat) => {
@@ -301,6 +319,7 @@ impl Learner {
                     latent_space_id: &mut self.latent_space_id,
                 };
                 let examined = self.gate.judge(*sat, champion, &mut trainee);
+                self.past.note(&examined, now);
                 if examined.new_latent_space {
                     self.monitors.restart_codes(self.recipe.shape.channels);
                 }

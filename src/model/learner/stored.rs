@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::Deserialize;
 
-use super::{Learner, Pace};
+use super::{Learner, Pace, Past};
 use crate::model::control::LinearControl;
 use crate::model::drift::Monitors;
 use crate::model::gate::Gate;
@@ -42,6 +42,8 @@ pub(super) struct Stored {
     since_refresh: u64,
     #[serde(default)]
     allowance: Allowance,
+    #[serde(default)]
+    past: Past,
 }
 
 impl TryFrom<Stored> for Learner {
@@ -73,6 +75,7 @@ impl TryFrom<Stored> for Learner {
             windows: stored.windows,
             since_refresh: stored.since_refresh,
             allowance: stored.allowance,
+            past: stored.past,
         })
     }
 }

@@ -111,6 +111,11 @@ impl Network {
         }
     }
 
+    /// Whether codes are vectors of a book that has started.
+    pub fn is_quantised(&self) -> bool {
+        matches!(&self.code, Code::Quantised(book) if book.is_started())
+    }
+
     pub(in crate::model) fn all_layers(&self) -> &[Dense] {
         &self.layers
     }

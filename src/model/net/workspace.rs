@@ -153,6 +153,14 @@ impl Workspace {
         self.code.as_ref().map_or(&[], |code| &code.picks)
     }
 
+    /// Indices of the vectors that the last pass chose for window `row` of `rows`; meaningless before
+    /// the book has started, empty without one.
+    pub fn vectors_chosen(&self, rows: usize, row: usize) -> &[u32] {
+        debug_assert!(row < rows);
+        let groups = self.picks().len() / self.rows_max();
+        &self.picks()[row * groups..(row + 1) * groups]
+    }
+
     /// The windows as network input: missing cells become 0, the mean of a standardised channel,
     /// and are told by indicators if the network has any.
     pub(super) fn fill_input(&mut self, rows: usize) {

@@ -36,6 +36,19 @@ impl Variant {
         Self::Vae,
         Self::VqVae,
     ];
+
+    /// Its name in settings and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Undercomplete => "undercomplete",
+            Self::Deep => "deep",
+            Self::Stacked => "stacked",
+            Self::Sparse => "sparse",
+            Self::Denoising => "denoising",
+            Self::Vae => "vae",
+            Self::VqVae => "vq_vae",
+        }
+    }
 }
 
 /// How the activity of a sparse code is penalised.

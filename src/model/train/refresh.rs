@@ -111,6 +111,11 @@ impl Refreshed {
 pub trait Trainer: fmt::Debug + Send + Sync {
     /// Takes a refresh. `space` fits it and may be used until this returns.
     fn start(&self, refresh: Refresh, space: &mut Workspace) -> Started;
+
+    /// This trainer with a word for whom it works, if it keeps accounts.
+    fn of_stream(&self, _stream: &str) -> Option<Arc<dyn Trainer>> {
+        None
+    }
 }
 
 /// What became of a refresh at once.

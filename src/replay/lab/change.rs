@@ -1,9 +1,10 @@
 //! Two configurations over the same files: which alerts appear, vanish or move.
 
 use super::Outcome;
-use super::collect::{Note, Series};
+use super::series::{Note, Series};
 use super::table::Table;
 use crate::grade::{Pair, pair};
+use crate::record::AlertKind;
 
 /// Changes that a table names, at most.
 const NAMED_MAX: usize = 200;
@@ -18,19 +19,23 @@ pub(super) struct Change<'o> {
 }
 
 impl<'o> Change<'o> {
-    /// Pairs alerts of a series that opened at most `tolerance` rows apart.
+    /// Pairs alerts of a series and kind that opened at most `tolerance` rows apart.
     pub fn of(first: &'o Outcome, second: &'o Outcome, tolerance: u64) -> Self {
         let mut pairs = Vec::new();
         let nothing: &[Note] = &[];
         for series in &first.lab.series {
             let same = second.lab.series.iter().find(|other| other.name == series.name);
-            let (a, b) = (&series.notes, same.map_or(nothing, |other| &other.notes));
-            let rows = |notes: &[Note]| -> Vec<u64> { notes.iter().map(|note| note.row).collect() };
-            pairs.extend(pair(&rows(a), &rows(b), tolerance).into_iter().map(|pair| match pair {
-                Pair::Both(i, j, _) => (series, a.get(i), b.get(j)),
-                Pair::Vanished(i) => (series, a.get(i), None),
-                Pair::Appeared(j) => (series, None, b.get(j)),
-            }));
+            let both = [&series.notes[..], same.map_or(nothing, |other| &other.notes)];
+            for kind in AlertKind::ALL {
+                let [a, b] = both.map(|notes| by_row(notes, kind));
+                let [x, y] =
+                    [&a, &b].map(|notes| notes.iter().map(|note| note.row).collect::<Vec<_>>());
+                pairs.extend(pair(&x, &y, tolerance).into_iter().map(|pair| match pair {
+                    Pair::Both(i, j, _) => (series, Some(a[i]), Some(b[j])),
+                    Pair::Vanished(i) => (series, Some(a[i]), None),
+                    Pair::Appeared(j) => (series, None, Some(b[j])),
+                }));
+            }
         }
         Self { first, second, pairs, tolerance }
     }
@@ -58,8 +63,16 @@ impl<'o> Change<'o> {
                 continue;
             }
             let time = a.or(*b).map_or(String::new(), |note| note.opened.to_string());
+            let kind = a.or(*b).map_or("", |note| note.kind.word());
             let score = |n: &Option<&Note>| n.map_or("–".into(), |n| format!("{:.2}", n.worst));
-            rows.push(vec![series.name.to_string(), what, time, score(a), score(b)]);
+            rows.push(vec![
+                series.name.to_string(),
+                kind.to_owned(),
+                what,
+                time,
+                score(a),
+                score(b),
+            ]);
         }
         let unnamed = shifted + vanished + appeared - rows.len();
         let more =
@@ -73,6 +86,7 @@ impl<'o> Change<'o> {
             ),
             header: vec![
                 "series".into(),
+                "kind".into(),
                 "change".into(),
                 "opened".into(),
                 format!("score by {}", self.first.name),
@@ -82,4 +96,11 @@ impl<'o> Change<'o> {
             total: false,
         }
     }
+}
+
+/// The alerts of a kind in the order of their rows.
+fn by_row(notes: &[Note], kind: AlertKind) -> Vec<&Note> {
+    let mut of_kind: Vec<&Note> = notes.iter().filter(|note| note.kind == kind).collect();
+    of_kind.sort_by_key(|note| note.row);
+    of_kind
 }

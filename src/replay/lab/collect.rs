@@ -6,21 +6,18 @@ use indicatif::ProgressBar;
 use rustc_hash::FxHashMap;
 
 use super::super::layout::LABEL;
-use super::super::scores::{Line, Numbers};
+use super::super::scores::Line;
 use super::super::table::Table;
 use super::super::{ReplayArgs, ReplayError};
 use super::ledger::Ledger;
+use super::series::{Series, WEEK_MS};
 use super::trace::Trace;
 use crate::alert::Budget;
 use crate::engine::StreamSpec;
-use crate::grade::Graded;
-use crate::record::{
-    AlertChange, AlertRecord, EventTime, Millis, Outbox, SeriesKey, Severity, Step,
-};
+use crate::record::{EventTime, Millis, Outbox, SeriesKey, Step};
 
 /// Series of which a trace is kept, at most.
 const TRACES_MAX: usize = 24;
-const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
 
 /// Listens to a replay.
 pub(in super::super) struct Lab {
@@ -34,44 +31,11 @@ pub(in super::super) struct Lab {
     /// Of the log that is read.
     channels: Arc<[Arc<str>]>,
     step: Millis,
+    /// Length of a row, 0 if each record is one.
+    row: Millis,
     budget: f64,
     /// Forecasts and what came true of them.
     pub(super) ledger: Ledger,
-}
-
-/// What is kept of a series.
-pub(super) struct Series {
-    pub name: SeriesKey,
-    pub channels: Arc<[Arc<str>]>,
-    /// Alerts a week that the budget allows.
-    pub budget: f64,
-    /// Input rows.
-    pub lines: usize,
-    /// Input rows with what was said and what is true, if there are labels.
-    pub rows: Vec<Graded>,
-    pub labelled: bool,
-    /// First and last event time.
-    pub span: Option<(EventTime, EventTime)>,
-    /// In the order in which they opened.
-    pub notes: Vec<Note>,
-    /// Notes whose row is known.
-    placed: usize,
-    pub trace: Option<Trace>,
-}
-
-/// An alert.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Note {
-    id: String,
-    /// Number of the input row of the series on which it opened.
-    pub row: u64,
-    pub opened: EventTime,
-    pub closed: Option<EventTime>,
-    /// Highest anomaly score so far.
-    pub worst: f64,
-    pub critical: bool,
-    /// Channels with the largest shares when it opened: name, observed, lower, upper, share.
-    pub top: Vec<(Arc<str>, f64, f64, f64, f64)>,
 }
 
 impl Lab {
@@ -103,6 +67,7 @@ impl Lab {
             quiet: true,
             channels: Arc::from([]),
             step: Millis::new(1),
+            row: Millis::ZERO,
             budget: 0.0,
             ledger: Ledger::default(),
         }
@@ -122,9 +87,9 @@ impl Lab {
     pub fn begin(&mut self, spec: &StreamSpec, budget: Budget) {
         self.ledger.begin(spec);
         self.channels = Arc::from(&spec.channels[..]);
-        self.step = match spec.rows.step {
-            Step::Grid(step) => step,
-            Step::Event => Millis::new(1),
+        (self.step, self.row) = match spec.rows.step {
+            Step::Grid(step) => (step, step),
+            Step::Event => (Millis::new(1), Millis::ZERO),
         };
         self.budget = budget.alerts.get() / (budget.per.get() as f64 / WEEK_MS);
     }
@@ -169,77 +134,12 @@ impl Lab {
         }
         let name: SeriesKey = Arc::from(name);
         let traced = self.plots && self.series.len() < TRACES_MAX;
-        self.series.push(Series {
-            name: Arc::clone(&name),
-            channels: Arc::clone(&self.channels),
-            budget: self.budget,
-            lines: 0,
-            rows: Vec::new(),
-            labelled: false,
-            span: None,
-            notes: Vec::new(),
-            placed: 0,
-            trace: traced.then(|| Trace::new(self.channels.len(), self.step)),
-        });
+        let trace = traced.then(|| Trace::new(self.channels.len(), self.step));
+        let channels = Arc::clone(&self.channels);
+        let series =
+            Series { budget: self.budget, row: self.row, trace, ..Series::new(&name, channels) };
+        self.series.push(series);
         self.index.insert(name, self.series.len() - 1);
         self.series.len() - 1
-    }
-}
-
-impl Series {
-    /// Weeks of event time.
-    pub fn weeks(&self) -> f64 {
-        self.span.map_or(0.0, |(first, last)| (last - first).get() as f64 / WEEK_MS)
-    }
-
-    fn hear(&mut self, record: &AlertRecord) {
-        let critical = record.severity == Severity::Critical;
-        if record.change == AlertChange::Opened {
-            let name = |channel: usize| self.channels.get(channel).cloned().unwrap_or_default();
-            let top = record.top.iter();
-            self.notes.push(Note {
-                id: record.alert_id.clone(),
-                row: self.lines as u64,
-                opened: record.starts_at,
-                closed: None,
-                worst: record.anomaly_score,
-                critical,
-                top: top.map(|c| (name(c.channel), c.y, c.lower, c.upper, c.share)).collect(),
-            });
-            return;
-        }
-        let known = self.notes.iter_mut().rev().find(|note| note.id == record.alert_id);
-        if let Some(note) = known {
-            note.worst = note.worst.max(record.anomaly_score);
-            note.critical |= critical;
-            note.closed = record.ends_at;
-        }
-    }
-
-    fn line(&mut self, line: &Line, ungraded: bool) {
-        let time = line.time;
-        let (score, raised) = match line.numbers {
-            Numbers::Known { surprise, raised, .. } => (surprise, raised),
-            Numbers::Waiting | Numbers::None => (0.0, false),
-        };
-        // An alert opens at the end of its row, which is not before any time in it.
-        while raised && self.placed < self.notes.len() {
-            self.notes[self.placed].row = self.lines as u64;
-            self.placed += 1;
-            if time <= self.notes[self.placed - 1].opened {
-                break;
-            }
-        }
-        self.labelled |= line.label.is_some();
-        let label = line.label.unwrap_or(false);
-        if ungraded || line.label.is_some() {
-            self.rows.push(Graded { time, score, raised, label });
-        }
-        if let (true, Some(trace)) = (label, &mut self.trace) {
-            trace.label(time);
-        }
-        let (first, last) = self.span.unwrap_or((time, time));
-        self.span = Some((first.min(time), last.max(time)));
-        self.lines += 1;
     }
 }

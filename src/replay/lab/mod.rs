@@ -1,8 +1,8 @@
 //! The laboratory: what a replay is worth, as figures, as a page with plots, and against another
 //! configuration.
 //!
-//! Start with [`Lab`], which listens to a replay. `trace` keeps a series in bounded memory,
-//! `ledger` keeps forecasts until they come true, `forecasts` tells what became of them, `table`
+//! Start with [`Lab`], which listens to a replay. `series` keeps rows and alerts of a series, `trace`
+//! its curves in bounded memory, `ledger` keeps forecasts until they come true, `forecasts` tells what became of them, `table`
 //! brings figures into cells, `change` compares two replays, `plot` draws, `page` puts
 //! everything into one HTML file. `nab` runs the Numenta Anomaly Benchmark.
 
@@ -13,6 +13,7 @@ mod ledger;
 mod nab;
 mod page;
 mod plot;
+mod series;
 mod table;
 mod trace;
 
@@ -25,7 +26,7 @@ use super::{ReplayArgs, ReplayError, ReplaySummary};
 use crate::grade::{Figures, Terms};
 use crate::telemetry::say;
 use change::Change;
-use collect::Series;
+use series::Series;
 use table::Table;
 
 /// Longest buffer of the volume under the precision-recall surface, in rows.
@@ -70,10 +71,11 @@ fn figures(series: &Series, args: &ReplayArgs) -> Figures {
         reach: REACH,
         budget: series.budget,
     };
+    let anomalies = series.anomalies(terms.train);
     if series.labelled {
-        return Figures::of(&series.rows, &terms);
+        return Figures { anomalies, ..Figures::of(&series.rows, &terms) };
     }
-    let mut figures = Figures { rows: series.lines, ..Figures::default() };
+    let mut figures = Figures { rows: series.lines, anomalies, ..Figures::default() };
     figures.events.alerts = series.notes.len();
     figures.weeks = series.weeks();
     figures.allowed = figures.weeks * series.budget;

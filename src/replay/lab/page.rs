@@ -10,12 +10,12 @@ use std::path::Path;
 use super::super::{ReplayArgs, ReplayError, ReplaySummary};
 use super::Outcome;
 use super::change::Change;
-use super::collect::{Note, Series};
 use super::forecasts;
-use super::plot::{self, Mark, SCORE_MAX};
+use super::plot;
+use super::series::{Note, Series};
 use super::table::Table;
 use super::trace::Trace;
-use crate::chart::{self, Size, escape, short};
+use crate::chart::{self, Mark, SCORE_MAX, Size, escape, short};
 
 const STYLE: &str = include_str!("page.css");
 /// Series with plots, at most.
@@ -122,6 +122,7 @@ fn alerts(outcome: &Outcome) -> Table {
         let why: Vec<String> = note.top.iter().take(CHANNELS_MAX).map(part).collect();
         vec![
             series.name.to_string(),
+            note.kind.word().into(),
             note.opened.to_string(),
             closed,
             format!("{:.2}", note.worst),
@@ -137,7 +138,7 @@ fn alerts(outcome: &Outcome) -> Table {
     Table {
         title: "Alerts".into(),
         note,
-        header: ["series", "opened", "closed", "worst score", "severity", "why"]
+        header: ["series", "kind", "opened", "closed", "worst score", "severity", "why"]
             .map(str::to_owned)
             .to_vec(),
         rows: all.take(ALERTS_MAX).map(row).collect(),
@@ -197,7 +198,7 @@ fn legend(other: bool) -> String {
         ("band", "expected (about 99 % of calm rows)"),
         ("label", "labelled as anomalous"),
         ("alert", "alert opened; at the foot while it was open"),
-        ("score", "anomaly score; the line is the threshold, 1"),
+        ("score", "surprise, and anomaly score with the threshold, 1"),
         ("other", "the same of the other configuration, at the head"),
     ];
     let shown = if other { 6 } else { 5 };
@@ -228,7 +229,9 @@ fn section(
         let name = series.channels.get(at).map_or("", |name| name);
         text += &figure(name, |tall, _| plot::channel(trace, at, &marks, tall))?;
     }
-    let caption = format!("anomaly score (above {SCORE_MAX} cut)");
+    let caption = format!("surprise, which ranks rows (above {SCORE_MAX} cut)");
+    text += &figure(&caption, |_, flat| plot::surprise(trace, &marks, flat))?;
+    let caption = format!("anomaly score, which raises alerts (above {SCORE_MAX} cut)");
     text += &figure(&caption, |_, flat| plot::score(trace, &marks, flat))?;
     Ok(text)
 }

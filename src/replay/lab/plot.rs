@@ -1,26 +1,16 @@
-//! Pictures of a series: its channels with what was expected, and its anomaly score.
+//! Pictures of a series: its channels with what was expected, its surprise and its anomaly score.
 
 use std::ops::Range;
 
 use plotters::style::Color;
 
 use super::super::ReplayError;
-use super::trace::{Span, Trace};
-use crate::chart::{ALERT, BAND, Canvas, INK, LABEL, OTHER, SCORE, SERIES, Size, frame};
-use crate::record::EventTime;
+use super::trace::{Column, Span, Trace};
+use crate::chart::{BAND, Canvas, LABEL, Mark, SERIES, Size, frame, runs, scores_to};
+use crate::record::{EventTime, Millis};
 
-/// Scores above are drawn here.
-pub(super) const SCORE_MAX: f64 = 5.0;
 /// Columns without a value that a line still crosses.
-const BRIDGED: usize = 2;
-/// An alert in a picture.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    pub opened: EventTime,
-    pub closed: Option<EventTime>,
-    /// Of the configuration that this one is compared with.
-    pub other: bool,
-}
+const BRIDGED: i64 = 2;
 
 /// A channel with its expected band, labels and alerts, as SVG.
 pub(super) fn channel(
@@ -34,38 +24,49 @@ pub(super) fn channel(
     let (low, high) = extent(&spans);
     frame(size, ends(&trace), low..high, |canvas| {
         shade_labels(canvas, &trace, low..high)?;
-        for band in runs(&spans, |span| [span.lower, span.upper]) {
-            let band: Vec<_> = band.iter().map(|(at, pair)| (middle(&trace, *at), *pair)).collect();
+        for band in parts(&trace, &spans, |span| [span.lower, span.upper]) {
             canvas.area(&band, BAND.mix(0.5).filled())?;
         }
-        for line in runs(&spans, |span| [span.low, span.high]) {
+        for line in parts(&trace, &spans, |span| [span.low, span.high]) {
             // Down and up in turn: the shortest way through both ends of each column.
             let points = line.iter().enumerate().flat_map(|(i, (at, [low, high]))| {
                 let ends = if i % 2 == 0 { [*low, *high] } else { [*high, *low] };
                 let keep = if low == high { 1 } else { 2 };
-                ends.into_iter().take(keep).map(|v| (middle(&trace, *at), v)).collect::<Vec<_>>()
+                ends.into_iter().take(keep).map(|v| (*at, v)).collect::<Vec<_>>()
             });
             canvas.line(points, SERIES.stroke_width(1))?;
         }
-        draw_marks(canvas, marks)
+        Ok(canvas.marks(marks)?)
     })
+}
+
+/// The surprise, as SVG.
+pub(super) fn surprise(trace: &Trace, marks: &[Mark], size: Size) -> Result<String, ReplayError> {
+    bars(trace, |column| column.surprise, None, marks, size)
 }
 
 /// The anomaly score with the threshold at 1, as SVG.
 pub(super) fn score(trace: &Trace, marks: &[Mark], size: Size) -> Result<String, ReplayError> {
+    bars(trace, |column| column.score, Some(1.0), marks, size)
+}
+
+fn bars(
+    trace: &Trace,
+    of: fn(&Column) -> f64,
+    level: Option<f64>,
+    marks: &[Mark],
+    size: Size,
+) -> Result<String, ReplayError> {
     let trace = trace.reduced((size.width / 2) as usize);
-    let worst = trace.columns.iter().map(|column| column.score).fold(0.0, f64::max);
-    let high = worst.clamp(1.4, SCORE_MAX) * 1.04;
+    let high = scores_to(trace.columns.iter().map(of).fold(0.0, f64::max));
     frame(size, ends(&trace), 0.0..high, |canvas| {
         shade_labels(canvas, &trace, 0.0..high)?;
-        for (i, column) in trace.columns.iter().enumerate().filter(|(_, c)| 0.0 < c.score) {
+        canvas.scores(trace.columns.iter().enumerate().map(|(i, column)| {
             let from = trace.start.as_millis() as f64 + (i as i64 * trace.width) as f64;
-            let bar = [(from, 0.0), (from + trace.width as f64, column.score.min(SCORE_MAX))];
-            canvas.bar(bar, SCORE.filled())?;
-        }
-        let (from, to) = canvas.span;
-        canvas.line([(from, 1.0), (to, 1.0)], INK.stroke_width(1))?;
-        draw_marks(canvas, marks)
+            (from, from + trace.width as f64, of(column))
+        }))?;
+        level.map_or(Ok(()), |level| canvas.level(level))?;
+        Ok(canvas.marks(marks)?)
     })
 }
 
@@ -100,33 +101,11 @@ fn shade_labels(
     Ok(())
 }
 
-/// A line where an alert opened, and a bar at the foot while it was open; those of another
-/// configuration at the head.
-fn draw_marks(canvas: &mut Canvas<'_, '_>, marks: &[Mark]) -> Result<(), ReplayError> {
-    let ((low, high), end) = (canvas.range, canvas.span.1);
-    let thick = (high - low) * 0.03;
-    for mark in marks {
-        let (colour, foot) = if mark.other { (OTHER, high - thick) } else { (ALERT, low) };
-        let from = mark.opened.as_millis() as f64;
-        let to = mark.closed.map_or(end, |at| at.as_millis() as f64).min(end);
-        canvas.line([(from, low), (from, high)], colour.mix(0.6).stroke_width(1))?;
-        canvas.bar([(from, foot), (to.max(from), foot + thick)], colour.filled())?;
-    }
-    Ok(())
-}
-
-/// Columns with both numbers, cut where more than [`BRIDGED`] are without.
-fn runs(spans: &[Span], of: fn(&Span) -> [f64; 2]) -> Vec<Vec<(usize, [f64; 2])>> {
-    let mut runs: Vec<Vec<(usize, [f64; 2])>> = Vec::new();
-    for (at, pair) in spans.iter().map(of).enumerate().filter(|(_, pair)| pair[0].is_finite()) {
-        match runs.last_mut() {
-            Some(run) if run.last().is_some_and(|(last, _)| at - last <= BRIDGED + 1) => {
-                run.push((at, pair));
-            }
-            _ => runs.push(vec![(at, pair)]),
-        }
-    }
-    runs
+/// Columns with both numbers at their middles, cut where more than [`BRIDGED`] are without.
+fn parts(trace: &Trace, spans: &[Span], of: fn(&Span) -> [f64; 2]) -> Vec<Vec<(f64, [f64; 2])>> {
+    let middle = |i: usize| Millis::new(i as i64 * trace.width + trace.width / 2);
+    let points = spans.iter().enumerate().map(|(i, span)| (trace.start + middle(i), of(span)));
+    runs(points, (BRIDGED + 1) * trace.width)
 }
 
 /// First and last time.
@@ -136,14 +115,9 @@ fn ends(trace: &Trace) -> (EventTime, EventTime) {
     (trace.start, EventTime::from_millis(to))
 }
 
-fn middle(trace: &Trace, column: usize) -> f64 {
-    trace.start.as_millis() as f64 + (column as f64 + 0.5) * trace.width as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Millis;
 
     #[test]
     fn pictures_are_drawn_of_little_and_of_nothing() {
@@ -157,7 +131,9 @@ mod tests {
             }
             let drawn = channel(&trace, 0, &[mark], size).unwrap();
             assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"), "{drawn}");
-            assert!(score(&trace, &[mark], size).unwrap().contains("</svg>"));
+            for bars in [score, surprise] {
+                assert!(bars(&trace, &[mark], size).unwrap().contains("</svg>"));
+            }
         }
     }
 }

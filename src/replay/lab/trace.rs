@@ -10,6 +10,8 @@ const COLUMNS: usize = 1_024;
 pub(super) struct Column {
     /// Highest anomaly score; NaN without any.
     pub score: f64,
+    /// Highest surprise; NaN without any.
+    pub surprise: f64,
     /// A row is marked as anomalous.
     pub label: bool,
 }
@@ -27,7 +29,7 @@ pub(super) struct Span {
     pub upper: f64,
 }
 
-const NO_COLUMN: Column = Column { score: f64::NAN, label: false };
+const NO_COLUMN: Column = Column { score: f64::NAN, surprise: f64::NAN, label: false };
 const NO_SPAN: Span = Span { low: f64::NAN, high: f64::NAN, lower: f64::NAN, upper: f64::NAN };
 
 /// Columns of equal width from the first time on. What comes earlier is put into the first.
@@ -57,10 +59,12 @@ impl Trace {
         }
     }
 
-    /// Score and expectations of a row.
+    /// Surprise, score and expectations of a row.
     pub fn score(&mut self, row: &RowScore) {
         let at = self.column(row.time);
-        self.columns[at].score = self.columns[at].score.max(row.anomaly_score);
+        let column = &mut self.columns[at];
+        column.score = column.score.max(row.anomaly_score);
+        column.surprise = column.surprise.max(row.surprise);
         for part in row.channels.iter().filter(|part| part.channel < self.channels) {
             let span = &mut self.spans[at * self.channels + part.channel];
             (span.lower, span.upper) = (span.lower.min(part.lower), span.upper.max(part.upper));
@@ -108,6 +112,7 @@ impl Trace {
         let columns = self.columns.chunks(parts).map(|part| {
             let one = |a: Column, b: &Column| Column {
                 score: a.score.max(b.score),
+                surprise: a.surprise.max(b.surprise),
                 label: a.label || b.label,
             };
             part.iter().fold(NO_COLUMN, one)

@@ -237,7 +237,7 @@ pub(in crate::web) fn explanation(
             })
             .collect(),
     });
-    let mark = Mark { opened: entry.starts_at, closed: entry.ends_at };
+    let mark = Mark { opened: entry.starts_at, closed: entry.ends_at, other: false };
     chart::explanation(title, &panels.collect::<Vec<_>>(), &[mark], size)
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::record::Verdict;
+use crate::record::{Saying, Verdict};
 use crate::web::actions::{ConfigFormat, Notice, NoticeKind, Written};
 use crate::web::extract::{Json, MayWrite};
 use crate::web::problem::Problem;
@@ -14,8 +14,6 @@ use crate::web::server::App;
 
 /// Longest name, id or pattern, in characters.
 const NAME_MAX: usize = 256;
-/// Longest comment, in characters.
-const COMMENT_MAX: usize = 4_000;
 /// Most patterns of streams or series.
 const PATTERNS_MAX: usize = 256;
 
@@ -196,20 +194,10 @@ fn check_length(what: &str, text: &str, least: usize, most: usize) -> Result<(),
 impl FeedbackRequest {
     pub fn notice(self) -> Result<Notice, Problem> {
         let Self { alert_id, verdict, by, comment } = self;
-        let digits = alert_id.strip_prefix("a-").unwrap_or_default();
-        let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-        if digits.len() != 12 || !digits.chars().all(hex) {
-            return Err(Problem::bad_request("alert_id: expected `a-` and 12 hex digits"));
-        }
-        check_length("by", by.as_deref().unwrap_or_default(), 0, NAME_MAX)?;
-        check_length("comment", comment.as_deref().unwrap_or_default(), 0, COMMENT_MAX)?;
-        let mut body = json!({ "alert_id": alert_id, "verdict": verdict.word() });
-        for (key, value) in [("by", by), ("comment", comment)] {
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
-                body[key] = json!(value);
-            }
-        }
-        Ok(Notice { kind: NoticeKind::Verdict, key: alert_id, body })
+        let said = Saying { alert_id, verdict, by, comment };
+        let said = said.checked().map_err(Problem::bad_request)?;
+        let body = json!(said);
+        Ok(Notice { kind: NoticeKind::Verdict, key: said.alert_id, body })
     }
 }
 

@@ -127,7 +127,8 @@ fn charts(kept: &Kept, channels: &[String], first: usize) -> Markup {
             " has room for them."
         } };
     };
-    let mark = |entry: &AlertEntry| Mark { opened: entry.starts_at, closed: entry.ends_at };
+    let mark =
+        |entry: &AlertEntry| Mark { opened: entry.starts_at, closed: entry.ends_at, other: false };
     let marks: Vec<Mark> = kept.alerts.iter().map(mark).collect();
     let scores: Vec<(EventTime, f64)> =
         rows.iter().map(|(row, _)| (row.time, row.anomaly_score.into())).collect();

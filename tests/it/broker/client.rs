@@ -26,6 +26,11 @@ impl Stored {
         std::str::from_utf8(self.value.as_deref().unwrap_or_default()).expect("UTF-8")
     }
 
+    /// The same of a value that may be no text.
+    pub fn text_lossy(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.value.as_deref().unwrap_or_default())
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }

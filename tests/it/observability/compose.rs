@@ -70,6 +70,26 @@ fn the_mounted_settings_can_be_used() {
     let sink = settings.alerting.sink[0].url.as_deref().expect("an address");
     assert_eq!(sink, "http://alertmanager:9093");
     assert!(read("deploy/prometheus/prometheus.yml").contains("latentd:9108"));
+    // The server listens for all of its network: without a token it would refuse verdicts.
+    let token = &compose["services"]["latentd"]["configs"][0];
+    let file = settings.http.token_file.expect("a token file").display().to_string();
+    assert_eq!(token["target"], file);
+    let source = token["source"].as_str().expect("a name");
+    let content = compose["configs"][source]["content"].as_str().expect("a default");
+    let default = content.trim_end_matches('}').split(":-").nth(1).expect("a default");
+    assert!((16..=4_096).contains(&default.len()), "{default}");
+    // The default of the key is never: the rule and the page of a stale sensor need another.
+    for file in [
+        "deploy/latentd.toml",
+        "deploy/systemd/latentd.toml",
+        "deploy/kubernetes/base/latentd.toml",
+        "config/sensors.toml",
+    ] {
+        let settings = latentd::config::Settings::load(Some(&repository(file)), &BTreeMap::new());
+        let settings = settings.unwrap_or_else(|error| panic!("{file}: {error}"));
+        let told = settings.stream.iter().all(|stream| stream.alert.stale_after.get() > 0);
+        assert!(told, "{file}: LatentdSensorStale cannot fire");
+    }
     for (command, package, arguments) in [
         ("promtool", "prometheus", ["check", "config", "deploy/prometheus/prometheus.yml"]),
         (

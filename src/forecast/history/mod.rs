@@ -4,9 +4,11 @@
 //! All numbers of a row are fixed once it is past: features of an origin can be made again at any
 //! time, and are the same.
 
+mod absurd;
+mod phase;
+
 use serde::{Deserialize, Serialize};
 
-use super::Link;
 use super::calendar::Moment;
 use super::design::Design;
 use crate::record::raw;
@@ -17,15 +19,12 @@ const GAINS: [f64; 2] = [0.3, 0.2];
 const SCALE_WINDOWS: f64 = 4.0;
 /// Mean absolute deviation to standard deviation of a normal distribution.
 const TO_SIGMA: f64 = 1.25;
-/// A value farther than so many usual deviations from the level is no measure of the level, the scale or
-/// of anybody's error.
-const FAR: f64 = 30.0;
-/// Nor is one within so many mean absolute values: a series may stop, or double.
-const FAR_SIZES: f64 = 1.5;
 /// The usual course follows by at most so many at once.
 const FAR_COURSE: f64 = 6.0;
 /// Values unlike the one before until the usual deviation is known.
 const MOVES_MIN: f64 = 16.0;
+/// Share of negative values that counts may have: a return, a sensor's slip.
+const NEGATIVES_MAX: f64 = 0.01;
 /// The scale is at least this share of the mean absolute value.
 const SCALE_MIN: f64 = 1e-6;
 
@@ -58,11 +57,15 @@ pub(super) struct History {
     spread: [f64; 2],
     mean_absolute: f64,
     observed: u64,
-    lowest: f64,
+    #[serde(default)]
+    negatives: u64,
     /// As `spread`, of rows whose value is not that of the row before: those of rare demand are not
     /// lost among the zeros.
     #[serde(default)]
     moves: [f64; 2],
+    /// Whether what came before anything was usual has been looked through.
+    #[serde(default)]
+    settled: bool,
 }
 
 impl Column {
@@ -88,37 +91,9 @@ impl History {
             spread: [0.0; 2],
             mean_absolute: 0.0,
             observed: 0,
-            lowest: f64::INFINITY,
+            negatives: 0,
+            settled: false,
             moves: [0.0; 2],
-        }
-    }
-
-    /// Usual deviation of rows in which anything happens; `None` until it is known.
-    fn usual_move(&self) -> Option<f64> {
-        let scale = self.scale.0.last().filter(|_| self.moves[1] >= MOVES_MIN)?;
-        Some(scale.max(TO_SIGMA * self.moves[0] / self.moves[1]))
-    }
-
-    /// Farthest that a deviation counts; infinite until what is usual is known.
-    pub(super) fn far(&self) -> f64 {
-        self.usual_move().map_or(f64::INFINITY, |usual| FAR * usual)
-    }
-
-    /// The same in the unit of the channel: the models live on the scale of `link`.
-    pub(super) fn far_in_units(&self, link: Link) -> f64 {
-        match (self.usual_move(), self.level.0.last()) {
-            (Some(usual), Some(level)) => FAR * (link.invert(level + usual) - link.invert(*level)),
-            _ => f64::INFINITY,
-        }
-    }
-
-    /// `y`, or the nearest value to it that is not absurd: one reading must not be felt for months.
-    /// What was a new level after all is reached in a season or two, since the limits grow with it.
-    pub(super) fn believable(&self, y: f64) -> f64 {
-        let limit = self.far().max(FAR_SIZES * self.mean_absolute);
-        match self.level.0.last().filter(|_| limit.is_finite()) {
-            Some(level) => y.clamp(level - limit, level + limit),
-            None => y,
         }
     }
 
@@ -149,9 +124,9 @@ impl History {
         self.base
     }
 
-    /// Smallest value ever observed.
-    pub(super) fn lowest(&self) -> f64 {
-        self.lowest
+    /// Whether values are counts or the like: next to none was below zero.
+    pub(super) fn is_count(&self) -> bool {
+        self.negatives as f64 <= NEGATIVES_MAX * self.observed as f64
     }
 
     /// A scale for a series of which next to nothing was seen.
@@ -213,30 +188,6 @@ impl History {
         self.known[channel].0.get(i.checked_sub(self.base)?).copied()
     }
 
-    /// The newest row, at or before `newest`, of the phase of row `j` in a season; `None` if
-    /// none is kept. Seasons of whole days follow local time.
-    pub(super) fn same_phase(
-        &self,
-        design: &Design,
-        season: usize,
-        j: usize,
-        newest: usize,
-    ) -> Option<usize> {
-        let length = design.seasons[season];
-        let lag = length * (j - newest).div_ceil(length).max(1);
-        let at = j.checked_sub(lag).filter(|i| *i >= self.base)?;
-        if !design.is_civil(length) {
-            return Some(at);
-        }
-        let moved = i64::from(self.moment(j).shift) - i64::from(self.moment(at).shift);
-        if moved == 0 {
-            return Some(at);
-        }
-        let i = usize::try_from(at as i64 + moved).ok()?;
-        let i = if i > newest { i.checked_sub(length)? } else { i };
-        (i >= self.base).then_some(i)
-    }
-
     /// Takes the moments from the next row on, `reach + 1` of them.
     pub(super) fn look_ahead(&mut self, moments: impl Iterator<Item = Moment>) {
         self.moments.truncate(self.y.0.len());
@@ -269,7 +220,7 @@ impl History {
             self.moments[at] = Moment { missing: true, ..self.moment(i) }.pack();
         } else {
             self.observed += 1;
-            self.lowest = self.lowest.min(y);
+            self.negatives += u64::from(y < 0.0);
             self.mean_absolute += (y.abs() - self.mean_absolute) / self.observed as f64;
         }
         self.y.0.push(filled);
