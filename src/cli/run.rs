@@ -12,7 +12,7 @@ use crate::web::Actions;
 /// Consumes, learns and emits until a signal.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let settings = load(&args.config)?;
-    for note in settings.notes() {
+    for note in settings.notes().into_iter().chain(settings.without_effect()) {
         tracing::info!("{note}");
     }
     let known = |name: &&String| settings.stream.iter().any(|stream| stream.name == **name);
@@ -23,7 +23,6 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = args.config.clone();
     let load: Loader = Arc::new(move || load(&config).map_err(|failure| failure.to_string()));
     let validate = Some(daemon::validate(environment()));
-    settings.without_effect().iter().for_each(|note| tracing::info!("{note}"));
     let actions = Actions { validate, ..Actions::default() };
     let load = Some(load);
     let options = Options { signals: true, reset_state, load, actions, ..Options::default() };

