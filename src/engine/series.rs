@@ -232,11 +232,14 @@ impl Series {
         self.detector.as_ref().map_or_else(of_windows, |_| self.warming.unwrap_or(0.0)).min(1.0)
     }
 
-    /// Rows until its warm-up is over, at the pace so far; `None` if it is, or has not begun.
+    /// Rows until its warm-up is over, without a detector at the pace so far; `None` if it is, or has not
+    /// begun.
     pub(super) fn warmup_rows_left(&self, spec: &StreamSpec) -> Option<f64> {
         let progress = self.warmup_progress(spec);
         let running = self.is_warming(spec) && progress > 0.0;
-        running.then(|| self.rows as f64 * (1.0 - progress) / progress)
+        let paced = || self.rows as f64 * (1.0 - progress) / progress;
+        let left = || self.detector.as_ref().map_or_else(paced, |d| d.warm_up_left() as f64);
+        running.then(left)
     }
 
     /// Time from one row to the next, in seconds.
