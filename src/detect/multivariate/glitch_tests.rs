@@ -171,6 +171,17 @@ fn sensors_that_are_absent_at_first_are_no_fault_when_they_come() {
     assert!(seen.alerts.len() <= 1, "{:?}", seen.alerts);
 }
 
+/// What is compared with calm rows must find some: of a block of 32 all but one in twenty.
+#[test]
+fn most_calm_rows_are_typical_and_some_have_no_evidence() {
+    let seen = watch(&noise(6_000, 4, 14));
+    let rare = 1.0 - 0.95_f64.powf(1.0 / f64::from(BLOCK));
+    let calm = &seen.evidence[1_000..];
+    let typical = calm.iter().filter(|e| 10.0_f64.powf(-**e) > rare).count();
+    assert!(typical > 4_250, "{typical} of 5000");
+    assert!(calm.iter().any(|e| *e < 0.6), "a coarse step has a low level to fall below");
+}
+
 #[test]
 fn warm_up_counts_rows_in_which_something_is_seen() {
     let mut detector = Multivariate::new(2, Tuning::default(), 1);

@@ -20,8 +20,9 @@ const HELD_MAX: f64 = 4.0;
 /// What a fault counts among the blocks that were as unusual: one that comes back as often as alerts
 /// are allowed for must go on being told.
 const FAULT: f64 = 0.25;
-/// A row is at most so many times rarer than such rows have been.
-const DOUBT: f64 = 3.0;
+/// Share of the blocks from which on what they show is common. What is rarer the fitted tail may call as
+/// rare as it likes: faults come back, too.
+const COMMON: f64 = 0.01;
 /// Blocks after which what was seen counts half.
 const SEEN: f64 = 20_000.0 / BLOCK as f64;
 
@@ -213,11 +214,11 @@ impl Memory {
         }
     }
 
-    /// What is evident, no rarer than it has been so far: the tail of what was fitted knows nothing of a
-    /// signal that comes back.
+    /// What is evident, if it is common no rarer than it has been: the tail of what was fitted knows
+    /// nothing of a signal that comes back.
     fn usual(&self, evidence: f64) -> f64 {
         let seen = self.before.seen(self.held);
-        if seen > 0.0 { evidence.min(row_rarity(seen / DOUBT)) } else { evidence }
+        if seen > COMMON { evidence.min(row_rarity(seen)) } else { evidence }
     }
 
     /// What is evident if it is how the sensors go together.
