@@ -23,6 +23,8 @@ const FAULT: f64 = 0.25;
 /// Share of the blocks from which on what they show is common. What is rarer the fitted tail may call as
 /// rare as it likes: faults come back, too.
 const COMMON: f64 = 0.01;
+/// A row that is common is at most so many times rarer than that: of few blocks the share says no more.
+const DOUBT: f64 = 3.0;
 /// Blocks after which what was seen counts half.
 const SEEN: f64 = 20_000.0 / BLOCK as f64;
 
@@ -218,7 +220,7 @@ impl Memory {
     /// nothing of a signal that comes back.
     fn usual(&self, evidence: f64) -> f64 {
         let seen = self.before.seen(self.held);
-        if seen > COMMON { evidence.min(row_rarity(seen)) } else { evidence }
+        if seen > COMMON { evidence.min(row_rarity(seen / DOUBT)) } else { evidence }
     }
 
     /// What is evident if it is how the sensors go together.
