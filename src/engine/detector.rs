@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::spec::StreamSpec;
-use crate::detect::multivariate::{FaultHint, Multivariate, MultivariateSpace, Tuning};
+use crate::detect::multivariate::{BLOCK, FaultHint, Multivariate, MultivariateSpace, Tuning};
 use crate::detect::univariate::{Scratch, Univariate};
 use crate::record::{Contribution, EventTime, FaultClass};
 
@@ -112,11 +112,23 @@ impl Detector {
             Self::Univariate(_) => 1,
             Self::Multivariate(detector) => detector.channels(),
         };
+        if let Self::Multivariate(detector) = self {
+            detector.skip(rows.saturating_sub(GAP_MAX));
+        }
         let nothing = vec![f64::NAN; channels];
         for back in (1..=rows.min(GAP_MAX)).rev() {
             let then = time.as_millis() - back as i64 * step_ms;
             self.judge(eyes, EventTime::from_millis(then), &nothing);
             self.learn(eyes, true);
+        }
+    }
+
+    /// P-value of a row which a share `share` of calm rows is below. That of many channels holds what was
+    /// evident in the rows before: a calm row looks like the largest of a block.
+    pub(super) fn rare(&self, share: f64) -> f64 {
+        match self {
+            Self::Univariate(_) => share,
+            Self::Multivariate(_) => 1.0 - (1.0 - share).powf(1.0 / f64::from(BLOCK)),
         }
     }
 

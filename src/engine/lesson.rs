@@ -10,7 +10,7 @@ use super::spec::StreamSpec;
 use crate::model::{HeadKind, Learner, Role};
 use crate::record::{EventTime, raw};
 
-/// Windows with a smaller p-value are not what others are compared with.
+/// Windows that are rarer than this are not what others are compared with.
 const TYPICAL: f64 = 0.05;
 
 /// A judged row, as everything that says what calm is takes it in.
@@ -69,10 +69,11 @@ impl Lesson {
         if settled && series.detector.is_none() {
             series.tails.iter_mut().zip(self.errors).for_each(|(tail, e)| tail.learn(e));
         }
+        let rare = series.detector.as_ref().map_or(TYPICAL, |detector| detector.rare(TYPICAL));
         let newest = &self.window[self.window.len() - self.xhat.len()..];
         series.residuals.learn(newest, &self.xhat);
         series.scaler.learn(&self.values);
-        self.offer(spec, series, learner, settled && self.p_value > TYPICAL);
+        self.offer(spec, series, learner, settled && self.p_value > rare);
         learner.compare(ArrayView1::from(&self.window), self.errors[0].powi(2));
     }
 

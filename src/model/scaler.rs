@@ -5,13 +5,17 @@ use serde::{Deserialize, Serialize};
 /// Slowest rate of change: after this many rows the past fades instead of averaging for ever.
 const MEMORY_ROWS: f64 = 20_000.0;
 
-/// Standard deviations are cut here before `asinh`.
+/// Standard deviations are cut here before `asinh`, and in what is learned.
 const CLIP: f64 = 10.0;
+
+/// Rows after which a channel's spread is known well enough to cut by it.
+const KNOWN: u32 = 30;
 
 /// Running mean and variance per channel.
 ///
 /// `scale` uses what was known *before* the value (test, then train); `learn` then takes the
-/// value in with rate `max(1 / n, 1 / 20000)`. The scaled value is `asinh(z)`, `z` in standard
+/// value in with rate `max(1 / n, 1 / 20000)`, from row 30 on as at most ten deviations off, as it is
+/// scaled: one absurd reading must not make all others look alike. The scaled value is `asinh(z)`, `z` in standard
 /// deviations cut to ±10: linear near the mean, logarithmic for spikes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scaler {
@@ -67,7 +71,12 @@ impl Scaler {
             }
             channel.count = channel.count.saturating_add(1);
             let rate = (1.0 / f64::from(channel.count)).max(1.0 / MEMORY_ROWS);
-            let step = value - channel.mean;
+            let far = CLIP * channel.variance.sqrt();
+            let mut step = value - channel.mean;
+            if channel.count > KNOWN && far > 0.0 {
+                // Not `clamp`: it panics where a variance near the end of f64 has made a bound NaN.
+                step = step.max(-far).min(far);
+            }
             let mean = channel.mean + rate * step;
             let variance = (1.0 - rate) * (channel.variance + rate * step * step);
             // Squares of values near the end of f64's range overflow: such a value is left out.
@@ -107,6 +116,21 @@ mod tests {
         (0..50).for_each(|_| scaler.learn(&[4.0]));
         assert_eq!(scaler.scale(0, 4.0), 0.0);
         assert_eq!(scaler.scale(0, 4.1), 10.0_f64.asinh() as f32);
+    }
+
+    /// A glitch must not hide what comes after it, and a new level must be learned all the same.
+    #[test]
+    fn a_glitch_hides_nothing_and_a_new_level_is_learned() {
+        let mut scaler = Scaler::new(1);
+        let wave = |i: i32| f64::from(i % 7) - 3.0;
+        (0..100).for_each(|i| scaler.learn(&[wave(i)]));
+        let before = scaler.scale(0, 15.0);
+        scaler.learn(&[-9_999.0]);
+        (0..100).for_each(|i| scaler.learn(&[wave(i)]));
+        let after = scaler.scale(0, 15.0);
+        assert!(after > 0.8 * before, "{after} was {before}");
+        (0..300).for_each(|i| scaler.learn(&[1e4 + wave(i)]));
+        assert!(scaler.scale(0, 1e4).abs() < 1.5, "{}", scaler.scale(0, 1e4));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Tuning;
 
 /// Rows of a block; the largest value of a block is calibrated, not each row: rows depend on each
 /// other, blocks hardly.
-pub(super) const BLOCK: u32 = 32;
+pub const BLOCK: u32 = 32;
 /// Standard deviation of a Gumbel variable over its scale, inverted; and Euler's constant.
 const GUMBEL_SCALE: f64 = 0.7797;
 const EULER: f64 = 0.5772;
@@ -18,6 +18,9 @@ const SPREAD_MIN: f64 = 0.05;
 /// FEW.1)`. Chosen by the alerts on calm streams: 0.6 to 0.8 of what is promised.
 const WIDE: f64 = 0.95;
 const FEW: (f64, f64) = (15.0, 30.0);
+
+/// Blocks that must be known before they say anything.
+const BLOCKS_MIN: f64 = 3.0;
 
 /// Mean and spread of the block maxima of one statistic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,18 +59,24 @@ impl Blocks {
         self.blocks
     }
 
+    /// What is `z` standard deviations above the usual block maximum.
+    pub(super) fn at(&self, z: f64) -> f64 {
+        self.mean + z * self.spread()
+    }
+
     /// Standard deviations above the usual block maximum.
     pub(super) fn z(&self, x: f64) -> f64 {
         (x - self.mean) / self.spread()
     }
 
-    /// Takes a row's value in; `weight` of the block it ends.
-    pub(super) fn learn(&mut self, x: f64, weight: f64, tuning: &Tuning) {
+    /// Takes a row's value in; `weight` of the block it ends. Returns the largest of a block that ends.
+    pub(super) fn learn(&mut self, x: f64, weight: f64, tuning: &Tuning) -> Option<f64> {
         self.largest = self.largest.max(x);
         self.rows += 1;
         if self.rows < BLOCK {
-            return;
+            return None;
         }
+        let ended = self.largest;
         let reach = 3.0 * self.spread();
         let off = self.largest - self.mean;
         let off = if self.blocks < 1.0 { off } else { off.clamp(-reach, reach) };
@@ -82,6 +91,7 @@ impl Blocks {
         self.blocks += weight;
         self.largest = f64::MIN;
         self.rows = 0;
+        Some(ended)
     }
 
     /// Forgets how sure it is: what follows counts like a start with so many blocks, 1 at least.
@@ -92,13 +102,38 @@ impl Blocks {
     }
 
     /// `-log10` of the chance that a block of calm rows reaches `x`: Gumbel with the moments of the
-    /// block maxima, its spread widened while few blocks are known.
+    /// block maxima, its spread widened while few blocks are known. 0 before they say anything.
     pub(super) fn surprise(&self, x: f64) -> f64 {
-        let wide = self.spread() * (WIDE + FEW.0 / (self.blocks + FEW.1));
-        let z = (x - self.mean) / (wide * GUMBEL_SCALE) + EULER;
-        let nats = if z > 3.0 { z } else { -(-(-(-z).exp()).exp_m1()).ln() };
-        (nats / std::f64::consts::LN_10).max(0.0)
+        rarity(self.reduced(x), 1.0)
     }
+
+    /// The same of a single row, a block being as many independent ones: 0 for the least unusual.
+    pub(super) fn evidence(&self, x: f64) -> f64 {
+        rarity(self.reduced(x), f64::from(BLOCK))
+    }
+
+    /// In units of the Gumbel distribution.
+    fn reduced(&self, x: f64) -> f64 {
+        if self.blocks < BLOCKS_MIN {
+            return f64::NEG_INFINITY;
+        }
+        let wide = self.spread() * (WIDE + FEW.0 / (self.blocks + FEW.1));
+        (x - self.mean) / (wide * GUMBEL_SCALE) + EULER
+    }
+}
+
+/// `-log10` of the chance that a standard Gumbel variable, the largest of `rows` independent ones,
+/// lets one of these reach `z`.
+fn rarity(z: f64, rows: f64) -> f64 {
+    let expected = (-z).exp() / rows;
+    let nats = if expected < 1e-3 { z + rows.ln() } else { -(-(-expected).exp_m1()).ln() };
+    (nats / std::f64::consts::LN_10).max(0.0)
+}
+
+/// `-log10` of the chance of a row where `share` of the blocks show such a one.
+pub(super) fn row_rarity(share: f64) -> f64 {
+    let row = -((-share).ln_1p() / f64::from(BLOCK)).exp_m1();
+    0.0 - row.min(1.0).log10()
 }
 
 /// Soft maximum of what the channels say: near the mean when they agree, near the largest when one
@@ -129,12 +164,23 @@ mod tests {
         let (mut over, rows) = (0, 400_000);
         for i in 0..rows {
             let x = -(1.0 - rng.r#gen::<f64>()).ln();
-            let evidence = blocks.surprise(x) + f64::from(BLOCK).log10();
+            let evidence = blocks.evidence(x);
             over += u32::from(i > 20_000 && evidence >= 3.0);
             blocks.learn(x, 1.0, &tuning);
         }
         let ratio = f64::from(over) / 380.0;
         assert!((0.4..1.5).contains(&ratio), "{ratio} of the promise");
+    }
+
+    /// The least unusual row has no evidence, and there is no step on the way.
+    #[test]
+    fn evidence_begins_at_nothing() {
+        let blocks = Blocks::known(0.0, 1.0, 100.0);
+        let all: Vec<f64> = (-400..400).map(|i| blocks.evidence(f64::from(i) / 50.0)).collect();
+        assert!(all[0] < 0.01 && all.is_sorted(), "{}", all[0]);
+        assert!(all.windows(2).all(|pair| pair[1] - pair[0] < 0.02));
+        assert!((row_rarity(1.0 / 32.0) - 3.0).abs() < 0.02 && row_rarity(1.0) == 0.0);
+        assert_eq!(Blocks::new(1.0).evidence(1e3), 0.0, "nothing is known");
     }
 
     #[test]

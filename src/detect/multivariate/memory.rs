@@ -3,16 +3,30 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tuning;
-use super::evidence::{BLOCK, Blocks, join};
+use super::evidence::{BLOCK, Blocks, join, row_rarity};
+use super::exceedance::Exceedances;
 use super::range::Range;
 use super::relation::{Related, WIDEST};
 use super::scale::Scale;
-use super::track::{Learned, Track};
+use super::track::{Learned, QUIET, Track};
 
 /// Least spread of a prediction error, standard deviations of the sensor.
 const ERROR_LEAST: f64 = 0.05;
 /// Rows of the first fit that are passed over while the smoothed signals come in.
 const SETTLE: usize = 20;
+/// What was evident is held at most so many spreads above the usual block maximum, about where an alert
+/// opens: it bridges lulls of a fault, and is gone within some thirty rows of its end.
+const HELD_MAX: f64 = 4.0;
+/// What a fault counts among the blocks that were as unusual: one that comes back as often as alerts
+/// are allowed for must go on being told.
+const FAULT: f64 = 0.25;
+/// Share of the blocks from which on what they show is common. What is rarer the fitted tail may call as
+/// rare as it likes: faults come back, too.
+const COMMON: f64 = 0.01;
+/// A row that is common is at most so many times rarer than that: of few blocks the share says no more.
+const DOUBT: f64 = 3.0;
+/// Blocks after which what was seen counts half.
+const SEEN: f64 = 20_000.0 / BLOCK as f64;
 
 /// Scales, tracked statistics and calibration: all of the detector but its network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +38,9 @@ pub(super) struct Memory {
     /// One a statistic: tracks of the sensors, then of the errors.
     pub(super) calibration: Vec<Blocks>,
     joined: Blocks,
+    /// Largest joined values of the blocks, and of the faults.
+    #[serde(default)]
+    before: Exceedances,
     /// What calm rows have shown; `None` in a state from before there was one.
     #[serde(default)]
     range: Option<Range>,
@@ -51,7 +68,9 @@ pub(super) struct Seen {
     now: f64,
     /// `-log10` of the chance that a block of 32 calm rows gets here.
     pub(super) surprise: f64,
-    /// `-log10` of the chance that a calm row is so far out of range.
+    /// `-log10` of the chance that a calm row gets here.
+    own: f64,
+    /// The same of being so far out of range.
     outside: f64,
     /// As `surprise`, of how the sensors go together; `None` where that says little.
     related: Option<f64>,
@@ -79,6 +98,7 @@ impl Memory {
             errors: of_errors,
             calibration: vec![Blocks::new(1.0); statistics],
             joined: Blocks::new(5.0),
+            before: Exceedances::default(),
             range: Some(Range::new(channels)),
             related: None,
             trust: 1.0,
@@ -100,6 +120,7 @@ impl Memory {
             && self.errors.fits(channels)
             && (self.raw.len(), self.error_tracks.len()) == (tuning.raw.len(), tuning.errors.len())
             && self.related.as_ref().is_none_or(|related| related.fits(channels))
+            && self.before.fits()
             && self.range.as_ref().is_none_or(|range| range.fits(channels))
             && self.calibration.len() == tuning.raw.len() + tuning.errors.len()
             && self.raw.iter().chain(&self.error_tracks).all(|track| track.fits(channels))
@@ -137,7 +158,7 @@ impl Memory {
             let error = i.checked_sub(first).map(|k| &errors[k * channels..][..channels]);
             self.see_error(error);
             self.score(None, error.is_some() && i >= first + SETTLE);
-            if i >= SETTLE {
+            if i >= SETTLE && self.last.seen.contains(&true) {
                 self.learn_statistics(tuning);
                 scores.push(self.last.scores.clone());
             }
@@ -145,7 +166,7 @@ impl Memory {
         for of_row in scores {
             self.last.scores = of_row;
             self.join(tuning);
-            self.joined.learn(self.last.now, 1.0, tuning);
+            self.learn_joined(1.0, tuning);
         }
     }
 
@@ -166,7 +187,7 @@ impl Memory {
         last.standard.extend(last.clipped.iter().enumerate().map(standard));
         raw.iter_mut().for_each(|track| track.push(&last.clipped));
         if let Some(related) = related {
-            related.see(&last.standard);
+            related.see(&last.standard, |j| sensors.is_constant(j));
         }
     }
 
@@ -189,9 +210,17 @@ impl Memory {
         let says = |related: &&Related| related.left(self.moving()) < tuning.related_left;
         self.last.related = self.related.as_ref().filter(says).map(Related::surprise);
         self.last.surprise = if some { self.joined.surprise(self.held) } else { 0.0 };
+        self.last.own = if some { self.usual(self.joined.evidence(self.held)) } else { 0.0 };
         if !some {
             self.last.related = None;
         }
+    }
+
+    /// What is evident, if it is common no rarer than it has been: the tail of what was fitted knows
+    /// nothing of a signal that comes back.
+    fn usual(&self, evidence: f64) -> f64 {
+        let seen = self.before.seen(self.held);
+        if seen > COMMON { evidence.min(row_rarity(seen / DOUBT)) } else { evidence }
     }
 
     /// What is evident if it is how the sensors go together.
@@ -208,17 +237,32 @@ impl Memory {
 
     /// Evidence of the newest row: of the statistics, or of the range if that is clearer.
     pub(super) fn evidence(&self) -> f64 {
-        let block = f64::from(BLOCK).log10();
+        let related = self.related.as_ref().filter(|_| self.last.related.is_some());
+        let Some(related) = related else { return self.last.own.max(self.last.outside) };
         // Two looks at one row: Bonferroni.
-        let looks = if self.last.related.is_some() { std::f64::consts::LOG10_2 } else { 0.0 };
-        let own = self.last.surprise.max(self.last.related.unwrap_or(0.0));
-        (own + block - looks).max(self.last.outside)
+        let own = self.last.own.max(related.evidence()) - std::f64::consts::LOG10_2;
+        own.max(self.last.outside).max(0.0)
     }
 
     /// Takes note of the row that was judged last while an alert fires.
     pub(super) fn pass(&mut self) {
         if let Some(range) = &mut self.range {
             range.pass(&self.last.values);
+        }
+        if self.last.seen.contains(&true) {
+            self.before.pass(self.last.now, 1.0 / f64::from(BLOCK), SEEN);
+        }
+    }
+
+    /// How often something was evident is what `judging` knows: to it what lasted was one fault, here
+    /// it is many rows.
+    pub(super) fn keep_exceedances(&mut self, judging: Self) {
+        self.before = judging.before;
+    }
+
+    fn learn_joined(&mut self, weight: f64, tuning: &Tuning) {
+        if let Some(largest) = self.joined.learn(self.last.now, weight, tuning) {
+            self.before.learn(largest, FAULT, SEEN);
         }
     }
 
@@ -237,8 +281,8 @@ impl Memory {
         let Self { raw, error_tracks, sensors, errors: scale, last, .. } = self;
         let seen = &last.seen;
         last.scores.clear();
-        last.scores.extend(raw.iter_mut().map(|t| Some(t.score(sensors, seen, bin))));
-        let of_errors = error_tracks.iter_mut().map(|t| t.score(scale, seen, bin));
+        last.scores.extend(raw.iter_mut().map(|t| Some(t.score(sensors, seen, bin).max(QUIET))));
+        let of_errors = error_tracks.iter_mut().map(|t| t.score(scale, seen, bin).max(QUIET));
         last.scores.extend(of_errors.map(|score| errors.then_some(score)));
         if let Some(related) = &mut self.related {
             related.score(&last.seen);
@@ -248,7 +292,8 @@ impl Memory {
     fn join(&mut self, tuning: &Tuning) {
         self.last.now = self.join_of(&self.last.scores, tuning);
         let loss = tuning.hold * self.trust.min(tuning.hold_trust);
-        self.held = (self.held - loss).max(self.last.now).max(-20.0);
+        let held = (self.held - loss).min(self.joined.at(HELD_MAX));
+        self.held = held.max(self.last.now).max(-20.0);
     }
 
     fn join_of(&self, scores: &[Option<f64>], tuning: &Tuning) -> f64 {
@@ -278,7 +323,7 @@ impl Memory {
             related.learn(&self.last.seen, weight, tuning);
         }
         self.learn_statistics(tuning);
-        self.joined.learn(self.last.now, weight, tuning);
+        self.learn_joined(weight, tuning);
     }
 
     /// How much more the errors count than they usually do: where the network explains most of what

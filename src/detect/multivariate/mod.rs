@@ -11,7 +11,8 @@
 //! phase of it. `evidence` calibrates each statistic by its largest value in blocks of 32 rows and joins
 //! them: the sensors count twice as much as the errors, unless the network explains most of what the
 //! sensors do on the rows it learned; then its errors count up to all (`memory`). `range` sees at once
-//! what leaves all that calm rows have shown. `explain` names the sensors.
+//! what leaves all that calm rows have shown. `exceedance` remembers how often something was seen:
+//! whatever a fitted tail says, what comes back is not rarer than that. `explain` names the sensors.
 //!
 //! All that is known is held twice (`memory`): the one that decides about alerts stands still while
 //! an alert fires, so that a long fault stays evident; the other learns every row, ranks rows
@@ -20,15 +21,15 @@
 //! # A life
 //!
 //! Rows 1 to 200 are gathered; during rows 201 to 400 the network learns the first half, a few steps
-//! a row; at row 400 all is fitted, the errors on rows the network has not seen. Everything goes on
-//! learning after that.
+//! a row; at row 400 all is fitted, without glitches, the errors on rows the network has not seen.
+//! Everything goes on learning after that. Rows in which nothing is seen do not count up to there.
 //!
 //! # Cost
 //!
 //! Time is `O(p)` a row and memory, plus the network (`5 p + 8` inputs, at most 64 hidden) and its
 //! training: a step of 64 rows about every other row until row 3,200, then every sixteenth. Up to 128
 //! sensors are related to each other: `O(p²)` a row, and 64 KiB of moments and their inverse for 32.
-//! Memory: the calibration is below 1 KiB; per sensor about 0.5 KiB, profiles 96 numbers three times,
+//! Memory: the calibration is about 2 KiB; per sensor about 0.5 KiB, profiles 96 numbers three times,
 //! and kept rows of 16 bytes a sensor: 4,096 up to 32 sensors, fewer above (at least 256).
 //!
 //! # Invariants
@@ -38,6 +39,7 @@
 //! - Constant sensors, missing sensors and rows without any are no evidence.
 
 mod evidence;
+mod exceedance;
 mod explain;
 mod memory;
 mod period;
@@ -55,6 +57,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::MlpSpace;
 use crate::record::raw;
 
+pub use evidence::BLOCK;
 pub use explain::{FaultHint, SensorView};
 use predictor::Predictor;
 use running::{Running, Starting};
@@ -78,8 +81,14 @@ pub struct Judgement {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Multivariate {
     channels: usize,
+    /// That of the program, not of the state.
+    #[serde(skip)]
     tuning: Tuning,
+    /// Until the first fit, rows in which anything was seen; after it, all.
     rows: u64,
+    /// The row judged last came before the first fit, and nothing was seen in it.
+    #[serde(skip)]
+    idle: bool,
     /// Rows until the first fit, `(n * channels,)`.
     #[serde(with = "raw::f64s")]
     gathered: Vec<f64>,
@@ -109,6 +118,7 @@ impl Multivariate {
             channels,
             tuning,
             rows: 0,
+            idle: false,
             gathered: Vec::new(),
             seed,
             starting: None,
@@ -132,16 +142,19 @@ impl Multivariate {
         self.channels
     }
 
-    /// Rows up to the first that brings evidence.
+    /// Rows in which anything is seen, up to the first that brings evidence.
     pub fn warm_up_left(&self) -> u64 {
         (self.tuning.warmup + 1).saturating_sub(self.rows)
     }
 
     /// Judges a row of `channels` values, NaN where missing, by what was known before it.
     pub fn judge(&mut self, values: &[f64], space: &mut MultivariateSpace) -> Judgement {
-        self.rows += 1;
+        self.idle = self.running.is_none() && values.iter().all(|x| x.is_nan());
+        self.rows += u64::from(!self.idle);
         let Some(running) = &mut self.running else {
-            self.gathered.extend_from_slice(values);
+            if !self.idle {
+                self.gathered.extend_from_slice(values);
+            }
             let progress = self.rows as f64 / self.tuning.warmup as f64;
             return Judgement { warming: Some(progress.min(1.0)), ..Judgement::default() };
         };
@@ -158,6 +171,9 @@ impl Multivariate {
         if let Some(running) = &mut self.running {
             return running.learn(learn, &self.tuning, space);
         }
+        if self.idle {
+            return;
+        }
         let Self { channels, tuning, rows, gathered, starting, .. } = self;
         let (half, all) = (tuning.first_fit / 2, tuning.first_fit);
         if *rows == half {
@@ -170,7 +186,14 @@ impl Multivariate {
             let rows = std::mem::take(gathered);
             let started = starting.take();
             self.running =
-                started.map(|started| Box::new(started.finish(&rows, *channels, tuning, space)));
+                started.map(|started| Box::new(started.finish(rows, *channels, tuning, space)));
+        }
+    }
+
+    /// Time goes on by `rows` rows that are not judged: phases of a period go on, too.
+    pub fn skip(&mut self, rows: u64) {
+        if let Some(running) = &mut self.running {
+            running.skip(rows);
         }
     }
 
@@ -192,6 +215,8 @@ impl Multivariate {
     }
 }
 
+#[cfg(test)]
+mod glitch_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(super) struct PeriodFinder {
     points: Vec<f32>,
     #[serde(with = "raw::f32s")]
     sums: Vec<f32>,
+    /// Newest values that were seen; empty in an old state.
+    #[serde(default, with = "raw::f32s")]
+    held: Vec<f32>,
     decimation: u32,
     in_sum: u32,
     rows: u64,
@@ -37,6 +40,7 @@ impl PeriodFinder {
             sensors,
             points: Vec::new(),
             sums: vec![0.0; sensors],
+            held: vec![0.0; sensors],
             decimation: 1,
             in_sum: 0,
             rows: 0,
@@ -47,6 +51,7 @@ impl PeriodFinder {
     pub(super) fn fits(&self, channels: usize) -> bool {
         self.sensors == channels.min(SENSORS)
             && self.sums.len() == self.sensors
+            && (self.held.is_empty() || self.held.len() == self.sensors)
             && self.points.len().is_multiple_of(self.sensors.max(1))
             && self.points.len() <= POINTS * self.sensors
     }
@@ -62,13 +67,17 @@ impl PeriodFinder {
         self.period.map(|period| (row as f64 / period).fract())
     }
 
-    /// Takes a row in standard deviations, of `channels` sensors; NaN counts as the mean.
+    /// Takes a row in standard deviations, of `channels` sensors; one that is NaN counts as it was last.
     /// Returns whether a period was found that was not known.
     pub(super) fn observe(&mut self, row: impl ExactSizeIterator<Item = f64>) -> bool {
         // Sensors far apart rather than the first ones: neighbours often measure the same.
         let stride = (row.len() / self.sensors.max(1)).max(1);
-        for (sum, x) in self.sums.iter_mut().zip(row.step_by(stride)) {
-            *sum += if x.is_nan() { 0.0 } else { x.clamp(-3.0, 3.0) as f32 };
+        self.held.resize(self.sensors, 0.0);
+        for ((sum, held), x) in self.sums.iter_mut().zip(&mut self.held).zip(row.step_by(stride)) {
+            if !x.is_nan() {
+                *held = x.clamp(-3.0, 3.0) as f32;
+            }
+            *sum += *held;
         }
         self.rows += 1;
         self.in_sum += 1;

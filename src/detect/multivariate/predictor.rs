@@ -178,9 +178,11 @@ impl Predictor {
     /// Learns from the newest row: it waits, then is kept, and training steps fall due.
     pub(super) fn learn(&mut self, weight: f64, bin: Option<usize>, tuning: &Tuning) {
         if let Some(bin) = bin {
-            let row = self.newest[..self.fast.len()].iter();
-            let row = row.map(|x| if x.is_nan() { 0.0 } else { f64::from(*x) });
-            self.profile.observe(bin, true, row);
+            let usual = |j: usize| self.profile.mean(bin, j);
+            let seen = |(j, x): (usize, &f32)| f64::from(if x.is_nan() { usual(j) } else { *x });
+            let row: Vec<f64> =
+                self.newest[..self.fast.len()].iter().enumerate().map(seen).collect();
+            self.profile.observe(bin, true, row.into_iter());
         }
         self.rows += 1;
         let early = self.rows < tuning.fit_rows;

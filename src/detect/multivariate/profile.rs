@@ -68,6 +68,11 @@ impl Profile {
         self.visits[bin] >= 1.0
     }
 
+    /// Mean of number `j`; 0 before the first visit.
+    pub(super) fn mean(&self, bin: usize, j: usize) -> f32 {
+        self.means[bin * self.sums.len() + j]
+    }
+
     /// Mean of number `j`, smoothed over the neighbours; 0 before the first visit.
     pub(super) fn smooth(&self, bin: usize, j: usize) -> f32 {
         if !self.is_known(bin) {

@@ -2,41 +2,42 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::exceedance::Exceedances;
 use crate::record::raw;
 
-/// Largest excesses that are remembered.
-const KEPT: usize = 16;
 /// Excess, in ranges, over which the chance falls by a factor e beyond the largest one known.
 const SCALE: f64 = 0.25;
 /// Rows in which a sensor must have been seen before its range means anything.
 const KNOWN: f64 = 200.0;
-/// Rows after which what was seen counts half: a range of long ago is none of today's.
+/// Rows after which what was seen counts half: excesses of long ago are none of today's.
 const HALF_LIFE: f64 = 20_000.0;
+/// A range is that of this many rows at least, and of twice as many at most: longer than the period of
+/// what comes back, shorter than for ever.
+const GENERATION: u32 = 100_000;
 
 /// The range of each sensor on calm rows, and how far calm rows have left it.
 ///
-/// A row's excess is how far it lies beyond the range of all calm rows before it, in ranges, of the
-/// sensor that is furthest out. Of `n` calm rows, `k` of which had at least this excess, a further one
-/// has it with chance `(k + 1) / (n + 1)`, whatever the distribution, as long as rows are exchangeable
-/// (conformal prediction: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005);
-/// beyond the largest excess known the chance falls exponentially. Smoothed statistics need many rows
-/// for what this tells at once.
+/// A row's excess is how far it lies beyond the range of the calm rows before it, in ranges, of the
+/// sensor that is furthest out. How rare it is, is counted ([`Exceedances`]); beyond the largest excess
+/// known the chance falls exponentially. Smoothed statistics need many rows for what this tells at
+/// once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Range {
     #[serde(with = "raw::f64s")]
     low: Vec<f64>,
     #[serde(with = "raw::f64s")]
     high: Vec<f64>,
+    /// Lowest, then highest values since the generation began, `(2 p,)`; empty in an old state.
+    #[serde(default, with = "raw::f64s")]
+    recent: Vec<f64>,
+    /// Rows of the generation.
+    #[serde(default)]
+    age: u32,
     /// Rows in which a sensor was seen.
     #[serde(with = "raw::f64s")]
     seen: Vec<f64>,
-    /// Calm rows since all of this means something, fading.
-    rows: f64,
-    /// Largest excesses first, with their fading weights.
-    largest: Vec<(f64, f64)>,
-    /// Largest excess of the rows in a row that were not learned, 0 without any.
     #[serde(default)]
-    episode: f64,
+    excesses: Exceedances,
 }
 
 impl Range {
@@ -44,16 +45,17 @@ impl Range {
         Self {
             low: vec![f64::INFINITY; channels],
             high: vec![f64::NEG_INFINITY; channels],
+            recent: Vec::new(),
+            age: 0,
             seen: vec![0.0; channels],
-            rows: 0.0,
-            largest: Vec::new(),
-            episode: 0.0,
+            excesses: Exceedances::default(),
         }
     }
 
     pub(super) fn fits(&self, channels: usize) -> bool {
         [&self.low, &self.high, &self.seen].iter().all(|list| list.len() == channels)
-            && self.largest.len() <= KEPT
+            && (self.recent.is_empty() || self.recent.len() == 2 * channels)
+            && self.excesses.fits()
     }
 
     /// `-log10` of the chance that a calm row leaves the range as far as this one, 0 inside of it.
@@ -62,22 +64,21 @@ impl Range {
         if excess <= 0.0 {
             return 0.0;
         }
-        let as_large = self.largest.iter().filter(|(kept, _)| *kept >= excess);
-        let share = (as_large.map(|(_, weight)| weight).sum::<f64>() + 1.0) / (self.rows + 1.0);
-        let beyond = excess - self.largest.first().map_or(0.0, |(largest, _)| *largest);
-        let nats = (beyond / SCALE).clamp(0.0, 600.0) - share.min(1.0).ln();
+        let beyond = excess - self.excesses.most();
+        let nats = (beyond / SCALE).clamp(0.0, 600.0) - self.excesses.share(excess).ln();
         nats / std::f64::consts::LN_10
     }
 
     /// Takes a calm row in.
     pub(super) fn learn(&mut self, values: &[f64]) {
-        let excess = self.excess(values);
-        self.count();
-        self.keep(excess);
-        self.episode = 0.0;
+        self.excesses.learn(self.excess(values), 1.0, HALF_LIFE);
+        self.grow_old();
+        let p = values.len();
         for (j, x) in values.iter().enumerate().filter(|(_, x)| x.is_finite()) {
             self.low[j] = self.low[j].min(*x);
             self.high[j] = self.high[j].max(*x);
+            self.recent[j] = self.recent[j].min(*x);
+            self.recent[p + j] = self.recent[p + j].max(*x);
             self.seen[j] += 1.0;
         }
     }
@@ -85,31 +86,26 @@ impl Range {
     /// Takes note of a row while an alert fires: the range stays, but that it was left counts, once for
     /// all rows in a row. What comes back as often as alerts are allowed for is not unusual.
     pub(super) fn pass(&mut self, values: &[f64]) {
-        let excess = self.excess(values);
-        self.count();
-        if excess > self.episode {
-            let before = self.episode;
-            if let Some(at) = self.largest.iter().position(|(kept, _)| *kept == before) {
-                self.largest.remove(at);
-            }
-            self.keep(excess);
-            self.episode = excess;
-        }
+        self.excesses.pass(self.excess(values), 1.0, HALF_LIFE);
     }
 
-    fn count(&mut self) {
-        let fade = (-1.0 / HALF_LIFE).exp2();
-        self.rows = fade * self.rows + 1.0;
-        self.largest.iter_mut().for_each(|(_, weight)| *weight *= fade);
-    }
-
-    fn keep(&mut self, excess: f64) {
-        if excess > 0.0 {
-            let at = self.largest.partition_point(|(kept, _)| *kept > excess);
-            self.largest.insert(at, (excess, 1.0));
-            self.largest.retain(|(_, weight)| *weight > 0.05);
-            self.largest.truncate(KEPT);
+    /// At the end of a generation the range is what it has shown; of a sensor that was not seen, what it
+    /// was.
+    fn grow_old(&mut self) {
+        let p = self.low.len();
+        if self.recent.is_empty() {
+            self.recent = [&self.low[..], &self.high[..]].concat();
         }
+        self.age += 1;
+        if self.age < GENERATION {
+            return;
+        }
+        self.age = 0;
+        for j in (0..p).filter(|j| self.recent[*j] <= self.recent[p + j]) {
+            (self.low[j], self.high[j]) = (self.recent[j], self.recent[p + j]);
+        }
+        self.recent[..p].fill(f64::INFINITY);
+        self.recent[p..].fill(f64::NEG_INFINITY);
     }
 
     /// How far the row lies out, in ranges; a sensor that has not moved has none.
@@ -168,6 +164,32 @@ mod tests {
         range.learn(&[20.0]);
         assert!(range.evidence(&[20.0 + 20.0]) < first);
         assert_eq!(range.evidence(&[f64::NAN]), 0.0);
+    }
+
+    /// A counter leaves its range with every row.
+    #[test]
+    fn what_happens_all_the_time_is_not_evident() {
+        let mut range = Range::new(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let mut over = 0;
+        for i in 0..60_000 {
+            let x = 1e6 + 0.5 * f64::from(i) + 0.2 * rng.r#gen::<f64>();
+            over += u32::from(range.evidence(&[x]) >= 2.0);
+            range.learn(&[x]);
+        }
+        assert!(over <= 60, "{over}");
+        assert!(range.evidence(&[1e6 + 60_000.0]) > 3.7);
+    }
+
+    #[test]
+    fn a_range_of_long_ago_is_forgotten() {
+        let mut range = Range::new(2);
+        range.learn(&[-9_999.0, 7.0]);
+        for _ in 0..220 {
+            calm(1_000, 1).iter().for_each(|row| range.learn(&[row[0], f64::NAN]));
+        }
+        assert!(range.evidence(&[-100.0, f64::NAN]) > 6.0);
+        assert!((range.low[1], range.high[1]) == (7.0, 7.0), "not seen since");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Tuning;
 use super::evidence::{BLOCK, Blocks};
 use super::scale::Scale;
-use super::track::{Learned, Track, rate};
+use super::track::{Learned, QUIET, Track, rate};
 use crate::record::raw;
 
 /// Most sensors that are related to each other: the state grows with their square.
@@ -172,7 +172,8 @@ pub(super) struct Related {
 
 impl Related {
     /// From the first rows in standard deviations, `(n * p,)`: relations from the first half of
-    /// them, residuals from the second.
+    /// them, residuals from the second. Of a sensor that has not moved nothing is known of what the
+    /// others say of it.
     pub(super) fn fit(rows: &[f64], p: usize, tuning: &Tuning) -> Self {
         let mut relation = Relation::new(p);
         let half = rows.len() / p.max(1) / 2;
@@ -188,7 +189,9 @@ impl Related {
             }
             relation.learn(1.0, tuning);
         }
-        let scale = Scale::fit_errors(&all, p, LEAST);
+        let mut scale = Scale::fit_errors(&all, p, LEAST);
+        let still = |j: &usize| rows.iter().skip(*j).step_by(p).all(|x| *x == 0.0 || x.is_nan());
+        (0..p).filter(still).for_each(|j| scale.assume(j, 1.0));
         let known = (all.len() / p.max(1)) as f64;
         let track = Track::new(tuning.relation, &scale, p, known);
         let mut related =
@@ -223,20 +226,21 @@ impl Related {
         self.relation.fits(p) && self.scale.fits(p) && self.track.fits(p)
     }
 
-    /// Takes the newest row in standard deviations, NaN where missing.
-    pub(super) fn see(&mut self, standard: &[f64]) {
+    /// Takes the newest row in standard deviations, NaN where missing; `still` where nothing is to be
+    /// learned of how a sensor goes with others.
+    pub(super) fn see(&mut self, standard: &[f64], still: impl Fn(usize) -> bool) {
         let Self { relation, scale, track, residual, .. } = self;
         relation.see(standard);
         relation.residual(residual);
         for ((j, r), x) in residual.iter_mut().enumerate().zip(standard) {
-            *r = if x.is_nan() { f64::NAN } else { scale.clip(j, *r) };
+            *r = if x.is_nan() || still(j) { f64::NAN } else { scale.clip(j, *r) };
         }
         track.push(residual);
     }
 
     /// Judges the newest row.
     pub(super) fn score(&mut self, seen: &[bool]) {
-        self.score = self.track.score(&self.scale, seen, None);
+        self.score = self.track.score(&self.scale, seen, None).max(QUIET);
     }
 
     /// Learns the newest row with `weight` in 0 to 1, after it was judged.
@@ -250,6 +254,11 @@ impl Related {
     /// `-log10` of the chance that a block of calm rows gets where the newest row is.
     pub(super) fn surprise(&self) -> f64 {
         self.blocks.surprise(self.score)
+    }
+
+    /// The same of a single row.
+    pub(super) fn evidence(&self) -> f64 {
+        self.blocks.evidence(self.score)
     }
 
     /// Mean share of the variance of the sensors that moved and were `seen` which the others leave
@@ -360,7 +369,7 @@ mod tests {
         for (i, row) in rows.iter().enumerate().skip(400) {
             let stuck = i >= 4_000;
             let row = if stuck { [2.0, row[1], row[2]] } else { *row };
-            related.see(&row);
+            related.see(&row, |_| false);
             related.score(&seen);
             let over = related.surprise() > 2.5;
             if stuck {

@@ -6,7 +6,7 @@ use super::memory::Memory;
 use super::period::PeriodFinder;
 use super::predictor::Predictor;
 use super::profile::BINS;
-use super::scale::Scale;
+use super::scale::{Scale, tame};
 use super::{Judgement, MultivariateSpace, Tuning};
 use crate::record::raw;
 
@@ -53,10 +53,12 @@ pub(super) struct Running {
 impl Starting {
     /// From the first half of the first rows.
     pub(super) fn new(rows: &[f64], channels: usize, tuning: &Tuning, seed: u64) -> Self {
+        let mut rows = rows.to_vec();
+        tame(&mut rows, channels);
         let mut starting = Self {
             predictor: Predictor::new(channels, seed),
             finder: PeriodFinder::new(channels),
-            scale: Scale::fit(rows, channels),
+            scale: Scale::fit(&rows, channels),
             rows: 0,
         };
         rows.chunks_exact(channels).for_each(|row| starting.keep(row, tuning));
@@ -91,13 +93,14 @@ impl Starting {
     /// All first rows are there.
     pub(super) fn finish(
         mut self,
-        rows: &[f64],
+        mut rows: Vec<f64>,
         channels: usize,
         tuning: &Tuning,
         space: &mut MultivariateSpace,
     ) -> Running {
         let known = self.rows as usize * channels;
-        self.scale = Scale::fit(rows, channels);
+        tame(&mut rows, channels);
+        self.scale = Scale::fit(&rows, channels);
         let mut errors = Vec::with_capacity(rows.len() - known);
         let (mut expected, mut error) = (Vec::new(), Vec::new());
         for row in rows[known..].chunks_exact(channels) {
@@ -107,7 +110,7 @@ impl Starting {
             errors.extend_from_slice(&error);
             self.predictor.keep_newest();
         }
-        let memory = Memory::fit(rows, &errors, self.scale, channels, tuning);
+        let memory = Memory::fit(&rows, &errors, self.scale, channels, tuning);
         Running {
             tracking: memory.clone(),
             memory,
@@ -129,6 +132,11 @@ impl Running {
             && self.memory.fits(channels, tuning)
             && self.tracking.fits(channels, tuning)
             && self.lately.len() == channels
+    }
+
+    /// Time goes on by `rows` rows of which nothing is told.
+    pub(super) fn skip(&mut self, rows: u64) {
+        self.rows += rows;
     }
 
     /// Judges a row by what was known before it.
@@ -185,7 +193,9 @@ impl Running {
     /// where signals are, and the next rows are learned fast, without a look at how unusual they are to
     /// what was known.
     pub(super) fn accept_new_normal(&mut self, tuning: &Tuning) {
-        self.memory = self.tracking.clone();
+        let tracked = self.tracking.clone();
+        let judging = std::mem::replace(&mut self.memory, tracked);
+        self.memory.keep_exceedances(judging);
         self.memory.rebase(tuning.doubt_rows);
         self.memory.doubt(f64::from(WELCOMED));
         self.welcome = WELCOMED;

@@ -11,6 +11,15 @@ const CLIP: f64 = 8.0;
 const GROWTH: f64 = 25.0;
 /// Rows in which a sensor must have been seen before it is judged.
 const KNOWN: f64 = 64.0;
+/// Of the first rows a value counts as at most [`REACH`] times the distance of two quantiles beyond
+/// them, the first pair of these that are not equal: a glitch is none of what is usual, a flag or a
+/// burst is. Of normal values that is 15 spreads.
+const QUANTILES: [f64; 2] = [0.05, 0.01];
+const REACH: f64 = 4.0;
+/// The range of a sensor extends by so many spreads, and its own width, a row.
+const EXTEND: f64 = 100.0;
+/// First rows of a sensor that showed up late in which nothing is known of its spread.
+const MET: f64 = 8.0;
 
 /// Mean and variance of every sensor over a memory that grows with the rows up to a bound.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,7 +57,7 @@ impl Scale {
         }
     }
 
-    /// From rows `(n * channels,)`, NaN where missing.
+    /// From rows `(n * channels,)`, NaN where missing, without their glitches ([`tame`]).
     ///
     /// The spread is at least half of the smallest step that was seen (a sensor of few digits) and a
     /// hundredth of the range; of a constant sensor a hundredth of its value.
@@ -107,8 +116,15 @@ impl Scale {
         self.rows[j] >= KNOWN
     }
 
-    /// A plain mean and variance of the first values of a sensor that showed up late.
+    /// A plain mean and variance of the first values of a sensor that showed up late, each at most ten
+    /// of the spreads so far off.
     fn meet(&mut self, j: usize, x: f64) {
+        let far = if self.rows[j] < MET || self.variance[j] <= 0.0 {
+            f64::INFINITY
+        } else {
+            10.0 * self.variance[j].sqrt()
+        };
+        let x = x.max(self.mean[j] - far).min(self.mean[j] + far);
         self.rows[j] += 1.0;
         let off = x - self.mean[j];
         self.mean[j] += off / self.rows[j];
@@ -154,8 +170,9 @@ impl Scale {
     }
 
     /// Takes note of the range of a row as it came: what a unit of a sensor is, is not a question of
-    /// what is normal. A sensor that has moved before extends it by at most 100 spreads. `started` is
-    /// told of each sensor that is known from now on.
+    /// what is normal. One row extends it by at most 100 spreads and its own width: a sensor that has
+    /// been constant finds its unit within some twenty rows, and one glitch is not it. It fades with
+    /// the long memory. `started` is told of each sensor that is known from now on.
     pub(super) fn see(
         &mut self,
         values: &[f64],
@@ -171,10 +188,14 @@ impl Scale {
                 continue;
             }
             let rate = (1.0 / (self.rows[j] + 1.0)).max(1.0 / tuning.slow_rows);
+            let width = self.high[j] - self.low[j];
+            let reach = EXTEND * self.sd(j) + if width > 0.0 { width } else { 0.0 };
+            let x = x.max(self.mean[j] - reach).min(self.mean[j] + reach);
             self.whole[j] += rate * ((x - self.mean[j]).powi(2) - self.whole[j]);
-            let reach = if self.high[j] > self.low[j] { 100.0 * self.sd(j) } else { f64::INFINITY };
-            self.low[j] = self.low[j].min(x.max(self.mean[j] - reach));
-            self.high[j] = self.high[j].max(x.min(self.mean[j] + reach));
+            self.low[j] += (self.mean[j] - self.low[j]).max(0.0) / tuning.slow_rows;
+            self.high[j] -= (self.high[j] - self.mean[j]).max(0.0) / tuning.slow_rows;
+            self.low[j] = self.low[j].min(x);
+            self.high[j] = self.high[j].max(x);
         }
     }
 
@@ -187,6 +208,24 @@ impl Scale {
             let most = GROWTH * self.variance[j].max(self.sd(j).powi(2));
             self.variance[j] += rate * ((off * off).min(most) - self.variance[j]);
             self.mean[j] += rate * off;
+        }
+    }
+}
+
+/// Rows `(n * channels,)`, NaN where missing, without what lies absurdly far out.
+pub(super) fn tame(rows: &mut [f64], channels: usize) {
+    for j in 0..channels {
+        let column = || (j..rows.len()).step_by(channels);
+        let mut sorted: Vec<f64> = column().map(|i| rows[i]).filter(|x| !x.is_nan()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| sorted.get((share * sorted.len() as f64) as usize).copied();
+        let pairs = QUANTILES.iter().filter_map(|tail| at(*tail).zip(at(1.0 - tail)));
+        let Some((low, high)) = pairs.into_iter().find(|(low, high)| low < high) else { continue };
+        let far = REACH * (high - low);
+        for i in column().collect::<Vec<_>>() {
+            // Not `clamp`: it panics where numbers near the end of f64 have made a bound NaN.
+            rows[i] =
+                if rows[i].is_nan() { f64::NAN } else { rows[i].max(low - far).min(high + far) };
         }
     }
 }

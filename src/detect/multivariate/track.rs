@@ -10,6 +10,10 @@ use crate::record::raw;
 /// Squared spread of a sensor's signal, in its long-run variances, that is always added.
 pub(super) const LEAST: f64 = 3e-3;
 
+/// Least value of a statistic, a tenth of what is usual: how far below it a constant sensor lies is
+/// nothing that a glitch has to be held against.
+pub(super) const QUIET: f64 = -2.3;
+
 /// `1 - 2^(-1 / half_life)`.
 pub(super) fn rate(half_life: f64) -> f64 {
     1.0 - 0.5_f64.powf(1.0 / half_life)

@@ -3,13 +3,10 @@
 //! Chosen on public sets of servers, a pump and a chemical plant; margins below 0.01 in the area
 //! under a precision-recall curve are noise there.
 
-use serde::{Deserialize, Serialize};
-
 use super::track::TrackTuning;
 
 /// All constants; one configuration for all streams.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tuning {
     /// Rows before anything is judged.
     pub warmup: u64,

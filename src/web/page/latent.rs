@@ -125,18 +125,18 @@ mod tests {
 
     #[test]
     fn codes_of_one_number_are_drawn_and_of_none_and_nan_are_not() {
-        let page = |z: &[f32]| {
-            let codes: Vec<Latent> = (0..20).map(|i| code(i, z)).collect();
+        let page = |z: &dyn Fn(usize) -> Vec<f32>| {
+            let codes: Vec<Latent> = (0..20).map(|i| code(i, &z(i))).collect();
             map(&codes.iter().collect::<Vec<_>>(), None).into_string()
         };
-        for z in [vec![1.0], vec![2.0, 2.0]] {
-            let drawn = page(&z);
+        for z in [1, 2] {
+            let drawn = page(&|i| vec![i as f32; z]);
             // A disc for each, and a ring around the newest.
             assert_eq!(drawn.matches("<circle").count(), 21, "{z:?}: {drawn}");
             assert!(!drawn.contains("NaN") && drawn.contains("20 codes"), "{z:?}: {drawn}");
         }
         for z in [vec![], vec![f32::NAN, 1.0]] {
-            let drawn = page(&z);
+            let drawn = page(&|_| z.clone());
             assert!(drawn.contains("Too few latent codes") && !drawn.contains("<svg"), "{drawn}");
         }
     }
