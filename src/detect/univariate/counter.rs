@@ -76,7 +76,7 @@ impl Counter {
         self.down += (-step).max(0.0);
         self.largest = self.largest.max(step);
         let is = if self.is {
-            self.down <= TOO_MUCH_BACK * self.up
+            self.up.is_finite() && self.down <= TOO_MUCH_BACK * self.up
         } else {
             !self.rejected && self.observed == DECIDED && self.grows()
         };
@@ -88,7 +88,8 @@ impl Counter {
     }
 
     fn grows(&self) -> bool {
-        let steady = self.largest <= LARGEST * self.up && self.grown >= GROWN_MIN;
+        let steady =
+            self.up.is_finite() && self.largest <= LARGEST * self.up && self.grown >= GROWN_MIN;
         steady && self.down <= BACK * self.up
     }
 
