@@ -11,13 +11,16 @@ const BINS: usize = 128;
 const LOWEST_OCTAVE: f64 = -8.0;
 /// Weights are divided by their common growth when it passes this.
 const RESCALE_AT: f32 = 1e6;
+/// As many errors of a size must be left in memory for it to be one that was seen.
+const SEEN_MIN: f64 = 0.5;
 
 /// A fading log-scale histogram of past errors, 0.5 KiB, and the p-value of a new one.
 ///
 /// Inside the bulk the p-value is the share of past errors at least as large. Beyond the
 /// `tail` quantile `u` the excesses over `u` are taken as exponential with their own mean (the
 /// peaks-over-threshold method with shape 0: Coles, "An Introduction to Statistical Modeling of
-/// Extreme Values", 2001, section 4.2), so that rarer than anything seen can still be told apart.
+/// Extreme Values", 2001, section 4.2), so that rarer than anything seen can still be told apart. What
+/// was seen is no rarer than that: two-valued errors have no exponential tail.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tail {
     #[serde(with = "raw::f32s")]
@@ -62,8 +65,16 @@ impl Tail {
         }
         let excess = self.mean_excess(at, edge);
         let p_edge = (above_at + 1.0) / (samples + 1.0);
+        let fitted = p_edge * (-(error - edge) / excess).exp();
         // The smallest positive f64 keeps the logarithm of the p-value finite.
-        (p_edge * (-(error - edge) / excess).exp()).max(f64::MIN_POSITIVE)
+        fitted.max(self.seen(error)).max(f64::MIN_POSITIVE)
+    }
+
+    /// Share of past errors about as large or larger; 0 where there were none.
+    fn seen(&self, error: f64) -> f64 {
+        let above: f32 = self.weights[bin(error)..].iter().sum();
+        let above = f64::from(above / self.unit);
+        if above < SEEN_MIN { 0.0 } else { ((above + 1.0) / (self.samples() + 1.0)).min(1.0) }
     }
 
     /// Takes an error in.
@@ -176,6 +187,24 @@ mod tests {
         // The bulk and the tail meet at a bin edge, where they may differ by the plus-one.
         assert!(p.windows(2).all(|pair| pair[1] <= pair[0] * 1.001));
         assert!(p.iter().all(|p| 0.0 < *p && *p <= 1.0));
+    }
+
+    /// What comes once in 500 rows is no rarer than that, however far it is from all others.
+    #[test]
+    fn an_error_that_was_seen_is_as_rare_as_it_was_seen() {
+        for large in [1.0, 30.0, 1e5] {
+            let mut tail = Tail::new(0.05, 5_000.0);
+            for i in 0..20_000 {
+                let jitter = 1.0 + 0.01 * f64::from(i % 7);
+                let comes = i % 500 == 499;
+                if comes && i > 5_000 {
+                    let p = tail.p_value(large * jitter);
+                    assert!((0.001..0.02).contains(&p), "{large}: {p}");
+                }
+                tail.learn(if comes { large * jitter } else { 0.01 * jitter });
+            }
+            assert!(large > 1e3 || tail.p_value(5.0 * large) < 1e-6, "larger ones are still rare");
+        }
     }
 
     #[test]

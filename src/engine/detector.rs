@@ -106,8 +106,15 @@ impl Detector {
         }
     }
 
-    /// Rows in which nothing was observed, the last of them one `step_ms` before `time`.
-    pub(super) fn pass(&mut self, eyes: &mut Eyes, rows: u64, time: EventTime, step_ms: i64) {
+    /// Rows in which nothing was observed, the last of them one `step_ms` before `time`; `learn` as in
+    /// [`Detector::learn`].
+    pub(super) fn pass(
+        &mut self,
+        eyes: &mut Eyes,
+        rows: u64,
+        (time, step_ms): (EventTime, i64),
+        learn: bool,
+    ) {
         let channels = match self {
             Self::Univariate(_) => 1,
             Self::Multivariate(detector) => detector.channels(),
@@ -119,7 +126,7 @@ impl Detector {
         for back in (1..=rows.min(GAP_MAX)).rev() {
             let then = time.as_millis() - back as i64 * step_ms;
             self.judge(eyes, EventTime::from_millis(then), &nothing);
-            self.learn(eyes, true);
+            self.learn(eyes, learn);
         }
     }
 
@@ -137,7 +144,7 @@ impl Detector {
     /// the public sets (NAB, SKAB). The errors of a network alone keep their promise: no lift.
     pub(super) fn looseness(&self) -> f64 {
         match self {
-            Self::Univariate(_) => 0.5,
+            Self::Univariate(_) => 0.4,
             Self::Multivariate(_) => 0.2,
         }
     }

@@ -48,3 +48,6 @@ pub use shard::Shard;
 pub use snapshot::{Change, Fingerprint, SNAPSHOT_FORMAT, SnapshotError};
 pub use spec::StreamSpec;
 pub use status::{NetworkStatus, NetworksStatus, SeriesStatus, ShardStatus, Warming};
+
+#[cfg(test)]
+mod univariate_tests;

@@ -140,7 +140,7 @@ impl Released {
         for (time, values) in rows {
             if let (Step::Grid(step), Some(last)) = (step, last) {
                 let gap = (time - last).get() / step.get() - 1;
-                detector.pass(eyes, u64::try_from(gap).unwrap_or(0), time, step.get());
+                detector.pass(eyes, u64::try_from(gap).unwrap_or(0), (time, step.get()), true);
             }
             detector.judge(eyes, time, &values);
             detector.learn(eyes, true);
@@ -217,7 +217,7 @@ mod tests {
         calm.learn(eyes, true);
         for i in [201, 202, 208, 209] {
             if i == 208 {
-                calm.pass(eyes, 5, minute(i), 60_000);
+                calm.pass(eyes, 5, (minute(i), 60_000), true);
             }
             calm.judge(eyes, minute(i), &[value(i)]);
             calm.learn(eyes, true);

@@ -111,9 +111,10 @@ impl Shard {
             let scene = Scene { spec, partition: *partition, model_version };
             watch_row(&scene, series, &pending.row, switches, out);
             context.switches = plan.switches(&series.key, context.span.start, context.span.end);
+            let learns = may_learn(&context, series);
             if let (Some(detector), true) = (&mut series.detector, pending.gap > 0) {
-                let step = row_length(spec).get();
-                detector.pass(eyes, pending.gap, context.row.start, step);
+                let before = (context.row.start, row_length(spec).get());
+                detector.pass(eyes, pending.gap, before, learns);
             }
             let scored = pending.slot.map(|slot| Scored::new(space, windows, slot));
             let error = finish(&context, series, learner, scored, eyes, out);

@@ -17,6 +17,12 @@ const QUANTILE: f64 = 0.75;
 
 /// Largest result: where all was one value, any other is infinitely high.
 const MOST: f64 = 5.0;
+/// A maximum of at least this share of an error was one like it.
+const ALIKE: f64 = 0.95;
+/// `log10` of how much rarer than it was seen something may be.
+const RARER: f64 = 2.0;
+/// `-log10` of the chance of a record that a height of 1 is taken for when alerts are raised.
+pub(super) const HEIGHT_WORTH: f64 = 2.0;
 
 /// An error over what is high for it: the 75 % quantile of the maxima of its past blocks of 128.
 ///
@@ -37,6 +43,20 @@ impl BlockMax {
     pub(super) fn of(&self, error: f64) -> f64 {
         let known = self.maxima.len() >= BLOCKS_MIN;
         if known { (error / (self.scale + 1e-12)).min(MOST) } else { 0.0 }
+    }
+
+    /// The height that `error` may raise with: what was in `k` of the blocks is at most a hundred times rarer
+    /// than `k` in all their records, however far it is above the quantile; infinite for what was in none.
+    /// (As rare as that and no more, faults that come again would find a threshold that they had lifted.)
+    pub(super) fn bound(&self, error: f64) -> f64 {
+        let alike = |highest: &&f32| f64::from(**highest) >= ALIKE * error;
+        let seen = self.maxima.iter().filter(alike).count();
+        let records = f64::from(BLOCK) * self.maxima.len() as f64;
+        if seen > 0 {
+            (RARER + (records / seen as f64).log10()) / HEIGHT_WORTH
+        } else {
+            f64::INFINITY
+        }
     }
 
     pub(super) fn learn(&mut self, error: f64) {
@@ -111,6 +131,8 @@ pub(super) struct HourScale {
 
 /// Residuals before the first scaled one.
 const HOUR_MIN: u32 = 50;
+/// Least that is usual for an hour, as a share of what is usual at any.
+const HOUR_LEAST: f64 = 0.01;
 
 impl HourScale {
     /// 0 for the first 50 residuals. Where the clock does not tell, what is usual at any hour counts.
@@ -122,13 +144,17 @@ impl HourScale {
 
     fn usual(&self, time_ms: i64) -> Option<f64> {
         let b = hour(time_ms);
-        (self.count > HOUR_MIN).then(|| if self.counts[b] >= 6 { self.means[b] } else { self.mean })
+        let own = self.counts[b] >= 6;
+        let usual = if own { self.means[b].max(HOUR_LEAST * self.mean) } else { self.mean };
+        (self.count > HOUR_MIN).then_some(usual)
     }
 
     /// `step_s`: seconds between records.
     pub(super) fn learn(&mut self, residual: f64, time_ms: i64, step_s: f64) {
         let error = residual.abs();
-        let error = self.usual(time_ms).map_or(error, |usual| error.min(5.0 * usual));
+        // Of nothing, five times the usual is nothing for ever.
+        let usual = self.usual(time_ms).filter(|usual| *usual > 0.0);
+        let error = usual.map_or(error, |usual| error.min(5.0 * usual));
         let b = hour(time_ms);
         self.count = self.count.saturating_add(1);
         self.counts[b] = self.counts[b].saturating_add(1);
@@ -155,6 +181,17 @@ mod tests {
         }
         // Maxima 1 to 8: the 75 % quantile is 6.25.
         assert!((scale.of(6.25) - 1.0).abs() < 1e-6);
+        // In three of eight blocks was something like it.
+        assert!((scale.bound(6.25) - 1.0 - (1_024_f64 / 3.0).log10() / 2.0).abs() < 1e-9);
+        assert_eq!(scale.bound(9.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn what_was_nothing_at_first_gets_a_measure() {
+        let mut scale = HourScale::default();
+        (0..200).for_each(|i| scale.learn(0.0, i * 60_000, 60.0));
+        (200..2_000).for_each(|i| scale.learn(2.0, i * 60_000, 60.0));
+        assert!(scale.of(2.0, 1_999 * 60_000, true) < 10.0);
     }
 
     #[test]

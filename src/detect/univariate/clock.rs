@@ -94,15 +94,19 @@ impl Clock {
         }
         let day = time_ms.rem_euclid(DAY_MS) as f64 / DAY_MS as f64;
         let (sin, cos) = (day * std::f64::consts::TAU).sin_cos();
-        let (day, day_known) = self.around(time_ms - DAY_MS);
-        let (week, week_known) = self.around(time_ms - 7 * DAY_MS);
+        let (day, day_known) = self.around(time_ms, DAY_MS);
+        let (week, week_known) = self.around(time_ms, 7 * DAY_MS);
         [sin as f32, cos as f32, day, day_known, week, week_known]
     }
 
-    /// Mean of the slots around a past time, and 1 if there is any.
-    fn around(&self, time_ms: i64) -> (f32, f32) {
-        let (at, n) = (time_ms.div_euclid(self.slot_ms.max(1)), self.slots.len() as i64);
-        let kept = |slot: &i64| n > 0 && *slot > self.newest - n && *slot <= self.newest;
+    /// Mean of the slots around the time `ago_ms` before, and 1 if there is any. With long steps the slot
+    /// of now is one of them: it is left out.
+    fn around(&self, time_ms: i64, ago_ms: i64) -> (f32, f32) {
+        let slot = |time: i64| time.div_euclid(self.slot_ms.max(1));
+        let (at, now) = (slot(time_ms - ago_ms), slot(time_ms));
+        let n = self.slots.len() as i64;
+        let is_past = |slot: &i64| *slot <= self.newest && *slot < now;
+        let kept = |slot: &i64| n > 0 && *slot > self.newest - n && is_past(slot);
         let seen = (at - BESIDE..=at + BESIDE).filter(kept);
         let seen = seen.map(|slot| self.slots[slot.rem_euclid(n) as usize]).filter(|x| !x.is_nan());
         let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
@@ -130,6 +134,21 @@ mod tests {
         assert_eq!(context[2..], [7.0, 1.0, 1.0, 1.0]);
         assert!(clock.tells());
         assert!((clock.step_s() - 300.0).abs() < 1e-6);
+    }
+
+    /// With a record a day, what is known of yesterday must not be what came today.
+    #[test]
+    fn the_present_is_not_part_of_the_past() {
+        for step in [DAY_MS, DAY_MS / 2, 10 * 3_600_000] {
+            let [told, other] = [0.0, 100.0].map(|newest| {
+                let mut clock = Clock::default();
+                (0..20).for_each(|i| clock.observe(i * step, 1.0));
+                clock.observe(20 * step, newest);
+                clock.context(20 * step)
+            });
+            assert_eq!(told, other, "a step of {step} ms");
+            assert_eq!(told[3], 1.0);
+        }
     }
 
     #[test]

@@ -118,6 +118,11 @@ impl Cycle {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn calibration(&self) -> impl Serialize {
+        &self.ratios
+    }
+
     /// What was held back is the new normal.
     pub(super) fn accept(&mut self) {
         self.quarantined.clear();

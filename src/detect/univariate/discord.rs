@@ -14,6 +14,8 @@ const POINTS: f64 = 128.0;
 const WINDOWS: (usize, usize) = (8, 192);
 /// Room is kept for windows of at least so many points.
 const ROOM_MIN: usize = 96;
+/// Gaps up to this share of a window hold the last point; a window with a longer one is compared with none.
+const GAP_SHARE: f64 = 0.05;
 /// Variance (of scaled values) that is added to that of a window: flat ones are alike.
 const FLAT: f32 = 0.1;
 
@@ -36,6 +38,9 @@ pub(super) struct Discord {
     /// One over the deviation of each window; NaN: never a neighbour.
     inverse: Track,
     refresh: usize,
+    /// The last point observed, and how many were not since.
+    #[serde(default)]
+    held: Option<(f32, usize)>,
 }
 
 impl Discord {
@@ -53,6 +58,7 @@ impl Discord {
             means,
             inverse,
             refresh: 0,
+            held: None,
         }
     }
 
@@ -65,9 +71,24 @@ impl Discord {
     /// Takes a scaled record (NaN: not observed). Returns whether it completed a point.
     pub(super) fn push(&mut self, x: f32) -> bool {
         let Some(point) = self.thin.push(x) else { return false };
+        let point = self.hold(point);
         self.points.push(point);
         self.advance();
         true
+    }
+
+    /// A point, or the last one in a short gap.
+    fn hold(&mut self, point: f32) -> f32 {
+        let most = ((GAP_SHARE * self.window as f64) as usize).max(1);
+        match &mut self.held {
+            _ if !point.is_nan() => self.held = Some((point, 0)),
+            Some((last, gone)) if *gone < most => {
+                *gone += 1;
+                return *last;
+            }
+            _ => self.held = None,
+        }
+        point
     }
 
     /// Distance of the newest window to its nearest neighbour, from 0 (seen before) to 2; `None`
@@ -196,6 +217,30 @@ mod tests {
             }
         }
         assert!(discord.is_sound());
+    }
+
+    /// With values missing here and there each window is compared, and the strange one stands out; with a
+    /// long gap in it none is.
+    #[test]
+    fn short_gaps_are_held_and_long_ones_say_nothing() {
+        let mut discord = Discord::new(180);
+        let mut rng = <rand_xoshiro::Xoshiro256PlusPlus as rand::SeedableRng>::seed_from_u64(1);
+        let (mut calm, mut strange) = (0.0_f64, 0.0_f64);
+        for i in 0..4_000 {
+            let turn = (i as f32 / 180.0 * std::f32::consts::TAU).sin();
+            let x = if (3_000..3_090).contains(&i) { -turn } else { turn };
+            let random = rand::Rng::gen_bool(&mut rng, 0.03) && !(3_480..3_520).contains(&i);
+            let missing = random || (3_500..3_510).contains(&i);
+            discord.push(if missing { f32::NAN } else { x });
+            let told = discord.distance();
+            assert_eq!(told.is_some(), i >= 359 && !(3_509..3_689).contains(&i), "{i}");
+            match i {
+                1_000..3_000 => calm = calm.max(told.unwrap_or(0.0)),
+                3_000..3_270 => strange = strange.max(told.unwrap_or(0.0)),
+                _ => {}
+            }
+        }
+        assert!(strange > 4.0 * calm, "{strange} and {calm}");
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub(super) struct Heights {
     pub(super) step: f64,
 }
 
+impl From<[f64; 4]> for Heights {
+    fn from([mean_4, mean_16, one_step, step]: [f64; 4]) -> Self {
+        Self { mean_4, mean_16, one_step, step }
+    }
+}
+
 /// The past of the errors.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Errors {
@@ -81,14 +87,14 @@ impl Errors {
         }
     }
 
-    /// Judges an observed record: the sum of its rarities, and its heights.
+    /// Judges an observed record: the sum of its rarities, its heights, and those that it may raise with.
     pub(super) fn judge(
         &mut self,
         residuals: Residuals,
         value: f64,
         time_ms: i64,
         clock: bool,
-    ) -> (f64, Heights) {
+    ) -> (f64, [Heights; 2]) {
         let Residuals { one_step, blind, step } = residuals;
         self.one_step.push(one_step as f32);
         self.blind.push(blind as f32);
@@ -107,8 +113,15 @@ impl Errors {
         self.newest = Newest { residuals, value, time_ms, errors, heights };
         let rarity = |i: usize| self.tails[i].rarity(errors[i]).min(RARITY_MAX);
         let sum = (0..4).map(rarity).sum::<f64>() + self.outside(value);
-        let [mean_4, mean_16, one_step, step] = [0, 1, 2, 3].map(|i| self.blocks[i].of(heights[i]));
-        (sum, Heights { mean_4, mean_16, one_step, step })
+        let ranks = [0, 1, 2, 3].map(|i| self.blocks[i].of(heights[i]));
+        let raises = [0, 1, 2, 3].map(|i| ranks[i].min(self.blocks[i].bound(heights[i])));
+        (sum, [ranks, raises].map(Heights::from))
+    }
+
+    /// What says how high an error is.
+    #[cfg(test)]
+    pub(super) fn calibration(&self) -> impl Serialize {
+        (&self.tails, &self.hours, &self.blocks, self.range)
     }
 
     /// Learns the record judged last; `step_s`: seconds between records.
@@ -155,12 +168,15 @@ impl Errors {
         if value > high + far || value < low - far { OUTSIDE } else { 0.0 }
     }
 
-    pub(super) fn is_sound(&self) -> bool {
+    /// Stored errors, if they are sound.
+    pub(super) fn adopt(self) -> Option<Self> {
         let fresh = Self::new();
-        self.one_step.fits(&fresh.one_step)
+        let sound = self.one_step.fits(&fresh.one_step)
             && self.blind.fits(&fresh.blind)
             && self.scaled.fits(&fresh.scaled)
-            && self.tails.iter().all(LogTail::is_sound)
-            && self.blocks.iter().all(BlockMax::is_sound)
+            && self.blocks.iter().all(BlockMax::is_sound);
+        sound.then_some(())?;
+        let tails: Option<Vec<LogTail>> = self.tails.into_iter().map(LogTail::adopt).collect();
+        Some(Self { tails: tails?.try_into().ok()?, ..self })
     }
 }

@@ -3,6 +3,7 @@
 //! They differ by measurement: block maxima rank best and raise badly, sums of rarities raise well
 //! and rank badly.
 
+use super::calibration::HEIGHT_WORTH;
 use super::{errors, shape};
 
 /// What each height counts for in the surprise.
@@ -28,20 +29,33 @@ const CYCLE_KNOWN: f64 = 0.25;
 const SHAPE_FROM: f64 = 0.7;
 const POINT_FROM: f64 = 0.8;
 const BONUS_MAX: f64 = 2.0;
-/// Sum of rarities, and surprise, that are an evidence of [`UNIT`].
+/// Sum of rarities that is an evidence of [`UNIT`].
 const SUM_ONE: f64 = 5.2;
-const SURPRISE_ONE: f64 = 1.4;
 /// `-log10` of the share of calm records that reach [`SUM_ONE`].
 const UNIT: f64 = 2.8;
 
-/// Surprise and evidence.
+/// Surprise and evidence, from the sum of rarities and the heights that rank and that raise.
 pub(super) fn fuse(
     sum: f64,
-    point: errors::Heights,
-    shape: shape::Heights,
+    point: [errors::Heights; 2],
+    shape: [shape::Heights; 2],
     clock: bool,
     known: bool,
 ) -> (f64, f64) {
+    let [ranks, raises] = [0, 1].map(|i| join(point[i], shape[i], clock, known));
+    let bonus = |height: f64, from: f64| (height - from).clamp(0.0, BONUS_MAX);
+    let sum = sum + bonus(shape[1].cycle, SHAPE_FROM) + bonus(raises.points, POINT_FROM);
+    (ranks.all, (UNIT * sum / SUM_ONE).max(HEIGHT_WORTH * raises.all))
+}
+
+/// Heights as one.
+#[derive(Debug, Clone, Copy)]
+struct Joined {
+    points: f64,
+    all: f64,
+}
+
+fn join(point: errors::Heights, shape: shape::Heights, clock: bool, known: bool) -> Joined {
     let w = if clock { METRIC } else { SIGNAL };
     let cycle = if clock && known { CYCLE_KNOWN } else { w.cycle };
     let square = w.mean_4 * point.mean_4.powi(2)
@@ -50,8 +64,6 @@ pub(super) fn fuse(
         + w.step * point.step.powi(2);
     let weight = w.mean_4 + w.mean_16 + w.one_step + w.step;
     let all = square + cycle * shape.cycle.powi(2) + w.discord * shape.discord.powi(2);
-    let surprise = (all / (weight + cycle + w.discord)).sqrt();
-    let bonus = |height: f64, from: f64| (height - from).clamp(0.0, BONUS_MAX);
-    let sum = sum + bonus(shape.cycle, SHAPE_FROM) + bonus((square / weight).sqrt(), POINT_FROM);
-    (surprise, UNIT * (sum / SUM_ONE).max(surprise / SURPRISE_ONE))
+    let all = (all / (weight + cycle + w.discord)).sqrt();
+    Joined { points: (square / weight).sqrt(), all }
 }

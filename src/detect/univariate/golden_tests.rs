@@ -94,7 +94,7 @@ fn heights_of_single_records_are_those_of_the_prototype() {
         let value = value(i);
         let residual = if i < BLIND { 0.0 } else { value - normal.unscale(0.0) };
         let residuals = Residuals { one_step: residual, blind: residual, step: 0.0 };
-        let (_, heights) = errors.judge(residuals, value, i as i64 * STEP_MS, true);
+        let (_, [heights, _]) = errors.judge(residuals, value, i as i64 * STEP_MS, true);
         errors.learn(STEP_MS as f64 / 1e3);
         normal.learn(value);
         heights

@@ -1,11 +1,20 @@
 //! Alerts on single channels: a detector that needs no period, no range and no threshold told.
 //!
 //! A record is first judged by what was known before it, then learned, or not: the caller says so.
-//! It meets `normal` (standard deviations of the past) and `clock` (hour, yesterday, last week), then
-//! `short`, a masked autoencoder over 32 records whose `errors` are judged by their own past
+//! Of a `counter`, its growth is judged. It meets `normal` (standard deviations of the past) and
+//! `clock` (hour, yesterday, last week), then `short`, a masked autoencoder over 32 records whose `errors` are judged by their own past
 //! (`tail`, `calibration`), and `shape`: one `period`, found online, over which `cycle`, a second
 //! masked autoencoder, and `discord`, the nearest neighbour of the newest period, look for forms
 //! that were never seen. `fusion` makes two numbers of it.
+//!
+//! What was seen before raises less than what was not, so that a harmless event that comes now and then
+//! does not lift the threshold out of reach of a fault.
+//!
+//! # Limits
+//!
+//! - The period is looked for up to record 8,000 and up to 4,096 records long: a day is found where steps
+//!   are 21 s and longer. What was found is kept.
+//! - The surprise is 0 for the first 576 observed records: it needs four blocks of 128.
 //!
 //! # Invariants
 //!
@@ -16,6 +25,7 @@
 
 mod calibration;
 mod clock;
+mod counter;
 mod cycle;
 mod discord;
 mod errors;
@@ -34,6 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::MlpSpace;
 use clock::Clock;
+use counter::{Change, Counter};
 use cycle::Cycle;
 use errors::{Errors, Residuals};
 use normal::Normal;
@@ -74,7 +85,8 @@ impl Scratch {
 /// What is said of a record before it is learned.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Judgement {
-    /// Ranks records: 1 is as high as the worst record of a bad block of 128; 0 to 5.
+    /// Ranks records: 1 is as high as the worst record of a bad block of 128; 0 to 5, and 0 for the
+    /// first 576 observed records.
     pub surprise: f64,
     /// Raises: like the `-log10` of the chance of a calm record; 0 and above.
     pub evidence: f64,
@@ -97,6 +109,8 @@ pub struct Univariate {
     records: u64,
     /// Observed records learned since the beginning, or since a new normal.
     learned: u64,
+    #[serde(default)]
+    counter: Counter,
     normal: Normal,
     clock: Clock,
     x: Track,
@@ -110,6 +124,9 @@ pub struct Univariate {
     last: Option<f64>,
     /// The value judged and not yet learned; none if it was not observed.
     newest: Option<f64>,
+    /// The same before a counter's growth was taken.
+    #[serde(default)]
+    raw: Option<f64>,
 }
 
 impl Univariate {
@@ -119,6 +136,7 @@ impl Univariate {
             seed,
             records: 0,
             learned: 0,
+            counter: Counter::default(),
             normal: Normal::default(),
             clock: Clock::default(),
             x: Track::new(period::LOOK_BACK),
@@ -129,27 +147,36 @@ impl Univariate {
             quarantined: Spans::default(),
             last: None,
             newest: None,
+            raw: None,
         }
     }
 
     /// This detector, if it is sound and shaped like `fresh`.
     pub fn adopt(self, fresh: &Self) -> Option<Self> {
-        let sound = self.x.fits(&fresh.x)
-            && self.errors.is_sound()
-            && self.standing.as_ref().is_none_or(|errors| errors.is_sound())
-            && self.clock.is_sound()
-            && self.quarantined.is_sound();
+        let sound = self.x.fits(&fresh.x) && self.clock.is_sound() && self.quarantined.is_sound();
         sound.then_some(())?;
         let shape = match self.shape {
             Some(shape) => Some(shape.adopt()?),
             None => None,
         };
-        Some(Self { short: self.short.adopt(&fresh.short)?, shape, ..self })
+        let standing = match self.standing {
+            Some(standing) => Some(Box::new(standing.adopt()?)),
+            None => None,
+        };
+        let (short, errors) = (self.short.adopt(&fresh.short)?, self.errors.adopt()?);
+        Some(Self { short, errors, standing, shape, ..self })
     }
 
     /// Observed records up to the first that brings evidence.
     pub fn warm_up_left(&self) -> u64 {
-        (WARM_UP + 1).saturating_sub(self.learned)
+        let undecided = if self.counter.is_pending() { counter::DECIDED } else { 0 };
+        (WARM_UP + 1 + undecided).saturating_sub(self.learned)
+    }
+
+    /// Share of the warm-up that is over, while it is not.
+    fn warming(&self) -> Option<f64> {
+        let left = self.warm_up_left();
+        (left > 1).then(|| self.learned as f64 / (self.learned + left - 1) as f64)
     }
 
     /// Judges a record by what was known before it. `time_ms`: event time since 1970, should not
@@ -157,6 +184,8 @@ impl Univariate {
     ///
     /// Every call is followed by one of [`Univariate::learn`].
     pub fn judge(&mut self, scratch: &mut Scratch, time_ms: i64, value: f64) -> Judgement {
+        self.raw = value.is_finite().then_some(value);
+        let (value, base) = self.counter.read(value);
         let observed = value.is_finite();
         let x = if observed { self.normal.scale(value) } else { f64::NAN };
         self.records += 1;
@@ -166,10 +195,9 @@ impl Univariate {
         let context = self.clock.context(time_ms);
         let told = self.short.tell(&mut scratch.short, &self.x, context, &self.normal);
         let shape = self.shape.as_mut();
-        let shape =
-            shape.map_or(shape::Heights::default(), |s| s.judge(&mut scratch.cycle, x as f32));
-        let warming = (self.learned < WARM_UP).then(|| self.learned as f64 / WARM_UP as f64);
-        let yhat = told.map_or(f64::NAN, |[one_step, _]| one_step);
+        let shape = shape.map_or(Default::default(), |s| s.judge(&mut scratch.cycle, x as f32));
+        let warming = self.warming();
+        let yhat = told.map_or(f64::NAN, |[one_step, _]| base + one_step);
         let band = self.errors.band();
         let mut judgement = Judgement {
             yhat,
@@ -196,18 +224,24 @@ impl Univariate {
         judgement
     }
 
-    /// Learns the record judged last. With `learn` false (while an alert fires) the networks and the
-    /// neighbours never learn it, now or later. The past of the errors is kept in two forms then: by
-    /// the one of before, which learns nothing, the alert goes on; the other learns, so that a fault
-    /// that comes again is not as unusual as the first.
+    /// Learns the record judged last. With `learn` false (while an alert fires) mean and
+    /// deviation, the networks and the neighbours never learn it, now or later. The past of the errors
+    /// is kept in two forms then: by the one of before, which learns nothing, the alert goes on; the
+    /// other learns, so that a fault that comes again is not as unusual as the first.
     pub fn learn(&mut self, scratch: &mut Scratch, learn: bool) {
+        if self.counter.learn(self.raw.take().unwrap_or(f64::NAN)) == Change::Meaning {
+            *self = Self { counter: self.counter.clone(), ..Self::new(self.seed) };
+            return;
+        }
         if learn {
             self.standing = None;
         } else if self.standing.is_none() {
             self.standing = Some(Box::new(self.errors.clone()));
         }
         if let Some(value) = self.newest.take() {
-            self.normal.learn(value);
+            if learn {
+                self.normal.learn(value);
+            }
             self.errors.learn(self.clock.step_s());
             self.learned += 1;
         }

@@ -11,7 +11,8 @@ const TOLD_LIMIT: f64 = 4.0;
 /// A deviation below this share of the mean is rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// Records that the past counts for once the level has changed.
+/// Records that the past counts for once the level has changed; of the first ones, so many are kept until
+/// they can be held against each other.
 const FORGOTTEN: u64 = 30;
 
 /// Running mean and variance.
@@ -20,6 +21,8 @@ pub(super) struct Normal {
     mean: f64,
     variance: f64,
     n: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    early: Vec<f64>,
 }
 
 impl Normal {
@@ -73,7 +76,36 @@ impl Normal {
         if mean.is_finite() && variance.is_finite() {
             (self.mean, self.variance) = (mean, variance);
         }
+        if self.n <= FORGOTTEN && self.early.len() as u64 + 1 == self.n {
+            self.early.push(value);
+        }
+        if self.n >= FORGOTTEN && !self.early.is_empty() {
+            let early = std::mem::take(&mut self.early);
+            self.fit(early);
+        }
     }
+
+    /// Mean and variance of the first values, each at most [`LIMIT`] deviations off that all but the lowest
+    /// and the highest have.
+    fn fit(&mut self, mut early: Vec<f64>) {
+        early.sort_unstable_by(f64::total_cmp);
+        let Some(inner) = early.get(1..early.len() - 1) else { return };
+        let (mean, variance) = moments(inner);
+        let far = LIMIT * variance.sqrt();
+        let (low, high) = (mean - far, mean + far);
+        let is_far = |v: &f64| *v < low || *v > high;
+        if !far.is_finite() || !early.iter().any(is_far) {
+            return;
+        }
+        early.iter_mut().for_each(|v| *v = v.clamp(low, high));
+        (self.mean, self.variance) = moments(&early);
+    }
+}
+
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n)
 }
 
 #[cfg(test)]
@@ -101,6 +133,21 @@ mod tests {
         normal.learn(f64::MAX);
         normal.learn(-f64::MAX);
         assert!(normal.scale(1.0).is_finite() && normal.unscale(1.0).is_finite());
+    }
+
+    #[test]
+    fn an_absurd_value_among_the_first_ones_is_no_exception() {
+        for absurd in [-9_999.0, 1e200, f64::MAX] {
+            for at in [0, 10, 29] {
+                let (mut normal, mut calm) = (Normal::default(), Normal::default());
+                for i in 0..200 {
+                    normal.learn(if i == at { absurd } else { wave(i) });
+                    calm.learn(wave(i));
+                }
+                let ratio = normal.deviation() / calm.deviation();
+                assert!((0.9..2.0).contains(&ratio), "{absurd:e} as number {at}: {ratio}");
+            }
+        }
     }
 
     #[test]

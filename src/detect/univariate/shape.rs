@@ -86,17 +86,23 @@ impl Shape {
         self.found.then_some(self.period)
     }
 
-    /// Takes a scaled record (NaN: not observed) and judges what it completes.
-    pub(super) fn judge(&mut self, space: &mut MlpSpace, x: f32) -> Heights {
+    /// Takes a scaled record (NaN: not observed) and judges what it completes: heights that rank, and
+    /// heights that raise.
+    pub(super) fn judge(&mut self, space: &mut MlpSpace, x: f32) -> [Heights; 2] {
         self.completed = [self.cycle.push(x), self.discord.push(x)];
         if self.completed[0] {
-            self.cycle_error = self.cycle.judge(space).unwrap_or(self.cycle_error);
+            self.cycle_error = self.cycle.judge(space).unwrap_or(0.0);
         }
         if self.completed[1] {
-            self.distance = self.discord.distance().unwrap_or(self.distance);
+            self.distance = self.discord.distance().unwrap_or(0.0);
         }
-        let [cycle, discord] = &self.blocks;
-        Heights { cycle: cycle.of(self.cycle_error), discord: discord.of(self.distance) }
+        let [cycles, discords] = &self.blocks;
+        let (cycle, discord) = (cycles.of(self.cycle_error), discords.of(self.distance));
+        let raises = Heights {
+            cycle: cycle.min(cycles.bound(self.cycle_error)),
+            discord: discord.min(discords.bound(self.distance)),
+        };
+        [Heights { cycle, discord }, raises]
     }
 
     /// Learns how high the newest record was, and, unless it must not be learned, its form.
@@ -111,6 +117,11 @@ impl Shape {
         } else if self.completed[1] {
             self.discord.quarantine();
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn calibration(&self) -> impl Serialize {
+        (&self.blocks, self.cycle.calibration())
     }
 
     /// What was held back is the new normal.

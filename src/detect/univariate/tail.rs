@@ -1,4 +1,4 @@
-//! How rare an error is in a series' own past, in 0.75 KiB.
+//! How rare an error is in a series' own past, in 0.6 KiB.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,13 @@ use crate::record::raw;
 
 /// Bins per doubling: one bin is 9 % wide.
 const PER_OCTAVE: f64 = 8.0;
-const BINS: usize = 192;
-/// Of `log2(error / unit)`, at the lower edge of bin 1: bins reach up to 2^10 units.
+const BINS: usize = 160;
+/// Bins of states of before; the highest ones are kept.
+const BINS_BEFORE: usize = 192;
+/// Of `log2(error / unit)`, at the lower edge of bin 1: bins reach up to 2^6 units.
 const LOWEST: f64 = -14.0;
+/// Bins that the histogram is moved by at a time.
+const OCTAVE: usize = PER_OCTAVE as usize;
 /// Share of errors that is the tail, and the least number.
 const TAIL_SHARE: f64 = 0.01;
 const TAIL_MIN: f64 = 5.0;
@@ -19,6 +23,9 @@ const HALF_LIFE: f64 = 5_000.0;
 const RESCALE_AT: f32 = 1e6;
 
 /// A fading histogram of past errors on a log scale, around the unit of its first error.
+///
+/// An error above all bins moves them up by a factor of two, one below them down if most are: what
+/// the first error was does not matter for long.
 ///
 /// Inside the bulk the p-value is the share of past errors at least as large; beyond the largest
 /// 1 % the excesses are taken as exponential with their own mean (peaks over threshold with shape
@@ -72,16 +79,43 @@ impl LogTail {
             self.total *= scale;
             self.next = 1.0;
         }
-        if self.unit == 0.0 && error > 0.0 {
-            self.unit = error;
-        }
+        self.make_room(error);
         let bin = self.bin(error);
         self.weights[bin] += self.next;
         self.total += self.next;
     }
 
-    pub(super) fn is_sound(&self) -> bool {
-        self.weights.len() == BINS && self.next > 0.0
+    /// A stored tail, if it is sound.
+    pub(super) fn adopt(mut self) -> Option<Self> {
+        if self.weights.len() == BINS_BEFORE {
+            let gone = BINS_BEFORE - BINS;
+            let below: f32 = self.weights.drain(..gone).sum();
+            self.weights[0] += below;
+            self.unit *= (gone as f64 / PER_OCTAVE).exp2();
+        }
+        (self.weights.len() == BINS && self.next > 0.0).then_some(self)
+    }
+
+    /// Moves the bins by an octave, if that is where an error is. A single absurd error moves them no
+    /// further.
+    fn make_room(&mut self, error: f64) {
+        if error <= 0.0 || !(self.unit.is_normal() && self.total > 0.0) {
+            self.unit = if self.unit == 0.0 { error.max(0.0) } else { self.unit };
+            return;
+        }
+        if self.position(error) >= BINS as f64 {
+            let below: f32 = self.weights[..=OCTAVE].iter().sum();
+            self.weights.copy_within(OCTAVE.., 0);
+            self.weights[0] = below;
+            self.weights[BINS - OCTAVE..].fill(0.0);
+            self.unit *= 2.0;
+        } else if self.position(error) < 1.0 && self.weights[0] > 0.5 * self.total {
+            let above: f32 = self.weights[BINS - OCTAVE - 1..].iter().sum();
+            self.weights.copy_within(1..BINS - OCTAVE, OCTAVE + 1);
+            self.weights[1..=OCTAVE].fill(0.0);
+            self.weights[BINS - 1] = above;
+            self.unit /= 2.0;
+        }
     }
 
     /// The highest bin with at least `wanted` errors above it, and how many those are.
@@ -122,8 +156,12 @@ impl LogTail {
             return if error > 0.0 { BINS - 1 } else { 0 };
         }
         // A float-to-integer cast saturates: 0 and below go to bin 0.
-        let position = ((error / self.unit).log2() - LOWEST) * PER_OCTAVE + 1.0;
-        (position as usize).min(BINS - 1)
+        (self.position(error) as usize).min(BINS - 1)
+    }
+
+    /// The bin, and how far in it; below 1 and above [`BINS`] beside the histogram.
+    fn position(&self, error: f64) -> f64 {
+        ((error / self.unit).log2() - LOWEST) * PER_OCTAVE + 1.0
     }
 
     /// Upper edge of a bin.
@@ -167,5 +205,37 @@ mod tests {
         (0..500).for_each(|_| tail.learn(0.0));
         assert_eq!(tail.rarity(0.0), 0.0);
         assert!(tail.rarity(1.0) > 2.0);
+    }
+
+    #[test]
+    fn a_stored_tail_with_more_bins_says_the_same() {
+        let mut tail = LogTail::default();
+        (1..2_000).for_each(|i| tail.learn(f64::from(i % 50) + 1.0));
+        let mut before = tail.clone();
+        let gone = BINS_BEFORE - BINS;
+        before.weights.splice(0..0, vec![0.0; gone]);
+        before.unit /= (gone as f64 / PER_OCTAVE).exp2();
+        let adopted = before.adopt().expect("sound");
+        assert!((adopted.rarity(51.0) - tail.rarity(51.0)).abs() < 1e-9);
+        assert!(LogTail { weights: vec![0.0; 3], ..tail }.adopt().is_none());
+    }
+
+    /// Whatever the first errors were, later ones are told apart.
+    #[test]
+    fn bins_follow_errors_that_grow_or_shrink_for_good() {
+        for (first, later) in [(1e-9, 1e6), (1e6, 1e-9)] {
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+            let mut tail = LogTail::default();
+            (0..50).for_each(|_| tail.learn(first));
+            for _ in 0..20_000 {
+                let normal: f64 = StandardNormal.sample(&mut rng);
+                tail.learn(later * normal.abs());
+            }
+            let [calm, rare] = [1.0, 5.0].map(|error| tail.rarity(later * error));
+            assert!(
+                (0.3..0.8).contains(&calm) && rare > calm + 1.0,
+                "{first} {later}: {calm} {rare}"
+            );
+        }
     }
 }

@@ -55,6 +55,17 @@ fn a_restored_detector_goes_on_as_if_it_had_never_stopped() {
     assert!(bytes.len() < 700_000, "{} bytes", bytes.len());
 }
 
+/// What errors are held against is at most 8 KiB a series, however long it runs.
+#[test]
+fn the_calibration_is_small() {
+    let mut detector = Univariate::new(3);
+    run(&mut detector, 0, &days(128 * 130 + 64, 5), true);
+    let shape = detector.shape.as_ref().expect("a period");
+    let bytes = rmp_serde::to_vec(&(detector.errors.calibration(), shape.calibration()));
+    let bytes = bytes.expect("serialises").len();
+    assert!((6_000..=8_192).contains(&bytes), "{bytes} bytes");
+}
+
 #[test]
 fn a_constant_is_calm_and_a_jump_from_it_is_not() {
     for level in [0.0, 1e-9, 7.3, -1e12] {
