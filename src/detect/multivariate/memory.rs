@@ -22,7 +22,7 @@ const HELD_MAX: f64 = 4.0;
 const FAULT: f64 = 0.25;
 /// Share of the blocks from which on what they show is common. What is rarer the fitted tail may call as
 /// rare as it likes: faults come back, too.
-const COMMON: f64 = 0.05;
+const COMMON: f64 = 0.01;
 /// A row that is common is at most so many times rarer than that: of few blocks the share says no more.
 const DOUBT: f64 = 3.0;
 /// Blocks after which what was seen counts half.

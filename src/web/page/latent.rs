@@ -131,8 +131,8 @@ mod tests {
         };
         for z in [1, 2] {
             let drawn = page(&|i| vec![i as f32; z]);
-            // A disc for each, and a ring around the newest.
-            assert_eq!(drawn.matches("<circle").count(), 21, "{z:?}: {drawn}");
+            // A disc for each, and a ring around the newest; once for a wide screen, once for a phone.
+            assert_eq!(drawn.matches("<circle").count(), 2 * 21, "{z:?}: {drawn}");
             assert!(!drawn.contains("NaN") && drawn.contains("20 codes"), "{z:?}: {drawn}");
         }
         for z in [vec![], vec![f32::NAN, 1.0]] {
