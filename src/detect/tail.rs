@@ -11,8 +11,9 @@ const BINS: usize = 128;
 const LOWEST_OCTAVE: f64 = -8.0;
 /// Weights are divided by their common growth when it passes this.
 const RESCALE_AT: f32 = 1e6;
-/// As many errors of a size must be left in memory for it to be one that was seen.
-const SEEN_MIN: f64 = 0.5;
+/// As many errors of a size must be left in memory for it to be one that comes back: once or twice, so
+/// do faults.
+const SEEN_MIN: f64 = 5.0;
 
 /// A fading log-scale histogram of past errors, 0.5 KiB, and the p-value of a new one.
 ///
