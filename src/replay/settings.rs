@@ -21,6 +21,9 @@ const SEASON_ROWS_MAX: i64 = 20_160;
 const HORIZONS: std::ops::RangeInclusive<u32> = 1..=24;
 /// First hidden layer of a deep network that is made of a linear one.
 const DEEP_FIRST: usize = 32;
+/// Rows longer than this are given so many of them for what is counted in time.
+const LONG_ROW: Millis = Millis::new(86_400_000);
+const ROWS_MIN: i64 = 10;
 /// Without times a row stands for a minute where something is promised for a span of time.
 const ROW_STANDS_FOR: i64 = 60_000;
 const DAY: i64 = 24 * 3_600_000;
@@ -81,6 +84,14 @@ pub(super) fn inferred(
         Step::Grid(step) => found.disorder.min(Millis::new(DISORDER_ROWS_MAX * step.get())),
         Step::Event => Millis::ZERO,
     };
+    // What is counted in days by default needs more of them where rows are weeks or months.
+    let alert = match found.step {
+        Step::Grid(step) if step > LONG_ROW => {
+            let rows = Millis::new(ROWS_MIN * step.get());
+            json!({ "budget": { "per": rows }, "flap_limit": { "per": rows } })
+        }
+        _ => json!({}),
+    };
     let stream = json!({
         "name": NAME,
         "topics": [NAME],
@@ -91,6 +102,7 @@ pub(super) fn inferred(
         "max_out_of_order": disorder,
         "series_max": 1_000_000,
         "model": { "scope": scope },
+        "alert": alert,
     });
     let mut settings = defaults(args).table(json!({ "stream": [stream] })).settings()?;
     if let Some(detector) = detector {
@@ -101,13 +113,6 @@ pub(super) fn inferred(
         for alert in settings.stream.iter_mut().map(|stream| &mut stream.alert) {
             alert.budget.per = rows(alert.budget.per);
             alert.flap_limit.per = rows(alert.flap_limit.per);
-        }
-    }
-    if let Step::Grid(step) = found.step {
-        // Rows of weeks or more: what is counted in days by default needs more of them.
-        for alert in settings.stream.iter_mut().map(|stream| &mut stream.alert) {
-            alert.budget.per = alert.budget.per.max(step);
-            alert.flap_limit.per = alert.flap_limit.per.max(step);
         }
     }
     overlay(settings, args)
