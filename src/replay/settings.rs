@@ -84,14 +84,6 @@ pub(super) fn inferred(
         Step::Grid(step) => found.disorder.min(Millis::new(DISORDER_ROWS_MAX * step.get())),
         Step::Event => Millis::ZERO,
     };
-    // What is counted in days by default needs more of them where rows are weeks or months.
-    let alert = match found.step {
-        Step::Grid(step) if step > LONG_ROW => {
-            let rows = Millis::new(ROWS_MIN * step.get());
-            json!({ "budget": { "per": rows }, "flap_limit": { "per": rows } })
-        }
-        _ => json!({}),
-    };
     let stream = json!({
         "name": NAME,
         "topics": [NAME],
@@ -102,7 +94,7 @@ pub(super) fn inferred(
         "max_out_of_order": disorder,
         "series_max": 1_000_000,
         "model": { "scope": scope },
-        "alert": alert,
+        "alert": alert_of(found.step),
     });
     let mut settings = defaults(args).table(json!({ "stream": [stream] })).settings()?;
     if let Some(detector) = detector {
@@ -116,6 +108,17 @@ pub(super) fn inferred(
         }
     }
     overlay(settings, args)
+}
+
+/// What is counted in days by default needs more of them where rows are weeks or months.
+fn alert_of(step: Step) -> serde_json::Value {
+    match step {
+        Step::Grid(step) if step > LONG_ROW => {
+            let rows = Millis::new(ROWS_MIN.saturating_mul(step.get()));
+            json!({ "budget": { "per": rows }, "flap_limit": { "per": rows } })
+        }
+        _ => json!({}),
+    }
 }
 
 /// The shape of the input of `plain` with everything else of `detector`.
