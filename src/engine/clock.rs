@@ -51,22 +51,16 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let limit = self.spec.alert.clock_skew;
-        let watch = &self.series[index].watch;
-        if limit.share > 0.0 {
+        let watch = &mut self.series[index].watch;
+        let score = if limit.share > 0.0 {
             let ahead = moment.log_time + limit.ahead < record.time;
             let behind = record.time + self.spec.rows.max_out_of_order < moment.log_time;
             let late = placement == Placement::Late && (behind || !moment.comparable);
-            self.step_clock(index, record, ahead || late || placement == Placement::Ahead, out);
-        } else if let Some(began) = watch.clock.episode().map(|alert| alert.starts_at) {
-            // It is watched no longer.
-            let now = self.silence.heard.unwrap_or(record.time).max(began);
-            self.step_record_kind(index, AlertKind::ClockSkew, 0.0, (now, now), record.offset, out);
-        }
-    }
-
-    fn step_clock(&mut self, index: usize, record: &RecordRef<'_>, wrong: bool, out: &mut Outbox) {
-        let watch = &mut self.series[index].watch;
-        let score = watch.skew.step(&self.spec.alert.clock_skew, wrong);
+            watch.skew.step(&limit, ahead || late || placement == Placement::Ahead)
+        } else {
+            // What goes on ends, too, if it is watched no longer.
+            0.0
+        };
         let began = watch.clock.episode().map(|alert| alert.starts_at);
         if score < 1.0 && began.is_none() {
             return;

@@ -3,10 +3,7 @@
 //! Alerts end by calm rows, and a series without records has no rows. An alert of one that is out of
 //! use would be open for ever, at the sinks, too.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
-
+use super::looks::Looks;
 use super::shard::Shard;
 use super::spec::StreamSpec;
 use super::watch::Watch;
@@ -15,20 +12,6 @@ use crate::record::{AlertKind, AlertReason, EventTime, Millis, Outbox, Step, Win
 /// Kinds that hang on what a series sends; that it is stale goes on.
 const ENDED: [AlertKind; 4] =
     [AlertKind::Anomaly, AlertKind::Stuck, AlertKind::OutOfRange, AlertKind::ClockSkew];
-
-/// When series are looked at.
-///
-/// Time is that of records only, as for [`super::silence`].
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Gone {
-    /// Largest event time of a record, less `max_out_of_order`.
-    heard: Option<EventTime>,
-    /// Event time from which the partition has not been silent for `gone_after` as a whole.
-    alive_since: Option<EventTime>,
-    #[serde(skip)]
-    due: BTreeSet<(EventTime, usize)>,
-}
 
 /// Event time without a record after which a series is gone. Not before as many rows as a calm end
 /// takes would have come; zero for never.
@@ -44,27 +27,15 @@ fn gone_after(spec: &StreamSpec) -> Millis {
     }
 }
 
-impl Gone {
-    fn hear(&mut self, time: EventTime, after: Millis) {
-        if self.heard.is_none_or(|before| before + after < time) {
-            self.alive_since = Some(time);
-        }
-        self.heard = self.heard.max(Some(time));
-    }
+fn gone_at(looks: &Looks, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
+    let after = gone_after(spec);
+    let since = watch.last_seen.max(watch.spoke_at)?.max(looks.alive_since?);
+    (after.get() > 0).then(|| since + after)
+}
 
-    fn schedule(&mut self, spec: &StreamSpec, index: usize, watch: &mut Watch) {
-        if let Some(old) = watch.gone_due.take() {
-            self.due.remove(&(old, index));
-        }
-        watch.gone_due = self.gone_at(spec, watch);
-        self.due.extend(watch.gone_due.map(|due| (due, index)));
-    }
-
-    fn gone_at(&self, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
-        let after = gone_after(spec);
-        let since = watch.last_seen.max(watch.spoke_at)?.max(self.alive_since?);
-        (after.get() > 0).then(|| since + after)
-    }
+fn schedule(looks: &mut Looks, spec: &StreamSpec, index: usize, watch: &mut Watch) {
+    let next = gone_at(looks, spec, watch);
+    looks.plan(index, &mut watch.gone_due, next);
 }
 
 impl Shard {
@@ -81,7 +52,7 @@ impl Shard {
             // Series of a state of before ends were watched may never be heard of again.
             self.schedule_ends();
         } else if series[index].watch.gone_due.is_none() {
-            gone.schedule(spec, index, &mut series[index].watch);
+            schedule(gone, spec, index, &mut series[index].watch);
         }
         self.look_for_gone(out);
     }
@@ -92,7 +63,7 @@ impl Shard {
         let watch = &mut series[index].watch;
         watch.spoke_at = watch.spoke_at.max(gone.heard);
         if watch.gone_due.is_none() {
-            gone.schedule(spec, index, watch);
+            schedule(gone, spec, index, watch);
         }
     }
 
@@ -100,24 +71,20 @@ impl Shard {
     pub(super) fn schedule_ends(&mut self) {
         let Self { spec, series, gone, .. } = self;
         for (index, series) in series.iter_mut().enumerate() {
-            gone.schedule(spec, index, &mut series.watch);
+            schedule(gone, spec, index, &mut series.watch);
         }
     }
 
     fn look_for_gone(&mut self, out: &mut Outbox) {
-        while let Some((due, index)) = self.gone.due.first().copied() {
-            if self.gone.heard.is_none_or(|heard| heard < due) {
-                return;
-            }
+        while let Some((due, index)) = self.gone.due() {
             let Self { spec, series, gone, .. } = self;
             let watch = &mut series[index].watch;
             // It may have spoken since this look was planned.
-            if gone.gone_at(spec, watch) != Some(due) {
-                gone.schedule(spec, index, watch);
+            if gone_at(gone, spec, watch) != Some(due) {
+                schedule(gone, spec, index, watch);
                 continue;
             }
-            gone.due.remove(&(due, index));
-            watch.gone_due = None;
+            gone.plan(index, &mut watch.gone_due, None);
             self.end_alerts(index, due, out);
         }
     }

@@ -8,7 +8,7 @@
 //! a stored state go on). What a series at fault would teach waits in
 //! `quarantine` for a verdict (`decide`). Beside it, other kinds of alert: `watch` looks at closed
 //! rows (stuck, out of range), `silence` and `clock` at records (stale, wrong clock), `gone` ends what hangs on
-//! a series that sends nothing more, `alerts` makes their records.
+//! a series that sends nothing more (`looks`: when a series is looked at for either), `alerts` makes their records.
 //! `status` is a picture of it all.
 //!
 //! # Invariants
@@ -30,6 +30,7 @@ mod ids;
 mod judge;
 mod learn;
 mod lesson;
+mod looks;
 mod outputs;
 mod quarantine;
 mod score;

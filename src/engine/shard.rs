@@ -10,9 +10,8 @@ use super::carry::{Carry, DroppedForecasts};
 use super::clock::Moment;
 use super::detector::Eyes;
 use super::foresight::Foresight;
-use super::gone::Gone;
+use super::looks::Looks;
 use super::series::Series;
-use super::silence::Silence;
 use super::{StreamSpec, ids};
 use crate::alert::{Plan, Skew};
 use crate::model::{InPlace, Learner, Network, Scope, Trainer, Triage, Workspace};
@@ -56,8 +55,8 @@ pub struct Shard {
     #[serde(skip)]
     pub(super) pending_windows: usize,
     pub(super) loss: Option<f64>,
-    pub(super) silence: Silence,
-    pub(super) gone: Gone,
+    pub(super) silence: Looks,
+    pub(super) gone: Looks,
     /// How many records claim to be of the future.
     pub(super) clocks: Skew,
     pub(super) plan: Plan,
@@ -77,9 +76,9 @@ pub(super) struct Stored {
     shared: Option<Learner>,
     loss: Option<f64>,
     #[serde(default)]
-    silence: Silence,
+    silence: Looks,
     #[serde(default)]
-    gone: Gone,
+    gone: Looks,
     #[serde(default)]
     clocks: Skew,
     #[serde(default)]
@@ -124,8 +123,8 @@ impl Shard {
             pending_windows: 0,
             loss: None,
             spec,
-            silence: Silence::default(),
-            gone: Gone::default(),
+            silence: Looks::default(),
+            gone: Looks::default(),
             clocks: Skew::default(),
             triage: Triage::default(),
         }

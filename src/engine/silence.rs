@@ -1,11 +1,8 @@
 //! Series that send nothing: what single records say.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
-
 use super::alerts::{Scene, Sign, step_kind};
 use super::clock::Moment;
+use super::looks::Looks;
 use super::shard::Shard;
 use super::spec::StreamSpec;
 use super::watch::Watch;
@@ -14,79 +11,46 @@ use crate::record::{
     AlertKind, AlertRecord, EventTime, Millis, Outbox, Placement, RecordRef, Severity, WindowSpan,
 };
 
-/// How far the records of the partition have come, and when silence is looked at.
-///
-/// Time is that of records only. The watermark may also be moved by a clock, which is no part of
-/// the log, and a partition in which nobody speaks says nothing about one of its series.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Silence {
-    /// Largest event time of a record, less `max_out_of_order`.
-    #[serde(default)]
-    pub(super) heard: Option<EventTime>,
-    /// Event time from which the partition has not been silent for `stale_after` as a whole:
-    /// after a gap of all series each has the full time to come back.
-    #[serde(default)]
-    alive_since: Option<EventTime>,
-    #[serde(skip)]
-    due: BTreeSet<(EventTime, usize)>,
+/// Where the present silence of a series began.
+fn since(looks: &Looks, watch: &Watch) -> Option<EventTime> {
+    watch.silent_since.or(watch.last_seen.max(looks.alive_since))
 }
 
-impl Silence {
-    fn hear(&mut self, time: EventTime, stale_after: Millis) {
-        let before = self.heard;
-        self.heard = before.max(Some(time));
-        if before.is_none_or(|before| before + stale_after < time) {
-            self.alive_since = Some(time);
-        }
+/// Event time of the next look at the silence of a series; `None` before it has reported for
+/// `stale_after`, since what never was regular cannot stop to be.
+///
+/// A function of state that only moves on as records come, so that it may be computed late.
+fn next_look(looks: &Looks, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
+    let alert = &spec.alert;
+    let (first, last) = (watch.first_seen?, watch.last_seen?);
+    if alert.stale_after.get() == 0 {
+        // What goes on ends, too, if it is watched no longer.
+        return watch.stale.episode().map(|episode| episode.starts_at);
     }
+    if last - first < alert.stale_after {
+        return None;
+    }
+    let since = since(looks, watch)?;
+    let next = match (watch.stale.episode(), watch.looked_at) {
+        (Some(episode), Some(looked)) => {
+            let again = looked + alert.stale_after;
+            let critical = alert.stale_after.get() as f64 * alert.critical_ratio.get();
+            let critical = since + Millis::new(critical.ceil() as i64);
+            let renotify = episode.told_at() + alert.renotify;
+            let loud = episode.silent.is_none();
+            let worse = loud && episode.severity == Severity::Warning && looked < critical;
+            let say = loud && alert.renotify.get() > 0 && looked < renotify;
+            let at = |wanted: bool, time: EventTime| if wanted { time } else { again };
+            at(worse, critical).min(at(say, renotify)).min(again)
+        }
+        _ => (since + alert.stale_after).max(first + alert.new_entity_delay),
+    };
+    Some(next.max(looks.alive_since?))
+}
 
-    fn schedule(&mut self, spec: &StreamSpec, index: usize, watch: &mut Watch) {
-        let next = self.next_look(spec, watch);
-        if let Some(old) = watch.due {
-            self.due.remove(&(old, index));
-        }
-        if let Some(next) = next {
-            self.due.insert((next, index));
-        }
-        watch.due = next;
-    }
-
-    /// Where the present silence of a series began.
-    fn since(&self, watch: &Watch) -> Option<EventTime> {
-        watch.silent_since.or(watch.last_seen.max(self.alive_since))
-    }
-
-    /// Event time of the next look at the silence of a series; `None` before it has reported for
-    /// `stale_after`, since what never was regular cannot stop to be.
-    ///
-    /// A function of state that only moves on as records come, so that it may be computed late.
-    fn next_look(&self, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
-        let alert = &spec.alert;
-        let (first, last) = (watch.first_seen?, watch.last_seen?);
-        if alert.stale_after.get() == 0 {
-            // What goes on ends, too, if it is watched no longer.
-            return watch.stale.episode().map(|episode| episode.starts_at);
-        }
-        if last - first < alert.stale_after {
-            return None;
-        }
-        let since = self.since(watch)?;
-        let next = match (watch.stale.episode(), watch.looked_at) {
-            (Some(episode), Some(looked)) => {
-                let again = looked + alert.stale_after;
-                let critical = alert.stale_after.get() as f64 * alert.critical_ratio.get();
-                let critical = since + Millis::new(critical.ceil() as i64);
-                let renotify = episode.told_at() + alert.renotify;
-                let loud = episode.silent.is_none();
-                let worse = loud && episode.severity == Severity::Warning && looked < critical;
-                let say = loud && alert.renotify.get() > 0 && looked < renotify;
-                let at = |wanted: bool, time: EventTime| if wanted { time } else { again };
-                at(worse, critical).min(at(say, renotify)).min(again)
-            }
-            _ => (since + alert.stale_after).max(first + alert.new_entity_delay),
-        };
-        Some(next.max(self.alive_since?))
-    }
+fn schedule(looks: &mut Looks, spec: &StreamSpec, index: usize, watch: &mut Watch) {
+    let next = next_look(looks, spec, watch);
+    looks.plan(index, &mut watch.due, next);
 }
 
 impl Shard {
@@ -124,7 +88,7 @@ impl Shard {
         if series.watch.stale.episode().is_some() {
             self.end_silence(index, record, out);
         } else if series.watch.due.is_none() {
-            silence.schedule(spec, index, &mut series.watch);
+            schedule(silence, spec, index, &mut series.watch);
         }
         self.look_for_silence(out);
         self.hear_of(index, moment.says, out);
@@ -134,30 +98,27 @@ impl Shard {
     pub(super) fn schedule_looks(&mut self) {
         let Self { spec, series, silence, .. } = self;
         for (index, series) in series.iter_mut().enumerate() {
-            silence.schedule(spec, index, &mut series.watch);
+            schedule(silence, spec, index, &mut series.watch);
         }
     }
 
     fn look_for_silence(&mut self, out: &mut Outbox) {
-        while let Some((due, index)) = self.silence.due.first().copied() {
-            if self.silence.heard.is_none_or(|heard| heard < due) {
-                return;
-            }
+        while let Some((due, index)) = self.silence.due() {
             let Self { spec, series, silence, .. } = self;
             let watch = &mut series[index].watch;
             // The series may have spoken since this look was planned.
-            let real = silence.next_look(spec, watch);
+            let real = next_look(silence, spec, watch);
             if real == Some(due) {
                 self.step_silence(index, due, out);
             }
             let Self { spec, series, silence, .. } = self;
-            silence.schedule(spec, index, &mut series[index].watch);
+            schedule(silence, spec, index, &mut series[index].watch);
         }
     }
 
     fn step_silence(&mut self, index: usize, now: EventTime, out: &mut Outbox) {
         let watch = &mut self.series[index].watch;
-        let Some(since) = self.silence.since(watch) else { return };
+        let Some(since) = since(&self.silence, watch) else { return };
         let stale_after = self.spec.alert.stale_after.get() as f64;
         let (score, now) = match self.silence.heard {
             // It is watched no longer.
@@ -179,7 +140,7 @@ impl Shard {
         self.step_record_kind(index, AlertKind::Stale, 0.0, (since, now), record.offset, out);
         let Self { spec, series, silence, .. } = self;
         series[index].watch.looked_at = None;
-        silence.schedule(spec, index, &mut series[index].watch);
+        schedule(silence, spec, index, &mut series[index].watch);
     }
 
     /// Steps a kind that hangs on records. What waits for its results comes first in the outbox,
