@@ -23,8 +23,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let plural = if streams == 1 { "" } else { "s" };
     tell(&format!("{file} is usable: {streams} stream{plural}"));
     settings.stream.iter().for_each(|stream| tell(&summary(&settings, stream)));
-    let notes = settings.notes().into_iter().chain(settings.without_effect());
-    notes.for_each(|note| tell(&format!("note: {note}")));
+    settings.notes().iter().for_each(|note| tell(&format!("note: {note}")));
     if args.show {
         say(&serde_json::to_string_pretty(&settings.redacted()).map_err(Failure::failed)?);
     }

@@ -12,7 +12,7 @@ use crate::web::Actions;
 /// Consumes, learns and emits until a signal.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let settings = load(&args.config)?;
-    for note in settings.notes().into_iter().chain(settings.without_effect()) {
+    for note in settings.notes() {
         tracing::info!("{note}");
     }
     let known = |name: &&String| settings.stream.iter().any(|stream| stream.name == **name);

@@ -8,14 +8,14 @@ use crate::record::{Millis, Step};
 const ACCEPTED: [Millis; 2] = [Millis::new(3_600_000), Millis::new(100 * 86_400_000)];
 
 impl Settings {
-    /// One line for each setting that is worth a second look, with its key.
+    /// One line for each setting that is worth a second look, or has no effect, with its key.
     pub fn notes(&self) -> Vec<String> {
         let of = |(i, stream): (usize, &StreamSettings)| {
             let Step::Grid(step) = stream.step else { return Vec::new() };
             let notes = [acceptance(stream, step), budget(stream, step)];
             notes.into_iter().flatten().map(|note| format!("stream[{i}].alert.{note}")).collect()
         };
-        self.stream.iter().enumerate().flat_map(of).collect()
+        self.stream.iter().enumerate().flat_map(of).chain(self.without_effect()).collect()
     }
 }
 

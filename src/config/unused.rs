@@ -20,7 +20,7 @@ const VARIANTS: [(Variant, &str); 5] = [
 impl Settings {
     /// Keys that were set to something else than their default and have no effect, or a smaller one than
     /// it looks, each as `path: why`. None of it is a fault.
-    pub fn without_effect(&self) -> Vec<String> {
+    pub(super) fn without_effect(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.topics.state.contains("{stream}") {
             let why = "holds no `{stream}`: a second stream would need another name, and state stays behind";

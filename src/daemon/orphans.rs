@@ -43,10 +43,7 @@ pub(super) fn orphans(
 /// The record that closes an alert at the end of what it saw last; `None` for what no latentd has
 /// written.
 fn closing(body: &Value) -> Option<AlertRecord> {
-    let time = |value: &Value| {
-        let time: jiff::Timestamp = value.as_str()?.parse().ok()?;
-        Some(EventTime::from_millis(time.as_millisecond()))
-    };
+    let time = |value: &Value| value.as_str()?.parse::<EventTime>().ok();
     let (window, evidence) = (&body["window"], &body["evidence"]);
     let window = WindowSpan {
         start: time(&window["start"])?,

@@ -45,8 +45,7 @@ struct Time(EventTime);
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&str>::deserialize(deserializer)?;
-        let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(EventTime::from_millis(time.as_millisecond())))
+        text.parse().map(Self).map_err(serde::de::Error::custom)
     }
 }
 

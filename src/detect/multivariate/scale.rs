@@ -124,7 +124,7 @@ impl Scale {
         } else {
             10.0 * self.variance[j].sqrt()
         };
-        let x = x.max(self.mean[j] - far).min(self.mean[j] + far);
+        let x = within(x, self.mean[j] - far, self.mean[j] + far);
         self.rows[j] += 1.0;
         let off = x - self.mean[j];
         self.mean[j] += off / self.rows[j];
@@ -165,8 +165,7 @@ impl Scale {
     /// `x`, brought to within 8 spreads of the mean; NaN stays NaN.
     pub(super) fn clip(&self, j: usize, x: f64) -> f64 {
         let reach = CLIP * self.sd(j);
-        // Not `clamp`: it panics where numbers near the end of f64 have made a bound NaN.
-        if x.is_nan() { x } else { x.max(self.mean[j] - reach).min(self.mean[j] + reach) }
+        within(x, self.mean[j] - reach, self.mean[j] + reach)
     }
 
     /// Takes note of the range of a row as it came: what a unit of a sensor is, is not a question of
@@ -190,7 +189,7 @@ impl Scale {
             let rate = (1.0 / (self.rows[j] + 1.0)).max(1.0 / tuning.slow_rows);
             let width = self.high[j] - self.low[j];
             let reach = EXTEND * self.sd(j) + if width > 0.0 { width } else { 0.0 };
-            let x = x.max(self.mean[j] - reach).min(self.mean[j] + reach);
+            let x = within(*x, self.mean[j] - reach, self.mean[j] + reach);
             self.whole[j] += rate * ((x - self.mean[j]).powi(2) - self.whole[j]);
             self.low[j] += (self.mean[j] - self.low[j]).max(0.0) / tuning.slow_rows;
             self.high[j] -= (self.high[j] - self.mean[j]).max(0.0) / tuning.slow_rows;
@@ -212,6 +211,12 @@ impl Scale {
     }
 }
 
+/// `x`, brought to between `low` and `high`; NaN stays NaN.
+fn within(x: f64, low: f64, high: f64) -> f64 {
+    // Not `clamp`: it panics where numbers near the end of f64 have made a bound NaN.
+    if x.is_nan() { x } else { x.max(low).min(high) }
+}
+
 /// Rows `(n * channels,)`, NaN where missing, without what lies absurdly far out.
 pub(super) fn tame(rows: &mut [f64], channels: usize) {
     for j in 0..channels {
@@ -223,9 +228,7 @@ pub(super) fn tame(rows: &mut [f64], channels: usize) {
         let Some((low, high)) = pairs.into_iter().find(|(low, high)| low < high) else { continue };
         let far = REACH * (high - low);
         for i in column().collect::<Vec<_>>() {
-            // Not `clamp`: it panics where numbers near the end of f64 have made a bound NaN.
-            rows[i] =
-                if rows[i].is_nan() { f64::NAN } else { rows[i].max(low - far).min(high + far) };
+            rows[i] = within(rows[i], low - far, high + far);
         }
     }
 }
