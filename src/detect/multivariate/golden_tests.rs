@@ -78,7 +78,7 @@ fn a_track_and_its_calibration_are_those_of_the_prototype() {
 
 #[test]
 fn statistics_are_joined_as_in_the_prototype() {
-    let tuning = Tuning::default();
+    let tuning = Tuning { kappa: 1.0, ..Tuning::default() };
     let one = |parts: &[(f64, f64)]| join(parts.iter().copied(), &tuning);
     let joined = [
         one(&[(2.0, 0.0), (1.0, 0.0)]),

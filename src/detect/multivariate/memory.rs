@@ -165,7 +165,7 @@ impl Memory {
         }
         for of_row in scores {
             self.last.scores = of_row;
-            self.join(tuning);
+            self.join(tuning.hold, tuning);
             self.learn_joined(1.0, tuning);
         }
     }
@@ -200,10 +200,10 @@ impl Memory {
         error_tracks.iter_mut().for_each(|track| track.push(&last.error));
     }
 
-    /// Judges the row; `errors` false if prediction errors are not known.
-    pub(super) fn judge(&mut self, bin: Option<usize>, errors: bool, tuning: &Tuning) {
-        self.score(bin, errors);
-        self.join(tuning);
+    /// Judges the row; what was evident fades by `hold` a row.
+    pub(super) fn judge(&mut self, bin: Option<usize>, hold: f64, tuning: &Tuning) {
+        self.score(bin, true);
+        self.join(hold, tuning);
         let some = self.last.seen.contains(&true);
         let outside = self.range.as_ref().map_or(0.0, |range| range.evidence(&self.last.values));
         self.last.outside = outside;
@@ -289,9 +289,9 @@ impl Memory {
         }
     }
 
-    fn join(&mut self, tuning: &Tuning) {
+    fn join(&mut self, hold: f64, tuning: &Tuning) {
         self.last.now = self.join_of(&self.last.scores, tuning);
-        let loss = tuning.hold * self.trust.min(tuning.hold_trust);
+        let loss = hold * self.trust.min(tuning.hold_trust);
         let held = (self.held - loss).min(self.joined.at(HELD_MAX));
         self.held = held.max(self.last.now).max(-20.0);
     }

@@ -2,14 +2,15 @@
 //!
 //! A row goes two ways. `track` smooths each sensor and holds it against a baseline that follows
 //! slowly, in the spread that is usual there (an exponentially weighted moving average chart of many
-//! variables: Lowry et al., Technometrics 1992, without the covariance, which gained nothing).
+//! variables: Lowry et al., Technometrics 1992, without the covariance, which gained nothing); and once
+//! more against a baseline of weeks, since the other one learns a fault of hours.
 //! `predictor`, a masked autoencoder, says what the row should have been given the rows before; its
 //! errors are tracked in the same way, and so are their squares, for faults that change the spread.
 //! `relation` regresses each sensor on the others over a long memory: where these leave hardly anything
 //! open, a slow drift or a sensor that stands still is seen for as long as it lasts. `scale` is the long
 //! memory of each sensor's unit, `period` finds a period and `profile` remembers what is usual in each
 //! phase of it. `evidence` calibrates each statistic by its largest value in blocks of 32 rows and joins
-//! them: the sensors count twice as much as the errors, unless the network explains most of what the
+//! them: the sensors count three times as much as the errors, unless the network explains most of what the
 //! sensors do on the rows it learned; then its errors count up to all (`memory`). `range` sees at once
 //! what leaves all that calm rows have shown. `exceedance` remembers how often something was seen:
 //! whatever a fitted tail says, what comes back is not rarer than that. `explain` names the sensors.

@@ -162,10 +162,10 @@ impl Running {
         let constant = |j: usize| memory.sensors.is_constant(j);
         predictor.error(&mut space.network, constant, expected, &mut error);
         memory.see_error(Some(&error));
-        memory.judge(self.bin, true, tuning);
+        memory.judge(self.bin, tuning.hold, tuning);
         tracking.see(values);
         tracking.see_error(Some(&error));
-        tracking.judge(self.bin, true, tuning);
+        tracking.judge(self.bin, tuning.hold_ranks, tuning);
         let surprise = tracking.last.surprise;
         self.remember_sizes(tuning);
         Judgement { surprise, evidence: self.memory.evidence(), warming: None }

@@ -35,6 +35,9 @@ pub struct TrackTuning {
     /// Half-life of the baseline, rows; 0 for [`Tuning::base`].
     #[serde(default)]
     pub base: f64,
+    /// Half-life of the variance around it, rows; 0 for [`Tuning::variance`].
+    #[serde(default)]
+    pub variance: f64,
 }
 
 /// Smoothed signal, baseline and variances of one source, all in the source's units.
@@ -215,8 +218,7 @@ impl Track {
         let Learned { seen, weight, bin } = row;
         self.learned += weight;
         let early = t.early / (self.learned + 1.0);
-        let (to_base, to_variance) =
-            (rate(if self.how.base > 0.0 { self.how.base } else { t.base }), rate(t.variance));
+        let (to_base, to_variance) = self.rates(t);
         for j in (0..self.signal.len()).filter(|j| seen[*j]) {
             let off = self.signal[j] - self.base[j];
             let square = (off * off).min(25.0 * (self.variance[j] + self.least(j, scale)));
@@ -231,6 +233,12 @@ impl Track {
             self.base[j] += weight * to_base.max(early) * off;
         }
         self.learn_profile(bin);
+    }
+
+    /// Of baseline and variance in the long run.
+    fn rates(&self, t: &Tuning) -> (f64, f64) {
+        let own = |own: f64, all: f64| rate(if own > 0.0 { own } else { all });
+        (own(self.how.base, t.base), own(self.how.variance, t.variance))
     }
 
     fn learn_profile(&mut self, bin: Option<usize>) {

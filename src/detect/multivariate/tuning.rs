@@ -49,6 +49,8 @@ pub struct Tuning {
     pub kappa: f64,
     /// Loss of held evidence a row, in spreads.
     pub hold: f64,
+    /// The same where rows are ranked: a fault ranks above the calm rows in its lulls.
+    pub hold_ranks: f64,
     /// The loss is larger where the network is trusted, at most so many times.
     pub hold_trust: f64,
     /// Evidence from which a row is hardly learned.
@@ -84,7 +86,10 @@ impl Default for Tuning {
             weight: 2.0,
             trusted: 0.0,
             base: 0.0,
+            variance: 0.0,
         };
+        // Hours and days of a fault are a small part of it: it still says what was usual before.
+        let long = TrackTuning { weight: 1.0, base: 12_000.0, variance: 12_000.0, ..raw };
         let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
         let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.01, ..raw };
         let quick = TrackTuning { smooth: 1.0, weight: 0.0, trusted: 1.0, ..error };
@@ -93,7 +98,7 @@ impl Default for Tuning {
         Self {
             warmup: 400,
             first_fit: 400,
-            raw: vec![raw],
+            raw: vec![raw, long],
             errors: vec![error, spread, quick],
             relation,
             related_left: 0.03,
@@ -109,8 +114,9 @@ impl Default for Tuning {
             attr_hold: 3.0,
             skill: 0.25,
             skill_power: 4.0,
-            kappa: 1.0,
+            kappa: 0.8,
             hold: 0.1,
+            hold_ranks: 0.05,
             hold_trust: 3.0,
             gate: 3.0,
             gate_weight: 0.1,

@@ -29,8 +29,14 @@ const OWED_A_RECORD: u32 = 2;
 /// Points whose errors are averaged.
 const SMOOTH: usize = 4;
 
-pub(super) const SPEC: MaskedSpec =
-    MaskedSpec { window: WINDOW, context: 1, hidden: [48, 16], depths: &DEPTHS, spread: true };
+pub(super) const SPEC: MaskedSpec = MaskedSpec {
+    window: WINDOW,
+    context: 1,
+    hidden: [48, 16],
+    depths: &DEPTHS,
+    spread: true,
+    average: None,
+};
 
 /// Records a point, for a period of `period` records.
 pub(super) fn stride(period: usize) -> usize {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{BlockMax, HourScale};
+use super::short::Told;
 use super::tail::LogTail;
 use super::track::Track;
 
@@ -20,12 +21,28 @@ const BAND: f64 = 0.01;
 /// Raw errors of a record, in the unit of the channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Residuals {
-    /// One-step prediction.
-    pub(super) one_step: f64,
-    /// Prediction from clock and past days alone.
-    pub(super) blind: f64,
+    /// Of the newest network: it follows at once what is new, and says what is rare.
+    pub(super) newest: Told,
+    /// Of the averaged one: steadier, and so what is high stands out more.
+    pub(super) averaged: Told,
     /// Difference to the record before.
     pub(super) step: f64,
+}
+
+impl Residuals {
+    /// Of `value` where the newest and the averaged network have `told` what it should be; 0 where they
+    /// have not.
+    pub(super) fn of(value: f64, told: Option<[Told; 2]>, step: f64) -> Self {
+        let error =
+            |told: Told| Told { one_step: value - told.one_step, blind: value - told.blind };
+        let [newest, averaged] = told.map_or(Default::default(), |told| told.map(error));
+        Self { newest, averaged, step }
+    }
+
+    /// Those that heights are made of: one step, blind, and the step itself.
+    fn high(&self) -> [f64; 3] {
+        [self.averaged.one_step, self.averaged.blind, self.step]
+    }
 }
 
 /// Block-maximum ratios of a record: 1 is as high as the worst record of a bad block.
@@ -95,11 +112,11 @@ impl Errors {
         time_ms: i64,
         clock: bool,
     ) -> (f64, [Heights; 2]) {
-        let Residuals { one_step, blind, step } = residuals;
+        let Residuals { newest: Told { one_step, blind }, .. } = residuals;
         self.one_step.push(one_step as f32);
         self.blind.push(blind as f32);
-        let [h_one, h_blind, h_step] =
-            [0, 1, 2].map(|i| self.hours[i].of([one_step, blind, step][i], time_ms, clock));
+        let high = residuals.high();
+        let [h_one, h_blind, h_step] = [0, 1, 2].map(|i| self.hours[i].of(high[i], time_ms, clock));
         self.scaled.push(h_blind as f32);
         let errors = [
             blind.abs(),
@@ -130,9 +147,8 @@ impl Errors {
         self.records += 1;
         let (low, high) = self.range.unwrap_or((value, value));
         self.range = Some((low.min(value), high.max(value)));
-        let Residuals { one_step, blind, step } = residuals;
         if self.records > 40 {
-            let all = self.hours.iter_mut().zip([one_step, blind, step]);
+            let all = self.hours.iter_mut().zip(residuals.high());
             all.for_each(|(hours, residual)| hours.learn(residual, time_ms, step_s));
         }
         if self.records > SETTLE {

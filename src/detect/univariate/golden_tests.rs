@@ -9,6 +9,7 @@ use super::cycle::Cycle;
 use super::errors::{Errors, Residuals};
 use super::normal::Normal;
 use super::period;
+use super::short::Told;
 use super::tail::LogTail;
 
 const GOLDEN: &str = include_str!("../../../tests/it/golden/univariate.json");
@@ -93,7 +94,8 @@ fn heights_of_single_records_are_those_of_the_prototype() {
     let step = |i: usize| {
         let value = value(i);
         let residual = if i < BLIND { 0.0 } else { value - normal.unscale(0.0) };
-        let residuals = Residuals { one_step: residual, blind: residual, step: 0.0 };
+        let told = Told { one_step: residual, blind: residual };
+        let residuals = Residuals { newest: told, averaged: told, step: 0.0 };
         let (_, [heights, _]) = errors.judge(residuals, value, i as i64 * STEP_MS, true);
         errors.learn(STEP_MS as f64 / 1e3);
         normal.learn(value);

@@ -31,6 +31,8 @@ pub(super) struct MaskedSpec {
     pub(super) depths: &'static [usize],
     /// Whether it also tells the log-variance of each value.
     pub(super) spread: bool,
+    /// Steps after which one counts half in an average of the network; none is kept if there are none.
+    pub(super) average: Option<f64>,
 }
 
 impl MaskedSpec {
@@ -62,7 +64,11 @@ impl Masked {
             skip: false,
             output_gains: &[(spec.window, 0.3), (outputs - spec.window, 0.05)],
         };
-        Self { mlp: Mlp::new(&shape, &OptimizerParams::default(), &mut rng), rng }
+        let mlp = Mlp::new(&shape, &OptimizerParams::default(), &mut rng);
+        Self {
+            mlp: if let Some(half_life) = spec.average { mlp.averaged(half_life) } else { mlp },
+            rng,
+        }
     }
 
     pub(super) fn space(&self) -> MlpSpace {
@@ -82,12 +88,21 @@ impl Masked {
         context: &[f32],
         depths: &[usize],
     ) {
-        let mut input = space.input_mut(depths.len());
-        for (mut row, depth) in input.rows_mut().into_iter().zip(depths) {
-            let row = row.as_slice_mut().expect("rows are contiguous");
-            fill(spec, row, window, context, |i| i >= spec.window - depth);
-        }
+        fill_hidden(spec, space, window, context, depths);
         self.mlp.forward(space, depths.len());
+    }
+
+    /// The same by the averaged network.
+    pub(super) fn tell_averaged(
+        &self,
+        spec: &MaskedSpec,
+        space: &mut MlpSpace,
+        window: &[f32],
+        context: &[f32],
+        depths: &[usize],
+    ) {
+        fill_hidden(spec, space, window, context, depths);
+        self.mlp.forward_averaged(space, depths.len());
     }
 
     /// Latent features of output row `row` of the last [`Masked::tell`].
@@ -150,6 +165,21 @@ fn gradient(spec: &MaskedSpec, y: &[f32], d: &mut [f32], target: &[f32], rows: u
 /// The log-variance an output stands for.
 pub(super) fn log_variance(output: f32) -> f32 {
     output.clamp(-6.0, 4.0)
+}
+
+/// A row of input with the newest of each of `depths` hidden.
+fn fill_hidden(
+    spec: &MaskedSpec,
+    space: &mut MlpSpace,
+    window: &[f32],
+    context: &[f32],
+    depths: &[usize],
+) {
+    let mut input = space.input_mut(depths.len());
+    for (mut row, depth) in input.rows_mut().into_iter().zip(depths) {
+        let row = row.as_slice_mut().expect("rows are contiguous");
+        fill(spec, row, window, context, |i| i >= spec.window - depth);
+    }
 }
 
 fn fill(

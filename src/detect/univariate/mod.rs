@@ -2,10 +2,12 @@
 //!
 //! A record is first judged by what was known before it, then learned, or not: the caller says so.
 //! Of a `counter`, its growth is judged. It meets `normal` (standard deviations of the past) and
-//! `clock` (hour, yesterday, last week), then `short`, a masked autoencoder over 32 records whose `errors` are judged by their own past
-//! (`tail`, `calibration`), and `shape`: one `period`, found online, over which `cycle`, a second
-//! masked autoencoder, and `discord`, the nearest neighbour of the newest period, look for forms
-//! that were never seen. `fusion` makes two numbers of it.
+//! `clock` (hour, yesterday, last week), then `short`, a masked autoencoder over 32 records, and the
+//! average of the networks that its training goes through. Their `errors` are judged by their own past:
+//! how rare those of the newest network are (`tail`), and how high those of the average
+//! (`calibration`). Then comes `shape`: one `period`, found online, over which `cycle`, a second masked
+//! autoencoder, and `discord`, the nearest neighbour of the newest period, look for forms that were
+//! never seen. `fusion` makes two numbers of it.
 //!
 //! What was seen before raises less than what was not, so that a harmless event that comes now and then
 //! does not lift the threshold out of reach of a fault.
@@ -197,7 +199,7 @@ impl Univariate {
         let shape = self.shape.as_mut();
         let shape = shape.map_or(Default::default(), |s| s.judge(&mut scratch.cycle, x as f32));
         let warming = self.warming();
-        let yhat = told.map_or(f64::NAN, |[one_step, _]| base + one_step);
+        let yhat = told.map_or(f64::NAN, |[newest, _]| base + newest.one_step);
         let band = self.errors.band();
         let mut judgement = Judgement {
             yhat,
@@ -207,9 +209,8 @@ impl Univariate {
             ..Judgement::default()
         };
         if observed {
-            let [one_step, blind] = told.map_or([0.0; 2], |told| told.map(|told| value - told));
             let step = value - self.last.replace(value).unwrap_or(value);
-            let residuals = Residuals { one_step, blind, step };
+            let residuals = Residuals::of(value, told, step);
             let clock = self.clock.tells();
             let (sum, point) = self.errors.judge(residuals, value, time_ms, clock);
             let known = self.is_known_season();

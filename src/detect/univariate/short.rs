@@ -20,7 +20,20 @@ pub(super) const SPEC: MaskedSpec = MaskedSpec {
     hidden: [24, 8],
     depths: &[1, 4, 32],
     spread: false,
+    average: Some(500.0),
 };
+
+/// Newest records hidden: one step, and blind.
+const DEPTHS: [usize; 2] = [1, WINDOW];
+
+/// What a record should have been.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// By the records before it.
+    pub(super) one_step: f64,
+    /// By clock and past days alone.
+    pub(super) blind: f64,
+}
 
 /// A masked autoencoder over the last 32 records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,22 +57,27 @@ impl ShortNet {
         fits.then_some(Self { net: self.net.adopt(&fresh.net)?, contexts: self.contexts })
     }
 
-    /// Expectations of the newest record of `x`, `[one step, blind]`, in the unit of the channel;
-    /// `None` while the window is not full.
+    /// Expectations of the newest record of `x` in the unit of the channel, by the newest network and by
+    /// the averaged one; `None` while the window is not full.
     pub(super) fn tell(
         &mut self,
         space: &mut MlpSpace,
         x: &Track,
         context: [f32; CONTEXT],
         normal: &Normal,
-    ) -> Option<[f64; 2]> {
+    ) -> Option<[Told; 2]> {
         context.iter().for_each(|value| self.contexts.push(*value));
         if x.len() < WINDOW {
             return None;
         }
-        self.net.tell(&SPEC, space, x.newest(WINDOW), &context, &[1, WINDOW]);
-        let told = space.output(2);
-        Some([0, 1].map(|row| normal.unscale(f64::from(told[(row, WINDOW - 1)]))))
+        let told = |space: &MlpSpace| {
+            let last = |row: usize| normal.unscale(f64::from(space.output(2)[(row, WINDOW - 1)]));
+            Told { one_step: last(0), blind: last(1) }
+        };
+        self.net.tell_averaged(&SPEC, space, x.newest(WINDOW), &context, &DEPTHS);
+        let averaged = told(space);
+        self.net.tell(&SPEC, space, x.newest(WINDOW), &context, &DEPTHS);
+        Some([told(space), averaged])
     }
 
     /// Latent features of the newest window as it was last told with its newest record hidden.

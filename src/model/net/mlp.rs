@@ -10,6 +10,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::average::Average;
 use super::dense::Passed;
 use super::kernel::{self, Start};
 use super::{Dense, DenseGradient};
@@ -36,6 +37,8 @@ pub struct Mlp {
     layers: Vec<Dense>,
     skip: bool,
     optimizer: Optimizer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    average: Option<Average>,
 }
 
 /// Scratch memory of networks of one shape, for at most `rows_max` rows.
@@ -73,7 +76,14 @@ impl Mlp {
             let ends = (shape.widths[0], shape.widths[shape.widths.len() - 1]);
             layers.push(Dense::new(ends, Activation::Identity, 0.0, rng));
         }
-        Self { optimizer: Optimizer::new(params, &layers), layers, skip: shape.skip }
+        let optimizer = Optimizer::new(params, &layers);
+        Self { optimizer, layers, skip: shape.skip, average: None }
+    }
+
+    /// This network with an average of it beside, in which a step counts half after `half_life`
+    /// further ones: [`Mlp::forward_averaged`].
+    pub fn averaged(self, half_life: f64) -> Self {
+        Self { average: Some(Average::new(&self.layers, half_life)), ..self }
     }
 
     /// This network, if it is of the shape of `fresh`.
@@ -81,8 +91,14 @@ impl Mlp {
         let alike = self.skip == fresh.skip
             && self.layers.len() == fresh.layers.len()
             && self.layers.iter().zip(&fresh.layers).all(|(a, b)| a.is_like(b));
+        alike.then_some(())?;
         let optimizer = self.optimizer.adopt(&fresh.optimizer)?;
-        alike.then_some(Self { optimizer, ..self })
+        let average = match (self.average, &fresh.average) {
+            (Some(stored), Some(fresh)) => Some(stored.adopt(fresh)?),
+            (None, Some(fresh)) => Some(fresh.of(&self.layers)),
+            (_, None) => None,
+        };
+        Some(Self { optimizer, average, ..self })
     }
 
     /// Training steps taken so far.
@@ -103,18 +119,28 @@ impl Mlp {
         for (_, layer) in seeing {
             layer.weights.slice_mut(s![inputs.clone(), ..]).fill(0.0);
         }
+        self.average = self.average.as_ref().map(|average| average.of(&self.layers));
     }
 
     /// Runs the first `rows` rows of [`MlpSpace::input_mut`]; the results are in
     /// [`MlpSpace::output`] and [`MlpSpace::hidden`].
     pub fn forward(&self, space: &mut MlpSpace, rows: usize) {
+        self.run(&self.layers, space, rows);
+    }
+
+    /// The same by the averaged network; by the network itself if no average is kept.
+    pub fn forward_averaged(&self, space: &mut MlpSpace, rows: usize) {
+        self.run(self.average.as_ref().map_or(&self.layers, Average::layers), space, rows);
+    }
+
+    fn run(&self, layers: &[Dense], space: &mut MlpSpace, rows: usize) {
         let deep = self.deep();
-        for (i, layer) in self.layers[..deep].iter().enumerate() {
+        for (i, layer) in layers[..deep].iter().enumerate() {
             let (done, rest) = space.outputs.split_at_mut(i + 1);
             let x = done[i].slice(s![..rows, ..]);
             layer.forward(x, None, rest[0].slice_mut(s![..rows, ..]));
         }
-        if let Some(skip) = self.layers.get(deep) {
+        if let Some(skip) = layers.get(deep) {
             let (input, output) = space.outputs.split_at_mut(deep);
             let x = input[0].slice(s![..rows, ..]);
             let y = output[0].slice_mut(s![..rows, ..]);
@@ -141,6 +167,9 @@ impl Mlp {
         let shorten = if most > 0.0 && norm > most { most / norm } else { 1.0 };
         let (step, all) = (Step { params, rate, shorten }, 0..self.layers.len());
         self.optimizer.step(step, &mut self.layers, &space.gradients, all);
+        if let Some(average) = &mut self.average {
+            average.follow(&self.layers, self.optimizer.steps());
+        }
         true
     }
 
@@ -310,5 +339,60 @@ mod tests {
         assert!(!network.step(&mut space, ROWS, 0.01, &params));
         assert_eq!(network.layers, before.layers);
         assert_eq!(network.steps(), 50);
+    }
+
+    /// Output of the network, or of its average.
+    fn output(network: &Mlp, averaged: bool) -> Array2<f32> {
+        let mut space = MlpSpace::new(network, ROWS);
+        loss(network, &mut space);
+        if averaged {
+            network.forward_averaged(&mut space, ROWS);
+        }
+        space.output(ROWS).to_owned()
+    }
+
+    #[test]
+    fn an_average_follows_the_network_more_steadily() {
+        let mut network = network(true).averaged(20.0);
+        assert_eq!(output(&network, true), output(&network, false));
+        let mut space = MlpSpace::new(&network, ROWS);
+        let mut moved = [0.0_f32; 2];
+        for i in 0..400 {
+            let before = [false, true].map(|averaged| output(&network, averaged));
+            loss(&network, &mut space);
+            // A gradient that points here and there, as one of small batches.
+            space.output_and_delta(ROWS).1.mapv_inplace(|d| d + 2.0 * wave(i * 13));
+            network.step(&mut space, ROWS, 0.01, &OptimizerParams::default());
+            // At first both go where the loss is low.
+            for (k, before) in before.iter().enumerate().filter(|_| i >= 100) {
+                moved[k] += (&output(&network, k == 1) - before).mapv(f32::abs).sum();
+            }
+        }
+        assert!(moved[1] < 0.5 * moved[0], "{moved:?}");
+        let off = (output(&network, true) - output(&network, false)).mapv(f32::abs).sum();
+        assert!(off < 0.1 * moved[0], "{off} of {moved:?}");
+        // Where the network stands still, so does the average in the end, but for rounding: it comes no
+        // closer than a bit of f32 over the rate.
+        space.output_and_delta(ROWS).1.fill(0.0);
+        for _ in 0..2_000 {
+            network.step(&mut space, ROWS, 0.0, &OptimizerParams::default());
+        }
+        let off = (output(&network, true) - output(&network, false)).mapv(f32::abs).sum();
+        assert!(off < 1e-3, "{off}");
+    }
+
+    #[test]
+    fn a_stored_network_without_an_average_gets_one() {
+        let mut stored = network(false);
+        let mut space = MlpSpace::new(&stored, ROWS);
+        loss(&stored, &mut space);
+        stored.step(&mut space, ROWS, 0.1, &OptimizerParams::default());
+        let fresh = network(false).averaged(20.0);
+        let adopted = stored.clone().adopt(&fresh).expect("of one shape");
+        assert_eq!(output(&adopted, true), output(&stored, false));
+        let again = adopted.clone().adopt(&fresh).expect("of one shape");
+        assert_eq!(output(&again, true), output(&adopted, true));
+        assert!(adopted.adopt(&network(false)).expect("of one shape").average.is_none());
+        assert!(network(true).averaged(1.0).adopt(&fresh).is_none());
     }
 }

@@ -8,6 +8,7 @@
 //! the caller's: the detectors are made of it.
 
 mod activation;
+mod average;
 mod code;
 mod codebook;
 mod corruption;
