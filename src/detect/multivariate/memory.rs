@@ -115,6 +115,18 @@ impl Memory {
         memory
     }
 
+    /// This memory with the tracks of sensors that one from before there were so many lacks: they know
+    /// of `rows` rows where each sensor is, and have no say before they have seen blocks of their own.
+    pub(super) fn completed(mut self, channels: usize, rows: f64, tuning: &Tuning) -> Self {
+        let known = self.raw.len();
+        let sound = self.calibration.len() >= known && self.sensors.fits(channels);
+        for how in tuning.raw.iter().skip(if sound { known } else { usize::MAX }) {
+            self.calibration.insert(self.raw.len(), Blocks::new(1.0));
+            self.raw.push(Track::new(*how, &self.sensors, channels, rows));
+        }
+        self
+    }
+
     pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {
         self.sensors.fits(channels)
             && self.errors.fits(channels)

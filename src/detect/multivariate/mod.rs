@@ -130,12 +130,13 @@ impl Multivariate {
     /// What this detector knows, under the settings of `fresh`; `None` if its shapes are others.
     pub fn adopt(self, fresh: Self) -> Option<Self> {
         let p = fresh.channels;
+        let running = self.running.map(|running| Box::new(running.completed(p, &fresh.tuning)));
         let sound = self.channels == p
             && self.gathered.len() <= p * fresh.tuning.first_fit as usize
             && self.gathered.len().is_multiple_of(p.max(1))
-            && self.running.as_ref().is_none_or(|running| running.fits(p, &fresh.tuning))
+            && running.as_ref().is_none_or(|running| running.fits(p, &fresh.tuning))
             && self.starting.as_ref().is_none_or(|starting| starting.fits(p));
-        sound.then_some(Self { tuning: fresh.tuning, ..self })
+        sound.then_some(Self { tuning: fresh.tuning, running, ..self })
     }
 
     /// Number of sensors.

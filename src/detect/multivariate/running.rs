@@ -126,6 +126,23 @@ impl Starting {
 }
 
 impl Running {
+    /// As if there had been one track of the sensors less.
+    #[cfg(test)]
+    pub(super) fn remove_last_track(&mut self) {
+        for memory in [&mut self.memory, &mut self.tracking] {
+            memory.raw.pop();
+            memory.calibration.remove(memory.raw.len());
+        }
+    }
+
+    /// What is stored, with what states of before lack.
+    pub(super) fn completed(self, channels: usize, tuning: &Tuning) -> Self {
+        let rows = tuning.first_fit as f64;
+        let [memory, tracking] =
+            [self.memory, self.tracking].map(|memory| memory.completed(channels, rows, tuning));
+        Self { memory, tracking, ..self }
+    }
+
     pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {
         self.predictor.fits(channels)
             && self.finder.fits(channels)

@@ -132,6 +132,28 @@ fn missing_sensors_are_no_evidence() {
     assert_eq!(alarms, 0);
 }
 
+/// Another version had one track of the sensors: its state is taken, and soon says what it would have
+/// said with both.
+#[test]
+fn a_state_with_fewer_tracks_is_completed() {
+    let mut rows = plant(2_400, 11);
+    for row in &mut rows[2_000..2_030] {
+        row.iter_mut().enumerate().for_each(|(j, x)| *x += 5.0 * (1.0 + j as f64));
+    }
+    let (mut detector, mut space) = new();
+    run(&mut detector, &mut space, &rows[..1_000]);
+    let running = detector.running.as_mut().expect("it runs");
+    running.remove_last_track();
+    let mut detector = detector.adopt(new().0).expect("it is completed");
+    let evidence = run(&mut detector, &mut space, &rows[1_000..]);
+    assert!(evidence[..1_000].iter().all(|e| *e < 3.7), "calm");
+    assert!(evidence[1_000..1_030].iter().any(|e| *e > 5.0), "a fault");
+    let (mut other, mut space) =
+        (Multivariate::new(2, Tuning::default(), 1), MultivariateSpace::new(2));
+    run(&mut other, &mut space, &vec![vec![1.0, 2.0]; 500]);
+    assert!(other.adopt(new().0).is_none(), "of two sensors");
+}
+
 /// What the two memories are for.
 #[test]
 fn a_long_fault_stays_evident_until_it_is_accepted() {

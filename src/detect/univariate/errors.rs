@@ -19,7 +19,9 @@ const SETTLE: u64 = 64;
 const BAND: f64 = 0.01;
 
 /// Raw errors of a record, in the unit of the channel.
+// A state from before two networks told has other fields here; what it knew of one record is no loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Residuals {
     /// Of the newest network: it follows at once what is new, and says what is rare.
     pub(super) newest: Told,
