@@ -116,13 +116,16 @@ impl Memory {
     }
 
     /// This memory with the tracks of sensors that one from before there were so many lacks: they know
-    /// of `rows` rows where each sensor is, and have no say before they have seen blocks of their own.
-    pub(super) fn completed(mut self, channels: usize, rows: f64, tuning: &Tuning) -> Self {
-        let known = self.raw.len();
-        let sound = self.calibration.len() >= known && self.sensors.fits(channels);
-        for how in tuning.raw.iter().skip(if sound { known } else { usize::MAX }) {
+    /// where each sensor is as after a first fit, and have no say before they have seen blocks of their
+    /// own. One that does not [fit](Self::fits) anyway stays as it is.
+    pub(super) fn completed(mut self, channels: usize, tuning: &Tuning) -> Self {
+        if self.calibration.len() < self.raw.len() || !self.sensors.fits(channels) {
+            return self;
+        }
+        for how in tuning.raw.iter().skip(self.raw.len()) {
+            let track = Track::new(*how, &self.sensors, channels, tuning.first_fit as f64);
             self.calibration.insert(self.raw.len(), Blocks::new(1.0));
-            self.raw.push(Track::new(*how, &self.sensors, channels, rows));
+            self.raw.push(track);
         }
         self
     }

@@ -137,10 +137,11 @@ impl Running {
 
     /// What is stored, with what states of before lack.
     pub(super) fn completed(self, channels: usize, tuning: &Tuning) -> Self {
-        let rows = tuning.first_fit as f64;
-        let [memory, tracking] =
-            [self.memory, self.tracking].map(|memory| memory.completed(channels, rows, tuning));
-        Self { memory, tracking, ..self }
+        Self {
+            memory: self.memory.completed(channels, tuning),
+            tracking: self.tracking.completed(channels, tuning),
+            ..self
+        }
     }
 
     pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {

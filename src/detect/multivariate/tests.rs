@@ -23,6 +23,13 @@ fn plant(rows: usize, seed: u64) -> Vec<Vec<f64>> {
         .collect()
 }
 
+/// A fault of the process: all sensors are higher by about so many deviations.
+fn lift(rows: &mut [Vec<f64>], by: f64) {
+    for row in rows {
+        row.iter_mut().enumerate().for_each(|(j, x)| *x += by * (1.0 + j as f64));
+    }
+}
+
 fn new() -> (Multivariate, MultivariateSpace) {
     (Multivariate::new(SENSORS, Tuning::default(), 1), MultivariateSpace::new(SENSORS))
 }
@@ -91,9 +98,7 @@ fn a_broken_sensor_is_named_and_a_process_fault_is_not_blamed_on_one() {
     assert_eq!(detector.hint(), Some(FaultHint::Sensor(2)));
 
     let mut rows = plant(1_200, 5);
-    for row in &mut rows[1_100..] {
-        row.iter_mut().enumerate().for_each(|(j, x)| *x += 6.0 * (1.0 + j as f64));
-    }
+    lift(&mut rows[1_100..], 6.0);
     let (mut detector, mut space) = new();
     run(&mut detector, &mut space, &rows[..1_105]);
     assert_eq!(detector.hint(), Some(FaultHint::Process));
@@ -137,9 +142,7 @@ fn missing_sensors_are_no_evidence() {
 #[test]
 fn a_state_with_fewer_tracks_is_completed() {
     let mut rows = plant(2_400, 11);
-    for row in &mut rows[2_000..2_030] {
-        row.iter_mut().enumerate().for_each(|(j, x)| *x += 5.0 * (1.0 + j as f64));
-    }
+    lift(&mut rows[2_000..2_030], 5.0);
     let (mut detector, mut space) = new();
     run(&mut detector, &mut space, &rows[..1_000]);
     let running = detector.running.as_mut().expect("it runs");
@@ -158,9 +161,7 @@ fn a_state_with_fewer_tracks_is_completed() {
 #[test]
 fn a_long_fault_stays_evident_until_it_is_accepted() {
     let mut rows = plant(2_000, 8);
-    for row in &mut rows[1_000..] {
-        row.iter_mut().enumerate().for_each(|(j, x)| *x += 5.0 * (1.0 + j as f64));
-    }
+    lift(&mut rows[1_000..], 5.0);
     let (mut detector, mut space) = new();
     let mut evidence = Vec::new();
     for (i, row) in rows.iter().enumerate() {

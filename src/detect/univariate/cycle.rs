@@ -4,7 +4,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Ratio;
-use super::masked::{BATCH, Masked, MaskedSpec, log_variance};
+use super::masked::{self, BATCH, Masked, MaskedSpec, log_variance};
 use super::spans::Spans;
 use super::thin::Thin;
 use super::track::Track;
@@ -94,7 +94,8 @@ impl Cycle {
         if self.points.len() < WINDOW || self.owed > 0 {
             return None;
         }
-        self.net.tell(&SPEC, space, self.points.newest(WINDOW), &[0.0], &DEPTHS);
+        masked::show(&SPEC, space, self.points.newest(WINDOW), &[0.0], &DEPTHS);
+        self.net.tell(space, DEPTHS.len());
         self.compare(space.output(DEPTHS.len()))
     }
 

@@ -79,30 +79,14 @@ impl Masked {
         Some(Self { mlp: self.mlp.adopt(&fresh.mlp)?, rng: self.rng })
     }
 
-    /// Tells `window` with its newest `depths[i]` values hidden, a row of output each.
-    pub(super) fn tell(
-        &self,
-        spec: &MaskedSpec,
-        space: &mut MlpSpace,
-        window: &[f32],
-        context: &[f32],
-        depths: &[usize],
-    ) {
-        fill_hidden(spec, space, window, context, depths);
-        self.mlp.forward(space, depths.len());
+    /// Tells the windows that were last [shown](show), a row of output each of the first `rows`.
+    pub(super) fn tell(&self, space: &mut MlpSpace, rows: usize) {
+        self.mlp.forward(space, rows);
     }
 
     /// The same by the averaged network.
-    pub(super) fn tell_averaged(
-        &self,
-        spec: &MaskedSpec,
-        space: &mut MlpSpace,
-        window: &[f32],
-        context: &[f32],
-        depths: &[usize],
-    ) {
-        fill_hidden(spec, space, window, context, depths);
-        self.mlp.forward_averaged(space, depths.len());
+    pub(super) fn tell_averaged(&self, space: &mut MlpSpace, rows: usize) {
+        self.mlp.forward_averaged(space, rows);
     }
 
     /// Latent features of output row `row` of the last [`Masked::tell`].
@@ -167,8 +151,8 @@ pub(super) fn log_variance(output: f32) -> f32 {
     output.clamp(-6.0, 4.0)
 }
 
-/// A row of input with the newest of each of `depths` hidden.
-fn fill_hidden(
+/// Shows `window` with its newest `depths[i]` values hidden, a row of input each.
+pub(super) fn show(
     spec: &MaskedSpec,
     space: &mut MlpSpace,
     window: &[f32],

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::CONTEXT;
-use super::masked::{BATCH, Masked, MaskedSpec};
+use super::masked::{self, BATCH, Masked, MaskedSpec};
 use super::normal::Normal;
 use super::spans::Spans;
 use super::track::Track;
@@ -71,12 +71,16 @@ impl ShortNet {
             return None;
         }
         let told = |space: &MlpSpace| {
-            let last = |row: usize| normal.unscale(f64::from(space.output(2)[(row, WINDOW - 1)]));
+            let last = |row: usize| {
+                normal.unscale(f64::from(space.output(DEPTHS.len())[(row, WINDOW - 1)]))
+            };
             Told { one_step: last(0), blind: last(1) }
         };
-        self.net.tell_averaged(&SPEC, space, x.newest(WINDOW), &context, &DEPTHS);
+        masked::show(&SPEC, space, x.newest(WINDOW), &context, &DEPTHS);
+        self.net.tell_averaged(space, DEPTHS.len());
         let averaged = told(space);
-        self.net.tell(&SPEC, space, x.newest(WINDOW), &context, &DEPTHS);
+        // Latent features are those of the last to tell.
+        self.net.tell(space, DEPTHS.len());
         Some([told(space), averaged])
     }
 

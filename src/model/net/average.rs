@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Dense;
+use super::dense::{Dense, all_alike};
 
 /// At first the average follows as if it was of a fifth of all steps so far: what the network was
 /// before it had learned anything is no part of it.
@@ -36,9 +36,7 @@ impl Average {
 
     /// These stored layers with the rate of `fresh`, if they are shaped alike.
     pub(super) fn adopt(self, fresh: &Self) -> Option<Self> {
-        let alike = self.layers.len() == fresh.layers.len()
-            && self.layers.iter().zip(&fresh.layers).all(|(a, b)| a.is_like(b));
-        alike.then_some(Self { rate: fresh.rate, ..self })
+        all_alike(&self.layers, &fresh.layers).then_some(Self { rate: fresh.rate, ..self })
     }
 
     /// Takes in what step number `steps` has made of the network.

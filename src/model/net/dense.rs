@@ -91,6 +91,11 @@ impl Dense {
     }
 }
 
+/// Whether two lists of layers are of one shape.
+pub(super) fn all_alike(a: &[Dense], b: &[Dense]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_like(b))
+}
+
 /// Gradients of one layer, shaped as its weights and biases.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DenseGradient {

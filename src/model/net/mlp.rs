@@ -11,7 +11,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::average::Average;
-use super::dense::Passed;
+use super::dense::{Passed, all_alike};
 use super::kernel::{self, Start};
 use super::{Dense, DenseGradient};
 use crate::model::train::{Optimizer, Step};
@@ -88,9 +88,7 @@ impl Mlp {
 
     /// This network, if it is of the shape of `fresh`.
     pub fn adopt(self, fresh: &Self) -> Option<Self> {
-        let alike = self.skip == fresh.skip
-            && self.layers.len() == fresh.layers.len()
-            && self.layers.iter().zip(&fresh.layers).all(|(a, b)| a.is_like(b));
+        let alike = self.skip == fresh.skip && all_alike(&self.layers, &fresh.layers);
         alike.then_some(())?;
         let optimizer = self.optimizer.adopt(&fresh.optimizer)?;
         let average = match (self.average, &fresh.average) {
@@ -112,7 +110,7 @@ impl Mlp {
     }
 
     /// Makes the network blind to `inputs`: what was zero and is no longer changes nothing until it is
-    /// learned.
+    /// learned. An average begins anew from there.
     pub fn silence(&mut self, inputs: std::ops::Range<usize>) {
         let deep = self.deep();
         let seeing = self.layers.iter_mut().enumerate().filter(|(i, _)| *i == 0 || *i == deep);

@@ -5,6 +5,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::code::{self, Code};
+use super::dense::all_alike;
 use super::gaussian;
 use super::{Dense, Workspace};
 use crate::model::{Activation, HeadKind, ModelParams, Variant, WindowShape};
@@ -60,13 +61,11 @@ impl Network {
 
     /// Whether both are of one shape.
     pub(in crate::model) fn is_like(&self, other: &Self) -> bool {
-        let layers = self.layers.iter().zip(&other.layers);
         let square = (other.latent(), other.latent());
         let turns = |turn: &Array2<f32>| turn.dim() == square && turn.is_standard_layout();
-        self.layers.len() == other.layers.len()
+        all_alike(&self.layers, &other.layers)
             && self.turn.as_ref().is_none_or(turns)
             && self.code_layer == other.code_layer
-            && layers.into_iter().all(|(a, b)| a.is_like(b))
             && self.code.is_like(&other.code)
     }
 
