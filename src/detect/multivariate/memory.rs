@@ -40,13 +40,13 @@ pub(super) struct Memory {
     joined: Blocks,
     /// Largest joined values of the blocks, and of the faults.
     #[serde(default)]
-    before: Exceedances,
+    pub(super) before: Exceedances,
     /// What calm rows have shown; `None` in a state from before there was one.
     #[serde(default)]
-    range: Option<Range>,
+    pub(super) range: Option<Range>,
     /// How sensors go together; `None` of many, and in a state from before it was looked at.
     #[serde(default)]
-    related: Option<Related>,
+    pub(super) related: Option<Related>,
     /// Factor of the weight of the errors.
     trust: f64,
     held: f64,
@@ -113,32 +113,6 @@ impl Memory {
         memory.trust = memory.trust_in_errors(tuning);
         memory.calibrate(rows, errors, channels, tuning);
         memory
-    }
-
-    /// This memory with the tracks of sensors that one from before there were so many lacks: they know
-    /// where each sensor is as after a first fit, and have no say before they have seen blocks of their
-    /// own. One that does not [fit](Self::fits) anyway stays as it is.
-    pub(super) fn completed(mut self, channels: usize, tuning: &Tuning) -> Self {
-        if self.calibration.len() < self.raw.len() || !self.sensors.fits(channels) {
-            return self;
-        }
-        for how in tuning.raw.iter().skip(self.raw.len()) {
-            let track = Track::new(*how, &self.sensors, channels, tuning.first_fit as f64);
-            self.calibration.insert(self.raw.len(), Blocks::new(1.0));
-            self.raw.push(track);
-        }
-        self
-    }
-
-    pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {
-        self.sensors.fits(channels)
-            && self.errors.fits(channels)
-            && (self.raw.len(), self.error_tracks.len()) == (tuning.raw.len(), tuning.errors.len())
-            && self.related.as_ref().is_none_or(|related| related.fits(channels))
-            && self.before.fits()
-            && self.range.as_ref().is_none_or(|range| range.fits(channels))
-            && self.calibration.len() == tuning.raw.len() + tuning.errors.len()
-            && self.raw.iter().chain(&self.error_tracks).all(|track| track.fits(channels))
     }
 
     fn fit_tracks(&mut self, rows: &[f64], errors: &[f64], channels: usize) {

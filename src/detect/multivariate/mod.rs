@@ -3,7 +3,8 @@
 //! A row goes two ways. `track` smooths each sensor and holds it against a baseline that follows
 //! slowly, in the spread that is usual there (an exponentially weighted moving average chart of many
 //! variables: Lowry et al., Technometrics 1992, without the covariance, which gained nothing); and once
-//! more against a baseline of weeks, since the other one learns a fault of hours.
+//! more against a baseline of weeks, in the spread of this phase of the period, since the other one learns
+//! a fault of hours.
 //! `predictor`, a masked autoencoder, says what the row should have been given the rows before; its
 //! errors are tracked in the same way, and so are their squares, for faults that change the spread.
 //! `relation` regresses each sensor on the others over a long memory: where these leave hardly anything
@@ -30,7 +31,7 @@
 //! Time is `O(p)` a row and memory, plus the network (`5 p + 8` inputs, at most 64 hidden) and its
 //! training: a step of 64 rows about every other row until row 3,200, then every sixteenth. Up to 128
 //! sensors are related to each other: `O(p²)` a row, and 64 KiB of moments and their inverse for 32.
-//! Memory: the calibration is about 2 KiB; per sensor about 0.5 KiB, profiles 96 numbers three times,
+//! Memory: the calibration is about 2 KiB; per sensor about 0.5 KiB, profiles 96 numbers seven times,
 //! and kept rows of 16 bytes a sensor: 4,096 up to 32 sensors, fewer above (at least 256).
 //!
 //! # Invariants
@@ -50,6 +51,7 @@ mod range;
 mod relation;
 mod running;
 mod scale;
+mod stored;
 mod track;
 mod tuning;
 

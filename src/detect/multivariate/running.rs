@@ -34,20 +34,20 @@ pub(super) struct Running {
     /// Stands still while an alert fires: it decides when an alert opens and closes.
     pub(super) memory: Memory,
     /// Learns every row: it ranks rows, and is what will be known if a new state is accepted.
-    tracking: Memory,
-    predictor: Predictor,
-    finder: PeriodFinder,
-    rows: u64,
+    pub(super) tracking: Memory,
+    pub(super) predictor: Predictor,
+    pub(super) finder: PeriodFinder,
+    pub(super) rows: u64,
     /// How unusual each sensor was in the last rows, fading.
     #[serde(with = "raw::f64s")]
     pub(super) lately: Vec<f64>,
     /// Rows that are still learned whatever they look like.
     #[serde(default)]
-    welcome: u32,
+    pub(super) welcome: u32,
     #[serde(skip)]
     pub(super) expected: Vec<f32>,
     #[serde(skip)]
-    bin: Option<usize>,
+    pub(super) bin: Option<usize>,
 }
 
 impl Starting {
@@ -126,32 +126,6 @@ impl Starting {
 }
 
 impl Running {
-    /// As if there had been one track of the sensors less.
-    #[cfg(test)]
-    pub(super) fn remove_last_track(&mut self) {
-        for memory in [&mut self.memory, &mut self.tracking] {
-            memory.raw.pop();
-            memory.calibration.remove(memory.raw.len());
-        }
-    }
-
-    /// What is stored, with what states of before lack.
-    pub(super) fn completed(self, channels: usize, tuning: &Tuning) -> Self {
-        Self {
-            memory: self.memory.completed(channels, tuning),
-            tracking: self.tracking.completed(channels, tuning),
-            ..self
-        }
-    }
-
-    pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {
-        self.predictor.fits(channels)
-            && self.finder.fits(channels)
-            && self.memory.fits(channels, tuning)
-            && self.tracking.fits(channels, tuning)
-            && self.lately.len() == channels
-    }
-
     /// Time goes on by `rows` rows of which nothing is told.
     pub(super) fn skip(&mut self, rows: u64) {
         self.rows += rows;

@@ -9,7 +9,7 @@ use super::*;
 const SENSORS: usize = 6;
 
 /// Two hidden causes behind six sensors, and noise.
-fn plant(rows: usize, seed: u64) -> Vec<Vec<f64>> {
+pub(super) fn plant(rows: usize, seed: u64) -> Vec<Vec<f64>> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut causes = [0.0_f64; 2];
     (0..rows)
@@ -24,17 +24,21 @@ fn plant(rows: usize, seed: u64) -> Vec<Vec<f64>> {
 }
 
 /// A fault of the process: all sensors are higher by about so many deviations.
-fn lift(rows: &mut [Vec<f64>], by: f64) {
+pub(super) fn lift(rows: &mut [Vec<f64>], by: f64) {
     for row in rows {
         row.iter_mut().enumerate().for_each(|(j, x)| *x += by * (1.0 + j as f64));
     }
 }
 
-fn new() -> (Multivariate, MultivariateSpace) {
+pub(super) fn new() -> (Multivariate, MultivariateSpace) {
     (Multivariate::new(SENSORS, Tuning::default(), 1), MultivariateSpace::new(SENSORS))
 }
 
-fn run(detector: &mut Multivariate, space: &mut MultivariateSpace, rows: &[Vec<f64>]) -> Vec<f64> {
+pub(super) fn run(
+    detector: &mut Multivariate,
+    space: &mut MultivariateSpace,
+    rows: &[Vec<f64>],
+) -> Vec<f64> {
     let one = |row: &Vec<f64>| {
         let judged = detector.judge(row, space);
         detector.learn(true, space);
@@ -135,26 +139,6 @@ fn missing_sensors_are_no_evidence() {
     assert!(evidence.iter().all(|e| e.is_finite()));
     let alarms = evidence.iter().filter(|e| **e > 5.0).count();
     assert_eq!(alarms, 0);
-}
-
-/// Another version had one track of the sensors: its state is taken, and soon says what it would have
-/// said with both.
-#[test]
-fn a_state_with_fewer_tracks_is_completed() {
-    let mut rows = plant(2_400, 11);
-    lift(&mut rows[2_000..2_030], 5.0);
-    let (mut detector, mut space) = new();
-    run(&mut detector, &mut space, &rows[..1_000]);
-    let running = detector.running.as_mut().expect("it runs");
-    running.remove_last_track();
-    let mut detector = detector.adopt(new().0).expect("it is completed");
-    let evidence = run(&mut detector, &mut space, &rows[1_000..]);
-    assert!(evidence[..1_000].iter().all(|e| *e < 3.7), "calm");
-    assert!(evidence[1_000..1_030].iter().any(|e| *e > 5.0), "a fault");
-    let (mut other, mut space) =
-        (Multivariate::new(2, Tuning::default(), 1), MultivariateSpace::new(2));
-    run(&mut other, &mut space, &vec![vec![1.0, 2.0]; 500]);
-    assert!(other.adopt(new().0).is_none(), "of two sensors");
 }
 
 /// What the two memories are for.

@@ -94,6 +94,14 @@ impl Track {
         }
     }
 
+    /// A stored track as `how` makes them now: what it has not looked at by phase, it does from here on.
+    pub(super) fn make(&mut self, how: TrackTuning) {
+        let channels = self.signal.len();
+        let profile = self.profile.take().unwrap_or_else(|| Profile::new(channels, 0.15));
+        self.profile = (how.seasonal > 0.0).then_some(profile);
+        self.how = how;
+    }
+
     pub(super) fn fits(&self, channels: usize) -> bool {
         let lists = [&self.signal, &self.base, &self.variance, &self.slow, &self.ordinary];
         lists.iter().all(|list| list.len() == channels)

@@ -88,8 +88,10 @@ impl Default for Tuning {
             base: 0.0,
             variance: 0.0,
         };
-        // Hours and days of a fault are a small part of it: it still says what was usual before.
-        let long = TrackTuning { weight: 1.0, base: 12_000.0, variance: 12_000.0, ..raw };
+        // Hours and days of a fault are a small part of it: it still says what was usual before, at this
+        // time of the period, too.
+        let long =
+            TrackTuning { weight: 1.0, seasonal: 0.5, base: 12_000.0, variance: 12_000.0, ..raw };
         let error = TrackTuning { seasonal: 0.5, weight: 1.0, ..raw };
         let spread = TrackTuning { squares: true, seasonal: 0.0, weight: 0.01, ..raw };
         let quick = TrackTuning { smooth: 1.0, weight: 0.0, trusted: 1.0, ..error };
@@ -113,11 +115,11 @@ impl Default for Tuning {
             attr: 2.0,
             attr_hold: 3.0,
             skill: 0.25,
-            skill_power: 4.0,
+            skill_power: 8.0,
             kappa: 0.8,
             hold: 0.1,
             hold_ranks: 0.05,
-            hold_trust: 3.0,
+            hold_trust: 5.0,
             gate: 3.0,
             gate_weight: 0.1,
             doubt_rows: 20.0,
