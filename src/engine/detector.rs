@@ -106,6 +106,15 @@ impl Detector {
         }
     }
 
+    /// Takes the row judged last for nothing that the series has done: no alert is the reason.
+    pub(super) fn pass_over(&mut self, eyes: &mut Eyes) {
+        match (self, eyes) {
+            (Self::Univariate(detector), Eyes::One(scratch)) => detector.pass_over(scratch),
+            (Self::Multivariate(detector), Eyes::Many(space)) => detector.learn(false, space),
+            _ => {}
+        }
+    }
+
     /// Rows in which nothing was observed, the last of them one `step_ms` before `time`; `learn` as in
     /// [`Detector::learn`].
     pub(super) fn pass(
@@ -145,7 +154,7 @@ impl Detector {
     pub(super) fn looseness(&self) -> f64 {
         match self {
             Self::Univariate(_) => 0.4,
-            Self::Multivariate(_) => 0.2,
+            Self::Multivariate(_) => 0.05,
         }
     }
 

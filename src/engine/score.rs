@@ -253,8 +253,12 @@ fn learn(
             series.quarantine.hold(because, lesson, (series.detector.as_ref(), eyes));
         }
     }
-    if let Some(detector) = &mut series.detector {
-        detector.learn(eyes, learns);
+    // An alert alone is no reason for the past of the errors to miss what goes on.
+    let speaks = context.switches.learn && !series.watch.is_faulty();
+    match &mut series.detector {
+        Some(detector) if speaks => detector.learn(eyes, learns),
+        Some(detector) => detector.pass_over(eyes),
+        None => {}
     }
 }
 
@@ -285,7 +289,9 @@ fn step_alert(
     (judged, channels, scored): (&Judged, &[Contribution], Option<Scored<'_>>),
     out: &mut Outbox,
 ) -> Transition {
-    if judged.warming {
+    // Of a row in which nothing was observed nobody knows whether it is calm.
+    let observed = context.row.values.iter().any(|value| value.is_finite());
+    if judged.warming || !observed {
         return Transition::None;
     }
     let episode = series.alert.episode();

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::{Shard, StreamSpec};
-use crate::alert::AlertParams;
+use crate::alert::{AlertParams, Entities, Maintenance, Switches, When};
 use crate::model::ModelParams;
 use crate::record::{EventTime, Millis, Outbox, RecordRef, Step};
 use crate::window::{Aggregate, RowParams, WindowParams};
@@ -160,10 +160,33 @@ fn a_missing_row_does_not_end_an_alert() {
     let mut values: Vec<Option<f64>> = noise(3_300, 4).into_iter().enumerate().map(value).collect();
     let whole = episodes(spec(MINUTE), &values);
     [3_010, 3_040, 3_041, 3_100].into_iter().for_each(|i| values[i] = None);
+    // Records without a value, longer than calm rows end an alert.
+    values[3_150..3_190].fill(Some(f64::NAN));
     let broken = episodes(spec(MINUTE), &values);
     let last = |found: &[std::ops::Range<usize>]| found.last().cloned().unwrap_or(0..0);
     assert_eq!(last(&whole), 3_000..3_300, "{whole:?}");
     assert_eq!(last(&broken), last(&whole), "{broken:?}");
+}
+
+/// What maintenance did to the errors is not what a fault is held against.
+#[test]
+fn a_fault_after_maintenance_is_as_rare_as_if_there_had_been_none() {
+    let (maintenance, fault) = (2_700..2_820, 3_000..3_060);
+    for seed in 1..=4 {
+        let high = |i: &usize| maintenance.contains(i) || fault.contains(i);
+        let value = |(i, noise): (usize, f64)| noise + if high(&i) { 15.0 } else { 0.0 };
+        let values: Vec<f64> = noise(3_200, seed).into_iter().enumerate().map(value).collect();
+        let at = |row: i64| EventTime::from_millis(row * MINUTE);
+        let mut spec = spec(MINUTE);
+        spec.maintenance.push(Maintenance {
+            name: Arc::from("oil"),
+            entities: Entities::default(),
+            when: When::Once { from: at(2_640), until: at(2_880) },
+            switches: Switches { score: true, alert: false, learn: false },
+        });
+        let found = episodes(spec, &all(values));
+        assert!(found.iter().any(|e| (3_000..3_003).contains(&e.start)), "{seed}: {found:?}");
+    }
 }
 
 /// A reading that cannot be, among the very first, must not hide faults later.

@@ -200,7 +200,8 @@ impl Univariate {
         let shape = shape.map_or(Default::default(), |s| s.judge(&mut scratch.cycle, x as f32));
         let warming = self.warming();
         let yhat = told.map_or(f64::NAN, |[newest, _]| base + newest.one_step);
-        let band = self.errors.band();
+        // While an alert fires, what the past without it calls usual.
+        let band = self.standing.as_ref().map_or_else(|| self.errors.band(), |past| past.band());
         let mut judgement = Judgement {
             yhat,
             lower: yhat - band,
@@ -230,8 +231,7 @@ impl Univariate {
     /// is kept in two forms then: by the one of before, which learns nothing, the alert goes on; the
     /// other learns, so that a fault that comes again is not as unusual as the first.
     pub fn learn(&mut self, scratch: &mut Scratch, learn: bool) {
-        if self.counter.learn(self.raw.take().unwrap_or(f64::NAN)) == Change::Meaning {
-            *self = Self { counter: self.counter.clone(), ..Self::new(self.seed) };
+        if self.begins_anew() {
             return;
         }
         if learn {
@@ -246,6 +246,29 @@ impl Univariate {
             self.errors.learn(self.clock.step_s());
             self.learned += 1;
         }
+        self.train(scratch, learn);
+    }
+
+    /// Learns nothing of the record judged last, whatever it is, in no form: it came in maintenance, or
+    /// is known to be wrong.
+    pub fn pass_over(&mut self, scratch: &mut Scratch) {
+        if !self.begins_anew() {
+            self.newest = None;
+            self.train(scratch, false);
+        }
+    }
+
+    /// Takes in what the record says of the counter; whether all that was known was of another meaning.
+    fn begins_anew(&mut self) -> bool {
+        let change = self.counter.learn(self.raw.take().unwrap_or(f64::NAN));
+        if change == Change::Meaning {
+            *self = Self { counter: self.counter.clone(), ..Self::new(self.seed) };
+        }
+        change == Change::Meaning
+    }
+
+    /// Trains the networks, and looks for the period; without `learn` the record is never a target.
+    fn train(&mut self, scratch: &mut Scratch, learn: bool) {
         if learn {
             let steps = if self.records < EAGER { 2 } else { 1 };
             for _ in 0..steps {
