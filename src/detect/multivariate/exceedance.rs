@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Largest values that are remembered one by one.
-const KEPT: usize = 16;
+/// Largest values that are remembered one by one: of the blocks that count, one in twelve.
+const KEPT: usize = 64;
 /// A value whose weight has faded to this is forgotten.
 const FORGOTTEN: f64 = 0.05;
 
@@ -12,7 +12,7 @@ const FORGOTTEN: f64 = 0.05;
 /// Of `n` values, `k` of which were at least as large as this one, a further one is with chance
 /// `(k + 1) / (n + 1)`, whatever the distribution, as long as values are exchangeable (conformal
 /// prediction: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). All counts
-/// fade. Of a value below the 16 largest, all others are taken to be as large: what happens all the
+/// fade. Of a value below the 64 largest, all others are taken to be as large: what happens all the
 /// time is never rare.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Exceedances {
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(known.most(), 99.0);
         assert_eq!(known.share(100.0), 1.0 / 1_001.0);
         assert_eq!(known.share(99.0), 11.0 / 1_001.0);
-        // The 16 largest are those of 99 and 98; of 50 it is only known that others were smaller.
+        // The 64 largest are those of 93 and more; of 50 it is only known that others were smaller.
         assert_eq!(known.share(50.0), 991.0 / 1_001.0);
     }
 

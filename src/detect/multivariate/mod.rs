@@ -31,7 +31,7 @@
 //! Time is `O(p)` a row and memory, plus the network (`5 p + 8` inputs, at most 64 hidden) and its
 //! training: a step of 64 rows about every other row until row 3,200, then every sixteenth. Up to 128
 //! sensors are related to each other: `O(p²)` a row, and 64 KiB of moments and their inverse for 32.
-//! Memory: the calibration is about 2 KiB; per sensor about 0.5 KiB, profiles 96 numbers seven times,
+//! Memory: the calibration is about 4 KiB; per sensor about 0.5 KiB, profiles 96 numbers seven times,
 //! and kept rows of 16 bytes a sensor: 4,096 up to 32 sensors, fewer above (at least 256).
 //!
 //! # Invariants
