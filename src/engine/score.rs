@@ -254,7 +254,7 @@ fn learn(
         }
     }
     // An alert alone is no reason for the past of the errors to miss what goes on.
-    let speaks = context.switches.learn && !series.watch.is_faulty();
+    let speaks = speaks(context, series);
     match &mut series.detector {
         Some(detector) if speaks => detector.learn(eyes, learns),
         Some(detector) => detector.pass_over(eyes),
@@ -349,5 +349,10 @@ fn keep_budget(
 
 /// Whether the series is calm, and maintenance lets it learn.
 pub(super) fn may_learn(context: &Context<'_>, series: &Series) -> bool {
-    context.switches.learn && series.alert.episode().is_none() && !series.watch.is_faulty()
+    speaks(context, series) && series.alert.episode().is_none()
+}
+
+/// Whether rows say anything of the series: not in maintenance without learning, not with known faults.
+fn speaks(context: &Context<'_>, series: &Series) -> bool {
+    context.switches.learn && !series.watch.is_faulty()
 }

@@ -37,17 +37,17 @@ pub(super) struct Running {
     pub(super) tracking: Memory,
     pub(super) predictor: Predictor,
     pub(super) finder: PeriodFinder,
-    pub(super) rows: u64,
+    rows: u64,
     /// How unusual each sensor was in the last rows, fading.
     #[serde(with = "raw::f64s")]
     pub(super) lately: Vec<f64>,
     /// Rows that are still learned whatever they look like.
     #[serde(default)]
-    pub(super) welcome: u32,
+    welcome: u32,
     #[serde(skip)]
     pub(super) expected: Vec<f32>,
     #[serde(skip)]
-    pub(super) bin: Option<usize>,
+    bin: Option<usize>,
 }
 
 impl Starting {

@@ -8,12 +8,10 @@ use super::track::Track;
 
 impl Running {
     /// What is stored, with what states of before lack.
-    pub(super) fn completed(self, channels: usize, tuning: &Tuning) -> Self {
-        Self {
-            memory: self.memory.completed(channels, tuning),
-            tracking: self.tracking.completed(channels, tuning),
-            ..self
-        }
+    pub(super) fn completed(mut self, channels: usize, tuning: &Tuning) -> Self {
+        self.memory = self.memory.completed(channels, tuning);
+        self.tracking = self.tracking.completed(channels, tuning);
+        self
     }
 
     pub(super) fn fits(&self, channels: usize, tuning: &Tuning) -> bool {

@@ -87,18 +87,22 @@ impl Track {
             slow: variance.clone(),
             ordinary: variance.clone(),
             variance,
-            profile: (how.seasonal > 0.0).then(|| Profile::new(channels, 0.15)),
+            profile: Self::no_phase_known(how, channels),
             learned: seen,
             y: vec![0.0; channels],
             square: 0.0,
         }
     }
 
+    /// What is usual by phase, before anything is known of it; `None` where it does not count.
+    fn no_phase_known(how: TrackTuning, channels: usize) -> Option<Profile> {
+        (how.seasonal > 0.0).then(|| Profile::new(channels, 0.15))
+    }
+
     /// A stored track as `how` makes them now: what it has not looked at by phase, it does from here on.
     pub(super) fn make(&mut self, how: TrackTuning) {
-        let channels = self.signal.len();
-        let profile = self.profile.take().unwrap_or_else(|| Profile::new(channels, 0.15));
-        self.profile = (how.seasonal > 0.0).then_some(profile);
+        let fresh = Self::no_phase_known(how, self.signal.len());
+        self.profile = fresh.map(|fresh| self.profile.take().unwrap_or(fresh));
         self.how = how;
     }
 
@@ -155,9 +159,7 @@ impl Track {
     }
 
     pub(super) fn forget_phase(&mut self) {
-        if self.profile.is_some() {
-            self.profile = Some(Profile::new(self.signal.len(), 0.15));
-        }
+        self.profile = Self::no_phase_known(self.how, self.signal.len());
     }
 
     pub(super) fn signal(&self) -> &[f64] {
