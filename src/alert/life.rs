@@ -21,8 +21,9 @@ pub struct Observation {
     pub time: EventTime,
     /// Maintenance: nothing may be told but the end of an alert.
     pub muted: bool,
-    /// Whether what lasts may be accepted as the new normal.
-    pub learns: bool,
+    /// Whether what lasts may be accepted as the new normal: maintenance and verdicts allow for it, and the
+    /// row is nothing that the episode has not shown yet.
+    pub settles: bool,
 }
 
 /// What a row did to the alert of its series.
@@ -59,6 +60,9 @@ pub struct Firing {
     pub silent: Option<AlertReason>,
     rows: u32,
     calm: u32,
+    /// Rows since the last alarm.
+    #[serde(default)]
+    quiet: u32,
     /// Event time of its last record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_at: Option<EventTime>,
@@ -168,6 +172,7 @@ impl AlertState {
             silent,
             rows: 0,
             calm: 0,
+            quiet: 0,
             told_at: Some(row.time),
         });
         if silent.is_some() { Transition::Suppressed } else { Transition::Opened }
@@ -180,16 +185,23 @@ impl Firing {
         self.told_at.unwrap_or(self.starts_at)
     }
 
+    /// Whether its state has lasted long enough to be normal, if it goes on: of a fault that is over some
+    /// statistics speak for a while. What neither ends nor is an alarm for as long again has lasted, too.
+    fn has_lasted(&self, params: &LifeParams) -> bool {
+        let enough = |rows: u32| params.accept_after > 0 && rows >= params.accept_after;
+        // What nobody was told of, because of others before it, may be the fault at last.
+        let untold = self.silent == Some(AlertReason::Flapping);
+        enough(self.rows) && !untold && (self.quiet == 0 || enough(self.quiet))
+    }
+
     fn step(&mut self, params: &LifeParams, row: Observation) -> Transition {
         self.rows = self.rows.saturating_add(1);
         let calm = row.anomaly_score < params.release_ratio;
         self.calm = if calm { self.calm + 1 } else { 0 };
-        // What nobody was told of, because of others before it, may be the fault at last.
-        let untold = self.silent == Some(AlertReason::Flapping);
-        let lasted = params.accept_after > 0 && self.rows >= params.accept_after && !untold;
+        self.quiet = if row.anomaly_score < 1.0 { self.quiet.saturating_add(1) } else { 0 };
         let transition = if self.calm >= params.keep_firing_for {
             Transition::Closed
-        } else if lasted && row.learns {
+        } else if row.settles && self.has_lasted(params) {
             Transition::Accepted
         } else if self.silent.is_some() || row.muted {
             return Transition::None;

@@ -19,7 +19,7 @@ fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> LifeParams 
 
 fn row(i: usize, anomaly_score: f64) -> Observation {
     let time = EventTime::from_millis(i as i64 * MINUTE);
-    Observation { anomaly_score, eligible: true, time, muted: false, learns: true }
+    Observation { anomaly_score, eligible: true, time, muted: false, settles: true }
 }
 
 fn run(params: &LifeParams, scores: &[f64]) -> Vec<Transition> {
@@ -93,10 +93,24 @@ fn a_verdict_closes_and_what_goes_on_stays_quiet_until_it_is_calm() {
 fn without_learning_nothing_is_accepted() {
     let params = params(1, 3, 3);
     let mut state = AlertState::default();
-    let mut step = |i, learns| state.step(&params, Observation { learns, ..row(i, 5.0) }).0;
+    let mut step = |i, settles| state.step(&params, Observation { settles, ..row(i, 5.0) }).0;
     let told: Vec<_> = (0..6).map(|i| step(i, i > 4)).collect();
     assert_eq!(told[5], Transition::Accepted);
     assert_eq!(told[1..5], [Transition::None; 4]);
+}
+
+/// What is over, and of which some statistics still speak, is not accepted; what neither ends nor is an
+/// alarm is, after as long again.
+#[test]
+fn only_what_goes_on_is_accepted() {
+    use Transition::{Accepted, Closed, None, Opened};
+    let params = params(1, 2, 3);
+    assert_eq!(
+        run(&params, &[5.0, 5.0, 5.0, 0.8, 0.8, 0.1, 0.1]),
+        [Opened, None, None, None, None, None, Closed]
+    );
+    let hover = run(&params, &[5.0, 5.0, 0.8, 0.8, 0.8]);
+    assert_eq!(hover, [Opened, None, None, None, Accepted]);
 }
 
 /// An intermittent fault opens as often as may be told; then the machine really fails.
@@ -141,7 +155,7 @@ proptest! {
         let mut state = AlertState::default();
         let mut open: Option<Firing> = None;
         for (i, (score, eligible, unmuted, learns, verdict)) in rows.into_iter().enumerate() {
-            let observation = Observation { eligible, muted: !unmuted, learns, ..row(i, score) };
+            let observation = Observation { eligible, muted: !unmuted, settles: learns, ..row(i, score) };
             let (transition, alert) = state.step(&params, observation);
             let next = open.map(|open| open.sequence + 1);
             match transition {
@@ -219,7 +233,7 @@ proptest! {
                 let bytes = rmp_serde::to_vec_named(&stored).expect("a state is plain data");
                 stored = rmp_serde::from_slice(&bytes).expect("its own bytes");
             }
-            let row = Observation { eligible, muted: !unmuted, learns, ..row(i, score) };
+            let row = Observation { eligible, muted: !unmuted, settles: learns, ..row(i, score) };
             prop_assert_eq!(whole.step(&params, row), stored.step(&params, row));
             prop_assert_eq!(&whole, &stored);
         }

@@ -86,7 +86,8 @@ pub struct AlertParams {
     pub gone_after: Millis,
     /// Event time without a record after which a series is stale; nothing says never.
     pub stale_after: Millis,
-    /// Rows of one value after which a channel that moves is stuck; 0 for never.
+    /// Rows of one value, or without one while other channels have some, after which a channel that moves
+    /// is stuck; 0 for never.
     pub stuck_after: u32,
     /// When the clock of an entity is wrong.
     pub clock_skew: SkewLimit,

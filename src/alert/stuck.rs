@@ -1,4 +1,4 @@
-//! Channels that repeat one value although they normally move.
+//! Channels that repeat one value, or say nothing more, although they normally move.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,8 @@ const LONGER: u32 = 4;
 /// A channel is stuck when a run reaches `stuck_after` rows and is 4 times longer than every run
 /// of its past, and it has moved at least 16 times. A channel that is constant by nature has never
 /// moved; one that changes its value once a day has long runs behind it. Runs that were told are
-/// not taken for normal, unless they were accepted. Missing values are passed over.
+/// not taken for normal, unless they were accepted. Missing values are passed over; but a channel that
+/// has none for as long while others have is stuck, too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stuck {
     channels: Vec<Runs>,
@@ -26,6 +27,11 @@ struct Runs {
     moves: u32,
     /// The present run was an alarm.
     told: bool,
+    /// Rows without a value since the last one, while others had some, and the most of before.
+    #[serde(default)]
+    missing: u32,
+    #[serde(default)]
+    longest_missing: u32,
 }
 
 impl Stuck {
@@ -44,8 +50,12 @@ impl Stuck {
     /// stuck, 2 is twice as long as needed for that.
     pub fn step(&mut self, stuck_after: u32, values: &[f64]) -> f64 {
         self.channels.resize(values.len(), Runs::NEW);
-        let runs = self.channels.iter_mut().zip(values);
-        runs.map(|(runs, value)| runs.step(stuck_after, *value)).fold(0.0, f64::max)
+        let anyone = values.iter().any(|value| !value.is_nan());
+        let step = |(runs, value): (&mut Runs, &f64)| match anyone {
+            true => runs.step(stuck_after, *value),
+            false => runs.score(stuck_after),
+        };
+        self.channels.iter_mut().zip(values).map(step).fold(0.0, f64::max)
     }
 
     /// Score of one channel as it is now.
@@ -57,18 +67,34 @@ impl Stuck {
     pub fn accept(&mut self) {
         for runs in &mut self.channels {
             runs.longest = runs.longest.max(runs.run);
+            runs.longest_missing = runs.longest_missing.max(runs.missing);
             runs.told = false;
         }
     }
 }
 
 impl Runs {
-    const NEW: Self = Self { value: f64::NAN, run: 0, longest: 0, moves: 0, told: false };
+    const NEW: Self = Self {
+        value: f64::NAN,
+        run: 0,
+        longest: 0,
+        moves: 0,
+        told: false,
+        missing: 0,
+        longest_missing: 0,
+    };
 
     fn step(&mut self, stuck_after: u32, value: f64) -> f64 {
         if value.is_nan() {
-            return self.score(stuck_after);
+            self.missing = self.missing.saturating_add(1);
+            let score = self.score(stuck_after);
+            self.told |= score >= 1.0;
+            return score;
         }
+        if !self.told {
+            self.longest_missing = self.longest_missing.max(self.missing);
+        }
+        self.missing = 0;
         if value == self.value {
             self.run = self.run.saturating_add(1);
         } else {
@@ -88,8 +114,11 @@ impl Runs {
         if self.moves < MOVES_MIN {
             return 0.0;
         }
-        let needed = stuck_after.max(LONGER.saturating_mul(self.longest));
-        f64::from(self.run) / f64::from(needed.max(1))
+        let part = |rows: u32, longest: u32| {
+            let needed = stuck_after.max(LONGER.saturating_mul(longest));
+            f64::from(rows) / f64::from(needed.max(1))
+        };
+        part(self.run, self.longest).max(part(self.missing, self.longest_missing))
     }
 }
 
@@ -110,6 +139,20 @@ mod tests {
         assert_eq!(stuck(moving.chain([7.0; 12])), [49, 50, 51]);
         let gaps = (0..40).map(f64::from).chain([7.0, f64::NAN].repeat(10));
         assert_eq!(stuck(gaps), [58, 59], "missing values are passed over");
+    }
+
+    #[test]
+    fn a_channel_that_says_nothing_while_others_do_is_stuck() {
+        let mut state = Stuck::default();
+        let none = f64::NAN;
+        let mut over = |row: [f64; 2]| state.step(10, &row) >= 1.0;
+        // Once without a value for 3 rows: 12 are unusual.
+        let seen = |i: i32| if (60..63).contains(&i) { none } else { f64::from(i) };
+        assert!((0..100).all(|i| !over([seen(i), f64::from(i)])));
+        let rows: Vec<bool> = (0..14).map(|i| over([none, f64::from(i)])).collect();
+        assert_eq!(rows.iter().position(|over| *over), Some(11));
+        assert!(!over([1.0, 0.5]), "it is back");
+        assert!((0..50).all(|_| !over([none, none])), "nobody has spoken");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) fn step_kind(
         eligible: series.watch.is_settled(scene.spec, sign.span.end),
         time: sign.span.end,
         muted: !sign.switches.alert,
-        learns: sign.switches.learn && !episode.is_some_and(|e| series.is_never_normal(kind, &e)),
+        settles: sign.switches.learn && !episode.is_some_and(|e| series.is_never_normal(kind, &e)),
     };
     let params = scene.spec.alert.life(kind);
     let (transition, alert) = series.state(kind).step(&params, row);

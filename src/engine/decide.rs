@@ -205,7 +205,7 @@ fn put_into_effect(
     match verdict {
         Verdict::TruePositive | Verdict::Expected => return (0, rows),
         Verdict::FalsePositive => {}
-        Verdict::NewNormal => series.accept_new_normal(spec, learner),
+        Verdict::NewNormal => series.accept_new_normal(spec, learner, false),
     }
     // What it saw may be learned: it does not go on in silence.
     if series.alert.episode().is_some_and(|episode| episode.starts_at == starts_at) {

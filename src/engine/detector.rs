@@ -33,6 +33,8 @@ pub(super) struct Seen {
     pub surprise: f64,
     /// `-log10` of a chance.
     pub evidence: f64,
+    /// The same to a past that learns every row, of alerts, too.
+    pub news: f64,
     /// Share of the warm-up that is over, while it is not.
     pub warming: Option<f64>,
     /// Expected value and band of the only channel.
@@ -77,15 +79,15 @@ impl Detector {
             (Self::Univariate(detector), Eyes::One(scratch)) => {
                 let said = detector.judge(scratch, time.as_millis(), values[0]);
                 let band = Some([said.yhat, said.lower, said.upper]);
-                let (surprise, evidence) = (said.surprise, said.evidence);
-                Seen { surprise, evidence, warming: said.warming, band }
+                let (surprise, evidence, news) = (said.surprise, said.evidence, said.news);
+                Seen { surprise, evidence, news, warming: said.warming, band }
             }
             (Self::Multivariate(detector), Eyes::Many(space)) => {
                 let said = detector.judge(values, space);
-                let (surprise, evidence) = (said.surprise, said.evidence);
-                Seen { surprise, evidence, warming: said.warming, band: None }
+                let (surprise, evidence, news) = (said.surprise, said.evidence, said.news);
+                Seen { surprise, evidence, news, warming: said.warming, band: None }
             }
-            _ => Seen { surprise: 0.0, evidence: 0.0, warming: Some(0.0), band: None },
+            _ => Seen { surprise: 0.0, evidence: 0.0, news: 0.0, warming: Some(0.0), band: None },
         }
     }
 
@@ -158,10 +160,11 @@ impl Detector {
         }
     }
 
-    /// What lasted, or what comes next, is normal from now on.
-    pub(super) fn accept_new_normal(&mut self) {
+    /// What lasted, or what comes next, is normal from now on. Unless it is `watched`, nothing is judged
+    /// until that is known.
+    pub(super) fn accept_new_normal(&mut self, watched: bool) {
         match self {
-            Self::Univariate(detector) => detector.accept_new_normal(),
+            Self::Univariate(detector) => detector.accept_new_normal(watched),
             Self::Multivariate(detector) => detector.accept_new_normal(),
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Judged {
     pub(super) threshold: f64,
     /// Evidence over threshold.
     pub(super) anomaly_score: f64,
+    /// Whether it would be an alarm to a past that learns all rows, too.
+    pub(super) is_news: bool,
     /// What a detector of the series has said.
     pub(super) seen: Option<Seen>,
 }
@@ -54,6 +56,7 @@ pub(super) fn judge(
         p_value: 10.0_f64.powf(-seen.evidence).clamp(f64::MIN_POSITIVE, 1.0),
         threshold,
         anomaly_score: seen.evidence.min(EVIDENCE_MAX) / threshold,
+        is_news: seen.news >= threshold,
         seen: Some(seen),
     })
 }
@@ -68,7 +71,7 @@ fn judge_window(spec: &StreamSpec, series: &Series, errors: [f64; 2], threshold:
     // Not `-log10`: a p-value of 1 would print as -0.
     let surprise = 0.0 - p_value.log10();
     let anomaly_score = surprise.min(EVIDENCE_MAX) / threshold;
-    Judged { warming: false, errors, surprise, p_value, threshold, anomaly_score, seen: None }
+    Judged { errors, surprise, p_value, threshold, anomaly_score, ..Judged::default() }
 }
 
 /// Observed and expected value of every channel, and its part in the surprise.

@@ -64,7 +64,7 @@ pub(super) fn watch_drift(
     match action {
         DriftAction::None => {}
         DriftAction::Refresh => learner.forget_past(),
-        DriftAction::Reset if own => series.accept_new_normal(context.spec, learner),
+        DriftAction::Reset if own => series.accept_new_normal(context.spec, learner, false),
         DriftAction::Reset => learner.accept_new_normal(),
     }
 }

@@ -134,7 +134,8 @@ impl Released {
     pub(super) fn relive(&mut self, eyes: &mut Eyes, step: Step, anew: bool) -> Option<Detector> {
         let Past { mut detector, rows, opened } = self.past.take()?;
         if anew {
-            detector.accept_new_normal();
+            // What is old says nothing of what someone calls normal.
+            detector.accept_new_normal(false);
         }
         let mut last = opened;
         for (time, values) in rows {

@@ -193,7 +193,7 @@ fn finish(
     let lesson = Lesson::of(context, series, scored, judged.unwrap_or_default());
     learn(context, series, learner, lesson, eyes, out);
     if transition == Transition::Accepted {
-        series.accept_new_normal(context.spec, learner);
+        series.accept_new_normal(context.spec, learner, true);
     }
     let shown =
         shown.unwrap_or(Judged { warming: series.is_warming(context.spec), ..Judged::default() });
@@ -302,7 +302,7 @@ fn step_alert(
             && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
         muted: !context.switches.alert,
-        learns: context.switches.learn && !never_normal,
+        settles: context.switches.learn && !never_normal && !judged.is_news,
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);

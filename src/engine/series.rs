@@ -247,8 +247,14 @@ impl Series {
 
     /// What lasted is normal from now on: learn it from the start, raising nothing meanwhile.
     ///
-    /// A shared network goes on: to the other series nothing has happened.
-    pub(super) fn accept_new_normal(&mut self, spec: &StreamSpec, learner: &mut Learner) {
+    /// A shared network goes on: to the other series nothing has happened. If it is `watched`, a detector
+    /// still says what is news even to what it has seen of it.
+    pub(super) fn accept_new_normal(
+        &mut self,
+        spec: &StreamSpec,
+        learner: &mut Learner,
+        watched: bool,
+    ) {
         // What is held is scaled by what was normal, and nobody will ask for it.
         self.quarantine.clear();
         self.scaler.restart();
@@ -257,7 +263,7 @@ impl Series {
         self.tails = [tail.clone(), tail];
         self.windows = 0;
         if let Some(detector) = &mut self.detector {
-            detector.accept_new_normal();
+            detector.accept_new_normal(watched);
         }
         if spec.model.scope == Scope::Series {
             learner.accept_new_normal();

@@ -2,7 +2,7 @@
 
 use super::Tuning;
 use super::memory::Memory;
-use super::relation::Related;
+use super::related::Related;
 use super::running::Running;
 use super::track::{LEAST, rate};
 

@@ -6,7 +6,8 @@ use super::Tuning;
 use super::evidence::{BLOCK, Blocks, join, row_rarity};
 use super::exceedance::Exceedances;
 use super::range::Range;
-use super::relation::{Related, WIDEST};
+use super::related::Related;
+use super::relation::WIDEST;
 use super::scale::Scale;
 use super::track::{Learned, QUIET, Track};
 

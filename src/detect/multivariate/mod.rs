@@ -48,6 +48,7 @@ mod period;
 mod predictor;
 mod profile;
 mod range;
+mod related;
 mod relation;
 mod running;
 mod scale;
@@ -76,6 +77,8 @@ pub struct Judgement {
     /// budget of `l` alerts a row has the level `-log10 l`. By the memory that stands still while an
     /// alert fires.
     pub evidence: f64,
+    /// As `evidence`, by the memory that learns every row.
+    pub news: f64,
     /// How much of the warm-up is done, 0 to 1; `None` after it.
     pub warming: Option<f64>,
 }

@@ -5,9 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 use super::Tuning;
-use super::evidence::{BLOCK, Blocks};
-use super::scale::Scale;
-use super::track::{Learned, QUIET, Track, rate};
+use super::track::rate;
 use crate::record::raw;
 
 /// Most sensors that are related to each other: the state grows with their square.
@@ -16,16 +14,16 @@ pub(super) const WIDEST: usize = 128;
 const SMOOTH: [f64; 2] = [5.0, 60.0];
 /// Variance that is added to each, in variances of the sensor: what relations are not believed below.
 const RIDGE: f64 = 1e-2;
-/// Least spread of a residual, standard deviations of the sensor.
-const LEAST: f64 = 0.02;
 /// Rows from one inversion to the next; of wide rows more, as it costs the cube of them.
 const REFIT: f64 = 64.0;
 const REFIT_WIDTH: f64 = 64.0;
 /// Mean squared distance of a row, in the usual ones, up to which it counts in full, after so many rows.
 const REACH: f64 = 9.0;
 const REACH_ROWS: f64 = 100.0;
-/// Rows that are passed over while the smoothed residuals come in.
-const SETTLE: usize = 20;
+/// A sensor that was not seen for so many times its usual interval has gone silent.
+const SILENT: f64 = 4.0;
+/// Rate at which the usual interval follows.
+const INTERVAL_RATE: f64 = 0.05;
 
 /// Regression of every sensor on all others, from their second moments over the long memory.
 ///
@@ -34,6 +32,11 @@ const SETTLE: usize = 20;
 /// sensors (conditional mean of a normal vector; Lauritzen, "Graphical Models", 1996, appendix C). The
 /// own past of the sensor is not looked at, so that a slow drift, or a sensor that stands still while
 /// others move, stays visible for as long as it lasts.
+///
+/// A sensor that goes silent is taken to be where the others say it should be. That adds nothing to
+/// the residuals of these: with `z_S` of the silent at its conditional mean, `(Λ z)_j` of another is that of
+/// the precision without them (marginal of a normal vector; the same appendix). Nothing is learned of
+/// the silent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Relation {
     /// Forms of the newest row, and their means, `(2 p,)`: all fast ones, then all slow ones.
@@ -50,6 +53,11 @@ pub(super) struct Relation {
     /// Inverse of the moments, empty before the first.
     #[serde(with = "raw::f64s")]
     inverse: Vec<f64>,
+    /// Of each sensor, the rows since it was seen, and how many that usually are.
+    #[serde(default)]
+    unseen: Vec<u32>,
+    #[serde(default, with = "raw::f64s")]
+    interval: Vec<f64>,
 }
 
 impl Relation {
@@ -62,6 +70,8 @@ impl Relation {
             rows: 0.0,
             due: 0,
             inverse: Vec::new(),
+            unseen: vec![0; p],
+            interval: vec![1.0; p],
         }
     }
 
@@ -71,6 +81,16 @@ impl Relation {
             && self.mean.len() == k
             && self.moments.len() == k * k
             && (self.inverse.is_empty() || self.inverse.len() == k * k)
+            && (self.unseen.len(), self.interval.len()) == (p, p)
+    }
+
+    /// One that was stored before silent sensors were told apart: none is.
+    pub(super) fn completed(self) -> Self {
+        let p = self.forms.len() / 2;
+        if self.unseen.is_empty() {
+            return Self { unseen: vec![0; p], interval: vec![1.0; p], ..self };
+        }
+        self
     }
 
     /// Takes the newest row in standard deviations, NaN where missing.
@@ -82,13 +102,44 @@ impl Relation {
                 *form += a * (x - *form);
             }
         }
+        for ((unseen, interval), x) in self.unseen.iter_mut().zip(&mut self.interval).zip(row) {
+            *unseen = unseen.saturating_add(1);
+            if !x.is_nan() {
+                *interval += INTERVAL_RATE * (f64::from(*unseen) - *interval);
+                *unseen = 0;
+            }
+        }
+        self.fill();
+    }
+
+    fn is_silent(&self, j: usize) -> bool {
+        f64::from(self.unseen[j]) > SILENT * self.interval[j].max(1.0)
+    }
+
+    /// Puts the silent sensors where the others say they should be; of several, one after the other,
+    /// which row by row comes to where all say it (Gauss and Seidel).
+    fn fill(&mut self) {
+        let p = self.unseen.len();
+        for j in (0..p).filter(|j| self.is_silent(*j)).collect::<Vec<_>>() {
+            if self.inverse.is_empty() {
+                continue;
+            }
+            let off = self.off();
+            let [near, late] = offset(self.block(j, &off));
+            self.forms[j] -= near;
+            self.forms[p + j] -= late;
+        }
+    }
+
+    fn off(&self) -> Array1<f64> {
+        self.forms.iter().zip(&self.mean).map(|(z, m)| z - m).collect()
     }
 
     /// How much nearer, as its root, the row would be to its usual place without each sensor, `(p,)`.
     ///
     /// With one sensor at fault none has more: the distance `u' B⁻¹ u`, `u = (Λ z)_B`, of another is at
     /// most that of its own (Schur complement), however much of the fault the others' residuals carry.
-    fn without(&self) -> Vec<f64> {
+    pub(super) fn without(&self) -> Vec<f64> {
         let mut nearer = vec![0.0; self.forms.len() / 2];
         self.each(|j, [a, b, d, u, v]| {
             let distance = (d * u * u - 2.0 * b * u * v + a * v * v) / (a * d - b * b).max(1e-12);
@@ -101,9 +152,7 @@ impl Relation {
     pub(super) fn residual(&self, residual: &mut Vec<f64>) {
         residual.clear();
         residual.resize(self.forms.len() / 2, 0.0);
-        self.each(|j, [a, b, d, u, v]| {
-            residual[j] = (d * u - b * v) / (a * d - b * b).max(1e-12);
-        });
+        self.each(|j, block| residual[j] = offset(block)[0]);
     }
 
     /// Tells of each sensor the block `[[a, b], [b, d]]` of `Λ` and `(u, v) = (Λ z)_B`; nothing
@@ -112,19 +161,25 @@ impl Relation {
         if self.inverse.is_empty() {
             return;
         }
-        let p = self.forms.len() / 2;
-        let off = Array1::from_iter(self.forms.iter().zip(&self.mean).map(|(z, m)| z - m));
+        let off = self.off();
+        (0..self.unseen.len()).for_each(|j| tell(j, self.block(j, &off)));
+    }
+
+    /// The block `[[a, b], [b, d]]` of sensor `j` and `(u, v) = (Λ off)_B`; not before the first inversion.
+    fn block(&self, j: usize, off: &Array1<f64>) -> [f64; 5] {
+        let p = self.unseen.len();
         let at = |i: usize, j: usize| self.inverse[i * 2 * p + j];
-        let row = |i: usize| ArrayView1::from(&self.inverse[i * 2 * p..][..2 * p]).dot(&off);
-        for j in 0..p {
-            tell(j, [at(j, j), at(j, p + j), at(p + j, p + j), row(j), row(p + j)]);
-        }
+        let row = |i: usize| ArrayView1::from(&self.inverse[i * 2 * p..][..2 * p]).dot(off);
+        [at(j, j), at(j, p + j), at(p + j, p + j), row(j), row(p + j)]
     }
 
     /// Learns the newest row with `weight` in 0 to 1.
     pub(super) fn learn(&mut self, weight: f64, tuning: &Tuning) {
         let k = self.forms.len();
-        let off: Vec<f64> = self.forms.iter().zip(&self.mean).map(|(z, m)| z - m).collect();
+        let mut off = self.off();
+        // What stands in for a silent sensor says nothing of how it goes with others.
+        let silent: Vec<bool> = (0..k).map(|i| self.is_silent(i % (k / 2).max(1))).collect();
+        off.iter_mut().zip(&silent).filter(|(_, silent)| **silent).for_each(|(x, _)| *x = 0.0);
         let known = |i: usize| self.moments[i * k + i] + RIDGE;
         let far = off.iter().enumerate().map(|(i, x)| x * x / known(i)).sum::<f64>() / k as f64;
         let far = if self.rows < REACH_ROWS { 0.0 } else { far };
@@ -132,8 +187,15 @@ impl Relation {
         self.rows += weight;
         let rate = weight * (1.0 / self.rows.max(1.0)).max(1.0 / tuning.slow_rows);
         self.mean.iter_mut().zip(&off).for_each(|(mean, off)| *mean += rate * off);
-        for (row, a) in self.moments.chunks_exact_mut(k).zip(&off) {
+        let some = silent.contains(&true);
+        for ((row, a), away) in self.moments.chunks_exact_mut(k).zip(&off).zip(&silent) {
+            if *away {
+                continue;
+            }
+            let before = if some { row.to_vec() } else { Vec::new() };
             row.iter_mut().zip(&off).for_each(|(c, b)| *c += rate * (a * b - *c));
+            let kept = row.iter_mut().zip(before).zip(&silent);
+            kept.filter(|(_, away)| **away).for_each(|((c, before), _)| *c = before);
         }
         self.due = self.due.saturating_sub(1);
         if self.due == 0 {
@@ -154,146 +216,14 @@ impl Relation {
     }
 }
 
-/// How rare the residuals are, as a statistic of its own.
-///
-/// It has a say where the others say most of what a sensor does. There it sees for as long as it
-/// lasts what the tracked statistics, which look back, lose sight of: they follow a slow drift.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Related {
-    relation: Relation,
-    scale: Scale,
-    track: Track,
-    blocks: Blocks,
-    #[serde(skip)]
-    residual: Vec<f64>,
-    #[serde(skip)]
-    score: f64,
-}
-
-impl Related {
-    /// From the first rows in standard deviations, `(n * p,)`: relations from the first half of
-    /// them, residuals from the second. Of a sensor that has not moved nothing is known of what the
-    /// others say of it.
-    pub(super) fn fit(rows: &[f64], p: usize, tuning: &Tuning) -> Self {
-        let mut relation = Relation::new(p);
-        let half = rows.len() / p.max(1) / 2;
-        let (mut all, mut residual) = (Vec::new(), Vec::new());
-        for (i, row) in rows.chunks_exact(p).enumerate() {
-            relation.see(row);
-            if i == half {
-                relation.refit();
-            }
-            if i >= half {
-                relation.residual(&mut residual);
-                all.extend_from_slice(&residual);
-            }
-            relation.learn(1.0, tuning);
-        }
-        let mut scale = Scale::fit_errors(&all, p, LEAST);
-        let still = |j: &usize| rows.iter().skip(*j).step_by(p).all(|x| *x == 0.0 || x.is_nan());
-        (0..p).filter(still).for_each(|j| scale.assume(j, 1.0));
-        let known = (all.len() / p.max(1)) as f64;
-        let track = Track::new(tuning.relation, &scale, p, known);
-        let mut related =
-            Self { relation, scale, track, blocks: Blocks::new(1.0), residual, score: 0.0 };
-        related.calibrate(&all, p, tuning);
-        related
-    }
-
-    fn calibrate(&mut self, residuals: &[f64], p: usize, tuning: &Tuning) {
-        let mut signals = Vec::new();
-        let clipped: Vec<f64> =
-            residuals.iter().enumerate().map(|(i, x)| self.scale.clip(i % p, *x)).collect();
-        for (i, row) in clipped.chunks_exact(p).enumerate() {
-            self.track.push(row);
-            if i >= SETTLE {
-                signals.extend_from_slice(self.track.signal());
-            }
-        }
-        self.track.fit(&signals);
-        self.track.rest();
-        let seen = vec![true; p];
-        for (i, row) in clipped.chunks_exact(p).enumerate() {
-            self.track.push(row);
-            self.score(&seen);
-            if i >= SETTLE {
-                self.blocks.learn(self.score, 1.0, tuning);
-            }
-        }
-    }
-
-    pub(super) fn fits(&self, p: usize) -> bool {
-        self.relation.fits(p) && self.scale.fits(p) && self.track.fits(p)
-    }
-
-    /// Takes the newest row in standard deviations, NaN where missing; `still` where nothing is to be
-    /// learned of how a sensor goes with others.
-    pub(super) fn see(&mut self, standard: &[f64], still: impl Fn(usize) -> bool) {
-        let Self { relation, scale, track, residual, .. } = self;
-        relation.see(standard);
-        relation.residual(residual);
-        for ((j, r), x) in residual.iter_mut().enumerate().zip(standard) {
-            *r = if x.is_nan() || still(j) { f64::NAN } else { scale.clip(j, *r) };
-        }
-        track.push(residual);
-    }
-
-    /// Judges the newest row.
-    pub(super) fn score(&mut self, seen: &[bool]) {
-        self.score = self.track.score(&self.scale, seen, None).max(QUIET);
-    }
-
-    /// Learns the newest row with `weight` in 0 to 1, after it was judged.
-    pub(super) fn learn(&mut self, seen: &[bool], weight: f64, tuning: &Tuning) {
-        self.relation.learn(weight, tuning);
-        self.track.learn(&self.scale, Learned { seen, weight, bin: None }, tuning);
-        self.scale.learn(&self.residual, weight, tuning);
-        self.blocks.learn(self.score, weight, tuning);
-    }
-
-    /// `-log10` of the chance that a block of calm rows gets where the newest row is.
-    pub(super) fn surprise(&self) -> f64 {
-        self.blocks.surprise(self.score)
-    }
-
-    /// The same of a single row.
-    pub(super) fn evidence(&self) -> f64 {
-        self.blocks.evidence(self.score)
-    }
-
-    /// Mean share of the variance of the sensors that moved and were `seen` which the others leave
-    /// open, 0 to 1.
-    pub(super) fn left(&self, seen: impl Iterator<Item = usize>) -> f64 {
-        let left = seen.map(|j| self.scale.sd(j).powi(2).min(1.0));
-        let (n, sum) = left.fold((0.0, 0.0), |(n, sum), left| (n + 1.0, sum + left));
-        if n > 0.0 { sum / n } else { 1.0 }
-    }
-
-    /// How unusual each sensor makes the newest row, `(p,)`, in usual deviations.
-    pub(super) fn unusual(&self) -> Vec<f64> {
-        self.relation.without()
-    }
-
-    /// Sensor `j` showed up late and is known now: nothing is known of what the others say of it.
-    pub(super) fn start(&mut self, j: usize) {
-        self.scale.assume(j, 1.0);
-        self.track.start(j, &self.scale);
-    }
-
-    /// Learns faster from now on, as if it knew `rows` rows only.
-    pub(super) fn doubt(&mut self, rows: f64) {
-        self.track.doubt(rows);
-        self.blocks.doubt(rows / f64::from(BLOCK));
-    }
-
-    /// What is, is normal.
-    pub(super) fn rebase(&mut self, rows: f64) {
-        self.track.rebase(rows);
-    }
+/// How far the forms of a sensor are from where the others say, from its block.
+fn offset([a, b, d, u, v]: [f64; 5]) -> [f64; 2] {
+    let determinant = (a * d - b * b).max(1e-12);
+    [(d * u - b * v) / determinant, (a * v - b * u) / determinant]
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use linfa_linalg::cholesky::SolveC;
     use rand::SeedableRng;
@@ -301,7 +231,7 @@ mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
 
     /// Two sensors that follow one hidden value, a third on its own; `n` rows.
-    fn rows(n: usize, seed: u64) -> Vec<[f64; 3]> {
+    pub(in super::super) fn rows(n: usize, seed: u64) -> Vec<[f64; 3]> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
         let mut hidden = 0.0;
@@ -358,28 +288,47 @@ mod tests {
         }
     }
 
+    /// The others go on as if it had never been there, and what was known of it is kept.
     #[test]
-    fn a_sensor_that_stands_still_stays_visible_and_others_do_not() {
-        let rows = rows(5_000, 2);
-        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
-        let tuning = Tuning::default();
-        let mut related = Related::fit(&flat, 3, &tuning);
-        let seen = [true; 3];
-        let (mut calm, mut still) = (0, 0);
-        for (i, row) in rows.iter().enumerate().skip(400) {
-            let stuck = i >= 4_000;
-            let row = if stuck { [2.0, row[1], row[2]] } else { *row };
-            related.see(&row, |_| false);
-            related.score(&seen);
-            let over = related.surprise() > 2.5;
-            if stuck {
-                still += u32::from(over)
-            } else {
-                calm += u32::from(over)
+    fn a_silent_sensor_blames_no_other() {
+        let rows = rows(6_000, 3);
+        let mut known = learned(&rows[..4_000]);
+        let mut before = Vec::new();
+        let mut residual = Vec::new();
+        let (mut worst, mut calm) = (0.0_f64, 0.0_f64);
+        for (i, row) in rows.iter().enumerate().skip(4_000) {
+            let dead = i >= 5_000;
+            if i == 5_005 {
+                before.clone_from(&known.moments);
             }
-            related.learn(&seen, if stuck { 0.0 } else { 1.0 }, &tuning);
+            known.see(&if dead { [f64::NAN, row[1], row[2]] } else { *row });
+            known.residual(&mut residual);
+            let far = residual[1].abs().max(residual[2].abs());
+            if dead {
+                worst = worst.max(far)
+            } else {
+                calm = calm.max(far)
+            }
+            known.learn(1.0, &Tuning::default());
         }
-        assert!(calm < 40, "{calm} of 3,600 calm rows");
-        assert!(still > 400, "{still} of 1,000 rows at fault");
+        assert!(worst < 1.2 * calm, "{worst} without it, {calm} with it");
+        let of_it = |moments: &[f64]| moments.chunks(6).map(|row| row[0]).collect::<Vec<_>>();
+        assert_eq!(of_it(&known.moments), of_it(&before), "nothing is learned of it");
+        assert_ne!(known.moments, before, "the others go on");
+        assert!(known.is_silent(0) && !known.is_silent(1));
+        known.see(&rows[0]);
+        assert!(!known.is_silent(0), "it is back");
+    }
+
+    /// One that reports now and then is not silent.
+    #[test]
+    fn a_sensor_that_reports_rarely_is_not_silent() {
+        let mut known = Relation::new(2);
+        for i in 0..400 {
+            known.see(&[if i % 10 == 0 { 1.0 } else { f64::NAN }, 0.0]);
+            assert!(i < 200 || !known.is_silent(0), "row {i}");
+        }
+        (0..40).for_each(|_| known.see(&[f64::NAN, 0.0]));
+        assert!(known.is_silent(0));
     }
 }

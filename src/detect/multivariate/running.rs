@@ -160,7 +160,8 @@ impl Running {
         tracking.judge(self.bin, tuning.hold_ranks, tuning);
         let surprise = tracking.last.surprise;
         self.remember_sizes(tuning);
-        Judgement { surprise, evidence: self.memory.evidence(), warming: None }
+        let (evidence, news) = (self.memory.evidence(), self.tracking.evidence());
+        Judgement { surprise, evidence, news, warming: None }
     }
 
     /// Learns the row that was judged last; `calm` false while an alert fires.

@@ -3,6 +3,7 @@
 use super::Tuning;
 use super::evidence::Blocks;
 use super::memory::Memory;
+use super::related::Related;
 use super::running::Running;
 use super::track::Track;
 
@@ -31,6 +32,7 @@ impl Memory {
         let tracks = self.raw.iter_mut().zip(&tuning.raw);
         let tracks = tracks.chain(self.error_tracks.iter_mut().zip(&tuning.errors));
         tracks.for_each(|(track, how)| track.make(*how));
+        self.related = self.related.map(Related::completed);
         if self.calibration.len() < self.raw.len() || !self.sensors.fits(channels) {
             return self;
         }

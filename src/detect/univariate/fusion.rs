@@ -45,7 +45,12 @@ pub(super) fn fuse(
     let [ranks, raises] = [0, 1].map(|i| join(point[i], shape[i], clock, known));
     let bonus = |height: f64, from: f64| (height - from).clamp(0.0, BONUS_MAX);
     let sum = sum + bonus(shape[1].cycle, SHAPE_FROM) + bonus(raises.points, POINT_FROM);
-    (ranks.all, (UNIT * sum / SUM_ONE).max(HEIGHT_WORTH * raises.all))
+    (ranks.all, of_rarities(sum).max(HEIGHT_WORTH * raises.all))
+}
+
+/// Evidence of a sum of rarities alone.
+pub(super) fn of_rarities(sum: f64) -> f64 {
+    UNIT * sum / SUM_ONE
 }
 
 /// Heights as one.

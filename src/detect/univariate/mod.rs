@@ -99,6 +99,9 @@ pub struct Judgement {
     pub lower: f64,
     /// Upper end.
     pub upper: f64,
+    /// As `evidence`, by a past that learns every record, alerts or not: what lasts is no news to it
+    /// within some hundred records.
+    pub news: f64,
     /// While the series is young: the share of the warm-up that is over, below 1. No evidence then.
     pub warming: Option<f64>,
 }
@@ -118,7 +121,8 @@ pub struct Univariate {
     x: Track,
     short: ShortNet,
     errors: Errors,
-    /// The past of the errors as it was when the alert that fires opened: its end is judged by that.
+    /// The past of the errors as it was when the alert that fires opened: its end is judged by that. In
+    /// the warm-up of a new normal, the past of before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     standing: Option<Box<Errors>>,
     shape: Option<Shape>,
@@ -175,8 +179,11 @@ impl Univariate {
         (WARM_UP + 1 + undecided).saturating_sub(self.learned)
     }
 
-    /// Share of the warm-up that is over, while it is not.
+    /// Share of the warm-up that is over, while it is not and nobody else judges.
     fn warming(&self) -> Option<f64> {
+        if self.is_renewed() {
+            return None;
+        }
         let left = self.warm_up_left();
         (left > 1).then(|| self.learned as f64 / (self.learned + left - 1) as f64)
     }
@@ -214,16 +221,26 @@ impl Univariate {
             let residuals = Residuals::of(value, told, step);
             let clock = self.clock.tells();
             let (sum, point) = self.errors.judge(residuals, value, time_ms, clock);
-            let known = self.is_known_season();
+            let (known, renewed) = (self.is_known_season(), self.is_renewed());
             let (surprise, mut evidence) = fusion::fuse(sum, point, shape, clock, known);
+            let news = fusion::of_rarities(sum);
             if let Some(standing) = &mut self.standing {
                 let (sum, point) = standing.judge(residuals, value, time_ms, clock);
                 evidence = fusion::fuse(sum, point, shape, clock, known).1;
+                if renewed {
+                    evidence = fusion::of_rarities(sum);
+                }
             }
             judgement.surprise = surprise;
-            judgement.evidence = if warming.is_none() { evidence } else { 0.0 };
+            (judgement.evidence, judgement.news) =
+                if warming.is_none() { (evidence, news) } else { (0.0, 0.0) };
         }
         judgement
+    }
+
+    /// Whether a new normal is being learned, and what came before says meanwhile what is news.
+    fn is_renewed(&self) -> bool {
+        self.standing.is_some() && self.learned < WARM_UP
     }
 
     /// Learns the record judged last. With `learn` false (while an alert fires) mean and
@@ -234,9 +251,9 @@ impl Univariate {
         if self.begins_anew() {
             return;
         }
-        if learn {
+        if learn && !self.is_renewed() {
             self.standing = None;
-        } else if self.standing.is_none() {
+        } else if !learn && self.standing.is_none() && self.warming().is_none() {
             self.standing = Some(Box::new(self.errors.clone()));
         }
         if let Some(value) = self.newest.take() {
@@ -285,10 +302,11 @@ impl Univariate {
     }
 
     /// What was held back is normal from now on: level and spread of errors are learned anew, in a
-    /// new warm-up.
-    pub fn accept_new_normal(&mut self) {
+    /// new warm-up. If `watched`, what is rare to all that was learned so far is evident in it; else
+    /// nothing is.
+    pub fn accept_new_normal(&mut self, watched: bool) {
         self.quarantined.clear();
-        self.standing = None;
+        self.standing = watched.then(|| Box::new(self.errors.clone()));
         self.normal.forget();
         self.errors.forget();
         self.learned = 0;

@@ -118,8 +118,29 @@ fn a_fault_that_is_not_learned_stays_one_until_it_is_accepted() {
     let held = run(&mut detector, 2_500, &fault[..400], false);
     assert!(held[..20].iter().all(|j| j.evidence > 3.0));
     assert!(held.iter().all(|j| j.surprise > 1.0));
-    detector.accept_new_normal();
+    detector.accept_new_normal(false);
     let new = run(&mut detector, 2_900, &fault[400..], true);
     assert!(new[0].warming.is_some() && new[0].evidence == 0.0);
     assert!(new[400..].iter().all(|j| j.evidence < 4.0));
+}
+
+/// While a new normal is learned, what is far worse than all that was seen of it is evident, and it
+/// alone.
+#[test]
+fn a_new_normal_that_was_watched_is_not_learned_blindly() {
+    let values = days(3_500, 6);
+    let mut detector = Univariate::new(1);
+    run(&mut detector, 0, &values[..2_500], true);
+    let fault: Vec<f64> = values[2_500..].iter().map(|v| v + 40.0).collect();
+    let held = run(&mut detector, 2_500, &fault[..400], false);
+    assert!(held[..8].iter().all(|j| j.news > 3.0), "news at first");
+    assert!(held[300..].iter().filter(|j| j.news > 3.0).count() < 10, "and no more");
+    detector.accept_new_normal(true);
+    let mut worse = detector.clone();
+    let new = run(&mut detector, 2_900, &fault[400..], true);
+    assert!(new.iter().all(|j| j.warming.is_none()));
+    assert!(new.iter().filter(|j| j.evidence > 4.0).count() == 0);
+    let fault: Vec<f64> = fault[400..450].iter().map(|v| v + 100.0).collect();
+    let new = run(&mut worse, 2_900, &fault, false);
+    assert!(new[..40].iter().all(|j| j.evidence > 3.0), "{:?}", new[0]);
 }

@@ -1,0 +1,188 @@
+//! How rare it is that a sensor is not where the others say it should be.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tuning;
+use super::evidence::{BLOCK, Blocks};
+use super::relation::Relation;
+use super::scale::Scale;
+use super::track::{Learned, QUIET, Track};
+
+/// Least spread of a residual, standard deviations of the sensor.
+const LEAST: f64 = 0.02;
+/// Rows that are passed over while the smoothed residuals come in.
+const SETTLE: usize = 20;
+
+/// How rare the residuals of [`Relation`] are, as a statistic of its own.
+///
+/// It has a say where the others say most of what a sensor does. There it sees for as long as it
+/// lasts what the tracked statistics, which look back, lose sight of: they follow a slow drift.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Related {
+    relation: Relation,
+    scale: Scale,
+    track: Track,
+    blocks: Blocks,
+    #[serde(skip)]
+    residual: Vec<f64>,
+    #[serde(skip)]
+    score: f64,
+}
+
+impl Related {
+    /// From the first rows in standard deviations, `(n * p,)`: relations from the first half of
+    /// them, residuals from the second. Of a sensor that has not moved nothing is known of what the
+    /// others say of it.
+    pub(super) fn fit(rows: &[f64], p: usize, tuning: &Tuning) -> Self {
+        let mut relation = Relation::new(p);
+        let half = rows.len() / p.max(1) / 2;
+        let (mut all, mut residual) = (Vec::new(), Vec::new());
+        for (i, row) in rows.chunks_exact(p).enumerate() {
+            relation.see(row);
+            if i == half {
+                relation.refit();
+            }
+            if i >= half {
+                relation.residual(&mut residual);
+                all.extend_from_slice(&residual);
+            }
+            relation.learn(1.0, tuning);
+        }
+        let mut scale = Scale::fit_errors(&all, p, LEAST);
+        let still = |j: &usize| rows.iter().skip(*j).step_by(p).all(|x| *x == 0.0 || x.is_nan());
+        (0..p).filter(still).for_each(|j| scale.assume(j, 1.0));
+        let known = (all.len() / p.max(1)) as f64;
+        let track = Track::new(tuning.relation, &scale, p, known);
+        let mut related =
+            Self { relation, scale, track, blocks: Blocks::new(1.0), residual, score: 0.0 };
+        related.calibrate(&all, p, tuning);
+        related
+    }
+
+    fn calibrate(&mut self, residuals: &[f64], p: usize, tuning: &Tuning) {
+        let mut signals = Vec::new();
+        let clipped: Vec<f64> =
+            residuals.iter().enumerate().map(|(i, x)| self.scale.clip(i % p, *x)).collect();
+        for (i, row) in clipped.chunks_exact(p).enumerate() {
+            self.track.push(row);
+            if i >= SETTLE {
+                signals.extend_from_slice(self.track.signal());
+            }
+        }
+        self.track.fit(&signals);
+        self.track.rest();
+        let seen = vec![true; p];
+        for (i, row) in clipped.chunks_exact(p).enumerate() {
+            self.track.push(row);
+            self.score(&seen);
+            if i >= SETTLE {
+                self.blocks.learn(self.score, 1.0, tuning);
+            }
+        }
+    }
+
+    /// One that was stored, with what states of before lack.
+    pub(super) fn completed(self) -> Self {
+        Self { relation: self.relation.completed(), ..self }
+    }
+
+    pub(super) fn fits(&self, p: usize) -> bool {
+        self.relation.fits(p) && self.scale.fits(p) && self.track.fits(p)
+    }
+
+    /// Takes the newest row in standard deviations, NaN where missing; `still` where nothing is to be
+    /// learned of how a sensor goes with others.
+    pub(super) fn see(&mut self, standard: &[f64], still: impl Fn(usize) -> bool) {
+        let Self { relation, scale, track, residual, .. } = self;
+        relation.see(standard);
+        relation.residual(residual);
+        for ((j, r), x) in residual.iter_mut().enumerate().zip(standard) {
+            *r = if x.is_nan() || still(j) { f64::NAN } else { scale.clip(j, *r) };
+        }
+        track.push(residual);
+    }
+
+    /// Judges the newest row.
+    pub(super) fn score(&mut self, seen: &[bool]) {
+        self.score = self.track.score(&self.scale, seen, None).max(QUIET);
+    }
+
+    /// Learns the newest row with `weight` in 0 to 1, after it was judged.
+    pub(super) fn learn(&mut self, seen: &[bool], weight: f64, tuning: &Tuning) {
+        self.relation.learn(weight, tuning);
+        self.track.learn(&self.scale, Learned { seen, weight, bin: None }, tuning);
+        self.scale.learn(&self.residual, weight, tuning);
+        self.blocks.learn(self.score, weight, tuning);
+    }
+
+    /// `-log10` of the chance that a block of calm rows gets where the newest row is.
+    pub(super) fn surprise(&self) -> f64 {
+        self.blocks.surprise(self.score)
+    }
+
+    /// The same of a single row.
+    pub(super) fn evidence(&self) -> f64 {
+        self.blocks.evidence(self.score)
+    }
+
+    /// Mean share of the variance of the sensors that moved and were `seen` which the others leave
+    /// open, 0 to 1.
+    pub(super) fn left(&self, seen: impl Iterator<Item = usize>) -> f64 {
+        let left = seen.map(|j| self.scale.sd(j).powi(2).min(1.0));
+        let (n, sum) = left.fold((0.0, 0.0), |(n, sum), left| (n + 1.0, sum + left));
+        if n > 0.0 { sum / n } else { 1.0 }
+    }
+
+    /// How unusual each sensor makes the newest row, `(p,)`, in usual deviations.
+    pub(super) fn unusual(&self) -> Vec<f64> {
+        self.relation.without()
+    }
+
+    /// Sensor `j` showed up late and is known now: nothing is known of what the others say of it.
+    pub(super) fn start(&mut self, j: usize) {
+        self.scale.assume(j, 1.0);
+        self.track.start(j, &self.scale);
+    }
+
+    /// Learns faster from now on, as if it knew `rows` rows only.
+    pub(super) fn doubt(&mut self, rows: f64) {
+        self.track.doubt(rows);
+        self.blocks.doubt(rows / f64::from(BLOCK));
+    }
+
+    /// What is, is normal.
+    pub(super) fn rebase(&mut self, rows: f64) {
+        self.track.rebase(rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::relation::tests::rows;
+    use super::*;
+
+    #[test]
+    fn a_sensor_that_stands_still_stays_visible_and_others_do_not() {
+        let rows = rows(5_000, 2);
+        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
+        let tuning = Tuning::default();
+        let mut related = Related::fit(&flat, 3, &tuning);
+        let seen = [true; 3];
+        let (mut calm, mut still) = (0, 0);
+        for (i, row) in rows.iter().enumerate().skip(400) {
+            let stuck = i >= 4_000;
+            let row = if stuck { [2.0, row[1], row[2]] } else { *row };
+            related.see(&row, |_| false);
+            related.score(&seen);
+            let over = related.surprise() > 2.5;
+            if stuck {
+                still += u32::from(over)
+            } else {
+                calm += u32::from(over)
+            }
+            related.learn(&seen, if stuck { 0.0 } else { 1.0 }, &tuning);
+        }
+        assert!(calm < 40, "{calm} of 3,600 calm rows");
+        assert!(still > 400, "{still} of 1,000 rows at fault");
+    }
+}
