@@ -21,9 +21,10 @@ pub struct Observation {
     pub time: EventTime,
     /// Maintenance: nothing may be told but the end of an alert.
     pub muted: bool,
-    /// Whether what lasts may be accepted as the new normal: maintenance and verdicts allow for it, and the
-    /// row is nothing that the episode has not shown yet.
+    /// Whether what lasts may be accepted as the new normal: maintenance and verdicts allow for it.
     pub settles: bool,
+    /// As `anomaly_score`, to a past that knows the episode, too.
+    pub news: f64,
 }
 
 /// What a row did to the alert of its series.
@@ -41,6 +42,8 @@ pub enum Transition {
     Renotified,
     /// It closed after `keep_firing_for` calm rows.
     Closed,
+    /// It ended, and another opened on the same row: see [`AlertState::step`].
+    Superseded,
     /// It ended because it lasted `accept_after` rows: what it saw is normal from now on. If it was
     /// silent there is nothing to tell.
     Accepted,
@@ -63,6 +66,12 @@ pub struct Firing {
     /// Rows since the last alarm.
     #[serde(default)]
     quiet: u32,
+    /// Rows that were no news, up to `keep_firing_for` of them in a row.
+    #[serde(default)]
+    known: u32,
+    /// Rows in a row that are clear and news.
+    #[serde(default)]
+    anew: u32,
     /// Event time of its last record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_at: Option<EventTime>,
@@ -93,8 +102,21 @@ impl AlertState {
         *self == Self::default()
     }
 
-    /// Takes a row. On `Closed` and `Accepted` the alert is returned as it ended.
+    /// Takes a row. On `Closed`, `Accepted` and `Superseded` the alert is returned as it ended.
+    ///
+    /// An episode whose state is known, `keep_firing_for` rows in a row were no news, gives way to
+    /// another alert when `for` rows in a row are critical news: what began there is not the same
+    /// fault. So does one that nobody is told of because of a verdict.
     pub fn step(&mut self, params: &LifeParams, row: Observation) -> (Transition, Option<Firing>) {
+        if let Some(ended) = self.superseded(params, &row) {
+            let opened = self.open(params, row);
+            let told = ended.silent.is_none();
+            return if told {
+                (Transition::Superseded, Some(ended))
+            } else {
+                (opened, self.firing)
+            };
+        }
         if row.anomaly_score >= 1.0 && row.eligible && self.may_be_told(params, &row) {
             return (self.open(params, row), self.firing);
         }
@@ -109,6 +131,16 @@ impl AlertState {
                 (if told { Transition::None } else { transition }, alert)
             }
         }
+    }
+
+    /// The episode as it ends, if the row begins another.
+    fn superseded(&mut self, params: &LifeParams, row: &Observation) -> Option<Firing> {
+        let room = !row.muted && self.flaps.have_room(&params.flap_limit, row.time);
+        let firing = self.firing.as_mut()?;
+        if !firing.begins_another(params, row) || !room {
+            return None;
+        }
+        Some(Firing { sequence: firing.sequence + 1, ..*firing })
     }
 
     /// What lives in silence goes on although the reason for the silence is over.
@@ -173,6 +205,8 @@ impl AlertState {
             rows: 0,
             calm: 0,
             quiet: 0,
+            known: 0,
+            anew: 0,
             told_at: Some(row.time),
         });
         if silent.is_some() { Transition::Suppressed } else { Transition::Opened }
@@ -183,6 +217,17 @@ impl Firing {
     /// Event time of its last record.
     pub fn told_at(&self) -> EventTime {
         self.told_at.unwrap_or(self.starts_at)
+    }
+
+    /// Takes note of whether the row is known of it; whether it is something else.
+    fn begins_another(&mut self, params: &LifeParams, row: &Observation) -> bool {
+        let clear = row.eligible && row.news.min(row.anomaly_score) >= params.critical_ratio;
+        self.anew = if clear { self.anew.saturating_add(1) } else { 0 };
+        if self.known < params.keep_firing_for {
+            self.known = if row.news < 1.0 { self.known + 1 } else { 0 };
+            return false;
+        }
+        self.anew >= params.for_rows
     }
 
     /// Whether its state has lasted long enough to be normal, if it goes on: of a fault that is over some
@@ -201,7 +246,7 @@ impl Firing {
         self.quiet = if row.anomaly_score < 1.0 { self.quiet.saturating_add(1) } else { 0 };
         let transition = if self.calm >= params.keep_firing_for {
             Transition::Closed
-        } else if row.settles && self.has_lasted(params) {
+        } else if row.settles && row.news < 1.0 && self.has_lasted(params) {
             Transition::Accepted
         } else if self.silent.is_some() || row.muted {
             return Transition::None;

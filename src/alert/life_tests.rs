@@ -19,7 +19,7 @@ fn params(for_rows: u32, keep_firing_for: u32, accept_after: u32) -> LifeParams 
 
 fn row(i: usize, anomaly_score: f64) -> Observation {
     let time = EventTime::from_millis(i as i64 * MINUTE);
-    Observation { anomaly_score, eligible: true, time, muted: false, settles: true }
+    Observation { anomaly_score, eligible: true, time, muted: false, settles: true, news: 0.0 }
 }
 
 fn run(params: &LifeParams, scores: &[f64]) -> Vec<Transition> {
@@ -106,11 +106,11 @@ fn only_what_goes_on_is_accepted() {
     use Transition::{Accepted, Closed, None, Opened};
     let params = params(1, 2, 3);
     assert_eq!(
-        run(&params, &[5.0, 5.0, 5.0, 0.8, 0.8, 0.1, 0.1]),
-        [Opened, None, None, None, None, None, Closed]
+        run(&params, &[5.0, 5.0, 5.0, 0.8, 0.1, 0.1]),
+        [Opened, None, None, None, None, Closed]
     );
-    let hover = run(&params, &[5.0, 5.0, 0.8, 0.8, 0.8]);
-    assert_eq!(hover, [Opened, None, None, None, Accepted]);
+    let hover = run(&params, &[5.0, 0.8, 0.8, 0.8]);
+    assert_eq!(hover, [Opened, None, None, Accepted]);
 }
 
 /// An intermittent fault opens as often as may be told; then the machine really fails.
@@ -155,7 +155,8 @@ proptest! {
         let mut state = AlertState::default();
         let mut open: Option<Firing> = None;
         for (i, (score, eligible, unmuted, learns, verdict)) in rows.into_iter().enumerate() {
-            let observation = Observation { eligible, muted: !unmuted, settles: learns, ..row(i, score) };
+            let (muted, news) = (!unmuted, f64::from(verdict % 4));
+            let observation = Observation { eligible, muted, settles: learns, news, ..row(i, score) };
             let (transition, alert) = state.step(&params, observation);
             let next = open.map(|open| open.sequence + 1);
             match transition {
@@ -179,8 +180,14 @@ proptest! {
                     prop_assert_eq!(Some(alert.expect("ended").sequence), next);
                     open = None;
                 }
+                Transition::Superseded => {
+                    prop_assert!(unmuted && eligible && news.min(score) >= params.critical_ratio);
+                    prop_assert_eq!(Some(alert.expect("ended").sequence), next);
+                    open = state.firing().copied();
+                    prop_assert_eq!(open.map(|open| open.sequence), Some(0));
+                }
                 Transition::Accepted => {
-                    prop_assert!(learns);
+                    prop_assert!(learns && news < 1.0);
                     let loud = alert.is_some_and(|alert| alert.silent.is_none());
                     prop_assert_eq!(loud, open.is_some());
                     open = None;
@@ -228,14 +235,53 @@ proptest! {
         let renotify = Millis::new(4 * MINUTE);
         let params = LifeParams { flap_limit, renotify, critical_after: 4, ..params(1, 2, 30) };
         let (mut whole, mut stored) = (AlertState::default(), AlertState::default());
-        for (i, (score, eligible, unmuted, learns, _)) in rows.into_iter().enumerate() {
+        for (i, (score, eligible, unmuted, learns, verdict)) in rows.into_iter().enumerate() {
             if i == cut {
                 let bytes = rmp_serde::to_vec_named(&stored).expect("a state is plain data");
                 stored = rmp_serde::from_slice(&bytes).expect("its own bytes");
             }
-            let row = Observation { eligible, muted: !unmuted, settles: learns, ..row(i, score) };
+            let (muted, news) = (!unmuted, f64::from(verdict % 4));
+            let row = Observation { eligible, muted, settles: learns, news, ..row(i, score) };
             prop_assert_eq!(whole.step(&params, row), stored.step(&params, row));
             prop_assert_eq!(&whole, &stored);
         }
     }
+}
+
+/// A second fault in the first one's shadow: of what is known for `keep_firing_for` rows, what is clear
+/// and new is another.
+#[test]
+fn what_is_new_in_an_episode_gets_an_alert_of_its_own() {
+    use Transition::{None, Opened, Superseded};
+    let params = params(1, 2, 100);
+    let mut state = AlertState::default();
+    let mut step = |i: usize, news: f64| {
+        let (transition, alert) = state.step(&params, Observation { news, ..row(i, 2.5) });
+        (transition, alert.map(|a| a.sequence), state.firing().map(|f| f.starts_at))
+    };
+    let at = |i: usize| Some(row(i, 0.0).time);
+    assert_eq!(step(0, 2.5), (Opened, Some(0), at(0)));
+    // It grows, and is news until it is known.
+    assert_eq!(step(1, 2.5), (None, Some(0), at(0)));
+    assert_eq!(step(2, 0.9), (None, Some(0), at(0)));
+    assert_eq!(step(3, 0.9), (None, Some(0), at(0)));
+    assert_eq!(step(4, 1.9), (None, Some(0), at(0)), "not clear");
+    assert_eq!(step(5, 2.0), (Superseded, Some(1), at(5)));
+    assert_eq!(step(6, 2.0).0, None, "its state is not known yet");
+}
+
+/// What is expected is what was seen of it.
+#[test]
+fn what_is_new_is_told_whatever_was_expected() {
+    let params = params(1, 2, 100);
+    let mut state = AlertState::default();
+    let step = |state: &mut AlertState, i: usize, news: f64| {
+        state.step(&params, Observation { news, ..row(i, 3.0) }).0
+    };
+    step(&mut state, 0, 3.0);
+    state.decide(AlertReason::Expected).expect("it is open");
+    let told: Vec<_> =
+        (1..5).map(|i| step(&mut state, i, if i == 4 { 3.0 } else { 0.0 })).collect();
+    let none = Transition::None;
+    assert_eq!(told, [none, none, none, Transition::Opened]);
 }

@@ -47,6 +47,7 @@ pub(super) fn step_kind(
         eligible: series.watch.is_settled(scene.spec, sign.span.end),
         time: sign.span.end,
         muted: !sign.switches.alert,
+        news: 0.0,
         settles: sign.switches.learn && !episode.is_some_and(|e| series.is_never_normal(kind, &e)),
     };
     let params = scene.spec.alert.life(kind);
@@ -74,6 +75,7 @@ pub(super) fn told(
         Transition::Escalated => (AlertChange::Updated, Some(AlertReason::Escalated)),
         Transition::Renotified => (AlertChange::Updated, Some(AlertReason::Renotified)),
         Transition::Closed => (AlertChange::Closed, Some(AlertReason::Calm)),
+        Transition::Superseded => (AlertChange::Closed, Some(AlertReason::Superseded)),
         Transition::Accepted if alert.silent.is_some() => return None,
         Transition::Accepted => (AlertChange::Closed, Some(AlertReason::Accepted)),
     };

@@ -112,7 +112,7 @@ impl Detector {
     pub(super) fn pass_over(&mut self, eyes: &mut Eyes) {
         match (self, eyes) {
             (Self::Univariate(detector), Eyes::One(scratch)) => detector.pass_over(scratch),
-            (Self::Multivariate(detector), Eyes::Many(space)) => detector.learn(false, space),
+            (Self::Multivariate(detector), _) => detector.pass_over(),
             _ => {}
         }
     }

@@ -21,8 +21,8 @@ pub(super) struct Judged {
     pub(super) threshold: f64,
     /// Evidence over threshold.
     pub(super) anomaly_score: f64,
-    /// Whether it would be an alarm to a past that learns all rows, too.
-    pub(super) is_news: bool,
+    /// The same to a past that learns all rows, of alerts, too.
+    pub(super) news: f64,
     /// What a detector of the series has said.
     pub(super) seen: Option<Seen>,
 }
@@ -56,7 +56,7 @@ pub(super) fn judge(
         p_value: 10.0_f64.powf(-seen.evidence).clamp(f64::MIN_POSITIVE, 1.0),
         threshold,
         anomaly_score: seen.evidence.min(EVIDENCE_MAX) / threshold,
-        is_news: seen.news >= threshold,
+        news: seen.news.min(EVIDENCE_MAX) / threshold,
         seen: Some(seen),
     })
 }

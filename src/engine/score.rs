@@ -14,7 +14,7 @@ use super::shard::{Pending, Shard};
 use super::spec::StreamSpec;
 use super::triage::features;
 use super::watch::watch_row;
-use crate::alert::{Observation, Switches, Transition};
+use crate::alert::{Firing, Observation, Switches, Transition};
 use crate::model::{Learner, Triage, Workspace};
 use crate::record::{
     AlertKind, AlertRecord, Contribution, Evidence, Millis, Outbox, RowScore, Step, WindowSpan,
@@ -209,7 +209,7 @@ fn finish(
             time: context.row.start,
             surprise: shown.surprise,
             anomaly_score: shown.anomaly_score,
-            raised: transition == Transition::Opened,
+            raised: opens(transition),
             firing: series.alert.firing().is_some(),
             warming: shown.warming,
             values: context.row.values.clone(),
@@ -302,26 +302,46 @@ fn step_alert(
             && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
         muted: !context.switches.alert,
-        settles: context.switches.learn && !never_normal && !judged.is_news,
+        settles: context.switches.learn && !never_normal,
+        news: judged.news,
     };
     let life = context.spec.alert.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
-    if transition == Transition::Opened {
+    if opens(transition) {
         let features = features(context, judged, channels, scored);
         let p_true = context.triage.p_true(&features);
         series.open_case(context.spec, (AlertKind::Anomaly, context.span.end), (features, p_true));
     }
     keep_budget(context, series, judged, transition);
-    if let Some(alert) = alert
-        && let Some(change) = told(transition, &alert)
-    {
-        count(&mut out.facts, AlertKind::Anomaly, change, &alert);
-        let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
-        let record = alert_record(context, &series.key, judged, channels, change, &alert);
-        let p_true = series.cases.p_true(alert.starts_at);
-        out.alerts.push(AlertRecord { cause, p_true, ..record });
+    let seen = (judged, channels);
+    if let Some(alert) = alert {
+        tell_alert(context, series, seen, (transition, &alert), out);
+    }
+    if let (Transition::Superseded, Some(next)) = (transition, series.alert.firing().copied()) {
+        tell_alert(context, series, seen, (Transition::Opened, &next), out);
     }
     transition
+}
+
+/// Whether an alert opens with it.
+fn opens(transition: Transition) -> bool {
+    matches!(transition, Transition::Opened | Transition::Superseded)
+}
+
+/// Writes what has happened to an alert, if that is told.
+fn tell_alert(
+    context: &Context<'_>,
+    series: &Series,
+    (judged, channels): (&Judged, &[Contribution]),
+    (transition, alert): (Transition, &Firing),
+    out: &mut Outbox,
+) {
+    let Some(change) = told(transition, alert) else { return };
+    count(&mut out.facts, AlertKind::Anomaly, change, alert);
+    let cause = if judged.anomaly_score >= 1.0 { cause(series) } else { None };
+    let record = alert_record(context, &series.key, judged, channels, change, alert);
+    let p_true = series.cases.p_true(alert.starts_at);
+    out.alerts.push(AlertRecord { cause, p_true, ..record });
 }
 
 /// Lets the threshold learn from a judged row, and pay for an alert that has opened.
@@ -337,7 +357,7 @@ fn keep_budget(
     if params.spend_budget {
         series.threshold.learn(&of, evidence);
     }
-    if transition == Transition::Opened {
+    if opens(transition) {
         let lift = series.detector.as_ref().map_or(0.0, Detector::looseness);
         series.threshold.spend(&of, judged.threshold, lift);
     }

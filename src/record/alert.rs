@@ -47,6 +47,9 @@ pub enum AlertReason {
     Calm,
     /// Closed: it lasted `accept_after` rows, what it saw is normal from now on.
     Accepted,
+    /// Closed: while it went on something else began, clear and unlike all that it had shown, which has an
+    /// alert of its own.
+    Superseded,
     /// Closed: its series has sent nothing for `gone_after`.
     Gone,
     /// Closed by an operator: it was wrong.
@@ -65,11 +68,12 @@ pub enum AlertReason {
 
 impl AlertReason {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Escalated,
         Self::Renotified,
         Self::Calm,
         Self::Accepted,
+        Self::Superseded,
         Self::Gone,
         Self::FalsePositive,
         Self::Expected,
@@ -81,9 +85,10 @@ impl AlertReason {
     /// Reasons for which an alert is suppressed, in the order of the counts in `Facts`.
     pub const SUPPRESSED: [Self; 2] = [Self::Maintenance, Self::Flapping];
     /// Reasons for which a shard closes an alert, in the order of the counts in `Facts`.
-    pub const CLOSED: [Self; 6] = [
+    pub const CLOSED: [Self; 7] = [
         Self::Calm,
         Self::Accepted,
+        Self::Superseded,
         Self::Gone,
         Self::FalsePositive,
         Self::Expected,
@@ -97,6 +102,7 @@ impl AlertReason {
             Self::Renotified => "renotified",
             Self::Calm => "calm",
             Self::Accepted => "accepted",
+            Self::Superseded => "superseded",
             Self::Gone => "gone",
             Self::FalsePositive => "false_positive",
             Self::Expected => "expected",

@@ -68,7 +68,7 @@ pub struct Facts {
     /// Alerts suppressed, by reason (in the order of `AlertReason::SUPPRESSED`).
     pub alerts_suppressed: [u64; 2],
     /// Alerts closed, by reason (in the order of `AlertReason::CLOSED`).
-    pub alerts_closed: [u64; 6],
+    pub alerts_closed: [u64; super::AlertReason::CLOSED.len()],
     /// Anomaly alerts that the budget allows the live series for the event time that passed.
     pub alerts_allowed: f64,
     /// Features emitted.

@@ -98,7 +98,7 @@ pub(super) fn filled(registry: &Registry) -> Metrics {
         lateness: vec![0.5, 90.0],
         windows_closed: [6, 2, 1],
         alerts_allowed: 8.0,
-        alerts_closed: [1, 2, 0, 0, 0, 0],
+        alerts_closed: [1, 2, 0, 0, 0, 0, 0],
         verdicts: [1, 3, 0, 0],
         train_steps: 4,
         train_loss_sum: 2.0,

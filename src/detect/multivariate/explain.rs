@@ -45,13 +45,24 @@ impl Running {
         let sum: f64 = sizes.iter().map(|size| size * size).sum();
         let even = 1.0 / sizes.len().max(1) as f64;
         let view = |(j, size): (usize, f64)| {
-            let (mean, sd) = (memory.sensors.mean(j), memory.sensors.sd(j));
-            let yhat = mean + sd * f64::from(self.expected.get(j).copied().unwrap_or(0.0));
-            let band = BAND * sd * memory.errors.sd(j);
+            let (yhat, band) = self.expectation(j);
             let share = if sum > 0.0 { size * size / sum } else { even };
             SensorView { yhat, lower: yhat - band, upper: yhat + band, size: size / usual, share }
         };
         sizes.into_iter().enumerate().map(view).collect()
+    }
+
+    /// What is expected of sensor `j`, and half the band around it, in its unit: by the rows before or, if
+    /// how the sensors go together is what is evident, by the others now.
+    fn expectation(&self, j: usize) -> (f64, f64) {
+        let memory = &self.memory;
+        let (mean, sd) = (memory.sensors.mean(j), memory.sensors.sd(j));
+        let others = memory.leading_relation().map(|related| related.off(j));
+        if let Some((off, usual)) = others.filter(|(off, _)| off.is_finite()) {
+            return (memory.last.values[j] - sd * off, BAND * sd * usual);
+        }
+        let yhat = mean + sd * f64::from(self.expected.get(j).copied().unwrap_or(0.0));
+        (yhat, BAND * sd * memory.errors.sd(j))
     }
 
     /// How unusual sensor `j` was lately; 0 if it is missing.
@@ -79,12 +90,20 @@ impl Running {
         }
     }
 
-    /// Judges the row again with its most unusual sensor repaired: is half the surprise gone?
+    /// Judges the row again with its most unusual sensor repaired: is half the surprise gone? Of how the
+    /// sensors go together: is no other half as far off?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
         let top = sensors.max_by(|a, b| self.size(*a).total_cmp(&self.size(*b)));
         let Some(top) = top else { return FaultHint::Process };
+        if let Some(related) = memory.leading_relation() {
+            let nearer = related.unusual();
+            let others = (0..nearer.len()).filter(|j| *j != top && memory.last.seen[*j]);
+            let most = others.map(|j| nearer[j]).fold(0.0, f64::max);
+            let alone = most < 0.5 * nearer[top];
+            return if alone { FaultHint::Sensor(top) } else { FaultHint::Process };
+        }
         let tracks = memory.raw.iter().chain(&memory.error_tracks);
         let scores: Vec<Option<f64>> =
             tracks.map(|t| Some(t.score_without(top, &memory.last.seen))).collect();

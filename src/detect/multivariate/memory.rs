@@ -345,7 +345,7 @@ impl Memory {
     }
 
     pub(super) fn forget_phase(&mut self) {
-        self.error_tracks.iter_mut().for_each(Track::forget_phase);
+        self.raw.iter_mut().chain(&mut self.error_tracks).for_each(Track::forget_phase);
     }
 
     /// Learns faster from now on, as if it knew `rows` rows only.

@@ -90,11 +90,11 @@ pub struct Multivariate {
     /// That of the program, not of the state.
     #[serde(skip)]
     tuning: Tuning,
-    /// Until the first fit, rows in which anything was seen; after it, all.
+    /// Until the first fit, rows that were learned and in which anything was seen; after it, all.
     rows: u64,
-    /// The row judged last came before the first fit, and nothing was seen in it.
+    /// The row judged last, before the first fit, if anything was seen in it.
     #[serde(skip)]
-    idle: bool,
+    newest: Vec<f64>,
     /// Rows until the first fit, `(n * channels,)`.
     #[serde(with = "raw::f64s")]
     gathered: Vec<f64>,
@@ -124,7 +124,7 @@ impl Multivariate {
             channels,
             tuning,
             rows: 0,
-            idle: false,
+            newest: Vec::new(),
             gathered: Vec::new(),
             seed,
             starting: None,
@@ -156,15 +156,15 @@ impl Multivariate {
 
     /// Judges a row of `channels` values, NaN where missing, by what was known before it.
     pub fn judge(&mut self, values: &[f64], space: &mut MultivariateSpace) -> Judgement {
-        self.idle = self.running.is_none() && values.iter().all(|x| x.is_nan());
-        self.rows += u64::from(!self.idle);
         let Some(running) = &mut self.running else {
-            if !self.idle {
-                self.gathered.extend_from_slice(values);
+            self.newest.clear();
+            if values.iter().any(|x| !x.is_nan()) {
+                self.newest.extend_from_slice(values);
             }
             let progress = self.rows as f64 / self.tuning.warmup as f64;
             return Judgement { warming: Some(progress.min(1.0)), ..Judgement::default() };
         };
+        self.rows += 1;
         let judged = running.judge(values, &self.tuning, space);
         if self.rows <= self.tuning.warmup {
             let progress = self.rows as f64 / self.tuning.warmup as f64;
@@ -178,9 +178,12 @@ impl Multivariate {
         if let Some(running) = &mut self.running {
             return running.learn(learn, &self.tuning, space);
         }
-        if self.idle {
+        let row = std::mem::take(&mut self.newest);
+        if row.is_empty() || !learn {
             return;
         }
+        self.rows += 1;
+        self.gathered.extend_from_slice(&row);
         let Self { channels, tuning, rows, gathered, starting, .. } = self;
         let (half, all) = (tuning.first_fit / 2, tuning.first_fit);
         if *rows == half {
@@ -194,6 +197,15 @@ impl Multivariate {
             let started = starting.take();
             self.running =
                 started.map(|started| Box::new(started.finish(rows, *channels, tuning, space)));
+        }
+    }
+
+    /// Learns nothing of the row judged last, whatever it is, in no form: it came in maintenance, or is
+    /// known to be wrong.
+    pub fn pass_over(&mut self) {
+        self.newest.clear();
+        if let Some(running) = &mut self.running {
+            running.pass_over();
         }
     }
 

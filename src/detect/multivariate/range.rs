@@ -19,7 +19,8 @@ const GENERATION: u32 = 100_000;
 ///
 /// A row's excess is how far it lies beyond the range of the calm rows before it, in ranges, of the
 /// sensor that is furthest out. How rare it is, is counted ([`Exceedances`]); beyond the largest excess
-/// known the chance falls exponentially. Smoothed statistics need many rows for what this tells at
+/// known of the same sensor the chance falls exponentially: an error code of one sensor says nothing of how far
+/// another goes. Smoothed statistics need many rows for what this tells at
 /// once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Range {
@@ -38,6 +39,10 @@ pub(super) struct Range {
     seen: Vec<f64>,
     #[serde(default)]
     excesses: Exceedances,
+    /// Largest excess of each sensor, in this generation and the one before, and in the fault that lasts,
+    /// `(3 p,)`; empty in an old state.
+    #[serde(default, with = "raw::f64s")]
+    most: Vec<f64>,
 }
 
 impl Range {
@@ -49,29 +54,55 @@ impl Range {
             age: 0,
             seen: vec![0.0; channels],
             excesses: Exceedances::default(),
+            most: Vec::new(),
         }
     }
 
     pub(super) fn fits(&self, channels: usize) -> bool {
         [&self.low, &self.high, &self.seen].iter().all(|list| list.len() == channels)
             && (self.recent.is_empty() || self.recent.len() == 2 * channels)
+            && (self.most.is_empty() || self.most.len() == 3 * channels)
             && self.excesses.fits()
     }
 
     /// `-log10` of the chance that a calm row leaves the range as far as this one, 0 inside of it.
     pub(super) fn evidence(&self, values: &[f64]) -> f64 {
-        let excess = self.excess(values);
-        if excess <= 0.0 {
-            return 0.0;
+        let nats = |(j, excess): (usize, f64)| {
+            let beyond = ((excess - self.most(j)) / SCALE).clamp(0.0, 600.0);
+            beyond - self.excesses.share(excess).ln()
+        };
+        let out = self.excesses_of(values).filter(|(_, excess)| *excess > 0.0);
+        out.map(nats).fold(0.0, f64::max) / std::f64::consts::LN_10
+    }
+
+    /// Largest excess that is remembered of a sensor.
+    fn most(&self, j: usize) -> f64 {
+        if self.most.is_empty() {
+            return self.excesses.most();
         }
-        let beyond = excess - self.excesses.most();
-        let nats = (beyond / SCALE).clamp(0.0, 600.0) - self.excesses.share(excess).ln();
-        nats / std::f64::consts::LN_10
+        let p = self.low.len();
+        self.most[j].max(self.most[p + j])
+    }
+
+    /// Takes note of how far each sensor is out; in a fault that lasts, for after it.
+    fn note(&mut self, values: &[f64], fault: bool) {
+        let p = self.low.len();
+        self.most.resize(3 * p, 0.0);
+        let out: Vec<f64> = self.excesses_of(values).map(|(_, excess)| excess).collect();
+        for (j, excess) in out.into_iter().enumerate() {
+            if fault {
+                self.most[2 * p + j] = self.most[2 * p + j].max(excess);
+            } else {
+                let after = std::mem::take(&mut self.most[2 * p + j]);
+                self.most[j] = self.most[j].max(excess).max(after);
+            }
+        }
     }
 
     /// Takes a calm row in.
     pub(super) fn learn(&mut self, values: &[f64]) {
         self.excesses.learn(self.excess(values), 1.0, HALF_LIFE);
+        self.note(values, false);
         self.grow_old();
         let p = values.len();
         for (j, x) in values.iter().enumerate().filter(|(_, x)| x.is_finite()) {
@@ -87,6 +118,7 @@ impl Range {
     /// all rows in a row. What comes back as often as alerts are allowed for is not unusual.
     pub(super) fn pass(&mut self, values: &[f64]) {
         self.excesses.pass(self.excess(values), 1.0, HALF_LIFE);
+        self.note(values, true);
     }
 
     /// At the end of a generation the range is what it has shown; of a sensor that was not seen, what it
@@ -104,19 +136,25 @@ impl Range {
         for j in (0..p).filter(|j| self.recent[*j] <= self.recent[p + j]) {
             (self.low[j], self.high[j]) = (self.recent[j], self.recent[p + j]);
         }
+        self.most.copy_within(..p, p);
+        self.most[..p].fill(0.0);
         self.recent[..p].fill(f64::INFINITY);
         self.recent[p..].fill(f64::NEG_INFINITY);
     }
 
-    /// How far the row lies out, in ranges; a sensor that has not moved has none.
+    /// How far the row lies out, in ranges.
     fn excess(&self, values: &[f64]) -> f64 {
-        let of = |(j, x): (usize, &f64)| {
+        self.excesses_of(values).map(|(_, excess)| excess).fold(0.0, f64::max)
+    }
+
+    /// The same of each sensor; one that has not moved has none.
+    fn excesses_of(&self, values: &[f64]) -> impl Iterator<Item = (usize, f64)> {
+        values.iter().enumerate().map(|(j, x)| {
             let range = self.high[j] - self.low[j];
             let known = self.seen[j] >= KNOWN && range > 0.0 && range.is_finite();
             let out = (x - self.high[j]).max(self.low[j] - x);
-            if known && out > 0.0 { out / range } else { 0.0 }
-        };
-        values.iter().enumerate().map(of).fold(0.0, f64::max)
+            (j, if known && out > 0.0 { out / range } else { 0.0 })
+        })
     }
 }
 
@@ -154,6 +192,19 @@ mod tests {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
         let further = [1.0, 2.0, 4.0, 8.0].map(|far| range.evidence(&[6.0 * far, rng.r#gen()]));
         assert!(further.is_sorted(), "{further:?}");
+    }
+
+    /// An error code of one sensor says nothing of how far another goes.
+    #[test]
+    fn sensors_are_held_against_their_own_excesses() {
+        let mut range = Range::new(2);
+        calm(2_000, 2).iter().for_each(|row| range.learn(row));
+        let clear = range.evidence(&[0.0, 14.0]);
+        range.pass(&[-9_999.0, 0.0]);
+        calm(100, 2).iter().for_each(|row| range.learn(row));
+        let after = range.evidence(&[0.0, 14.0]);
+        assert!(after > 5.0 && clear - after < 0.5, "{clear} before, {after} after");
+        assert!(range.evidence(&[14.0, 0.0]) < 4.0, "of its own it does");
     }
 
     #[test]

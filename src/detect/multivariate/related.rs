@@ -138,6 +138,12 @@ impl Related {
         self.relation.without()
     }
 
+    /// How far sensor `j` is from where the others say it should be, and the usual deviation from there,
+    /// both in standard deviations of the sensor; NaN where it is missing.
+    pub(super) fn off(&self, j: usize) -> (f64, f64) {
+        (self.residual.get(j).copied().unwrap_or(f64::NAN), self.scale.sd(j))
+    }
+
     /// Sensor `j` showed up late and is known now: nothing is known of what the others say of it.
     pub(super) fn start(&mut self, j: usize) {
         self.scale.assume(j, 1.0);

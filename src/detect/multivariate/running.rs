@@ -182,6 +182,11 @@ impl Running {
         self.tracking.see_units(tuning);
     }
 
+    /// Learns nothing of the row that was judged last.
+    pub(super) fn pass_over(&mut self) {
+        self.predictor.drop_waiting();
+    }
+
     /// What is, or what comes next, is normal: known is what was tracked meanwhile, baselines start from
     /// where signals are, and the next rows are learned fast, without a look at how unusual they are to
     /// what was known.

@@ -174,3 +174,18 @@ fn a_change_of_the_spread_is_seen() {
     let evidence = run(&mut detector, &mut space, &rows);
     assert!(evidence[1_200..1_260].iter().any(|e| *e > 3.3));
 }
+
+/// Rows in maintenance, or known to be wrong, are not gathered for the first fit either.
+#[test]
+fn what_must_not_be_learned_is_no_part_of_the_first_fit() {
+    let rows = plant(900, 9);
+    let (mut plain, mut space) = new();
+    let wanted = run(&mut plain, &mut space, &rows);
+    let (mut detector, mut space) = new();
+    run(&mut detector, &mut space, &rows[..100]);
+    for _ in 0..40 {
+        assert!(detector.judge(&[-9_999.0; SENSORS], &mut space).warming.is_some());
+        detector.pass_over();
+    }
+    assert_eq!(run(&mut detector, &mut space, &rows[100..]), wanted[100..]);
+}

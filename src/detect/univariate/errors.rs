@@ -13,6 +13,9 @@ const RARITY_MAX: f64 = 3.5;
 const OUTSIDE: f64 = 4.0;
 /// How far outside, as a share of the range.
 const OUTSIDE_SHARE: f64 = 0.05;
+/// Out of the range by so many ranges is far; over how many the chance falls by a factor e.
+const FAR: f64 = 0.5;
+const FAR_SCALE: f64 = 0.25;
 /// Records before the first error counts.
 const SETTLE: u64 = 64;
 /// Share of one-step errors outside the expected band.
@@ -184,6 +187,15 @@ impl Errors {
         let Some((low, high)) = self.range.filter(|(low, high)| high > low) else { return 0.0 };
         let far = OUTSIDE_SHARE * (high - low);
         if value > high + far || value < low - far { OUTSIDE } else { 0.0 }
+    }
+
+    /// Evidence of a value that is far out of the range of all that was learned: all that can be said
+    /// when what errors were is no measure, since what is expected changes. 0 up to half a range.
+    pub(super) fn far_out(&self, value: f64) -> f64 {
+        let Some((low, high)) = self.range.filter(|(low, high)| high > low) else { return 0.0 };
+        let excess = (value - high).max(low - value) / (high - low);
+        let nats = excess / FAR_SCALE + (self.records as f64).max(1.0).ln();
+        if excess > FAR { nats / std::f64::consts::LN_10 } else { 0.0 }
     }
 
     /// Stored errors, if they are sound.

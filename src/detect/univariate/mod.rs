@@ -226,10 +226,8 @@ impl Univariate {
             let news = fusion::of_rarities(sum);
             if let Some(standing) = &mut self.standing {
                 let (sum, point) = standing.judge(residuals, value, time_ms, clock);
-                evidence = fusion::fuse(sum, point, shape, clock, known).1;
-                if renewed {
-                    evidence = fusion::of_rarities(sum);
-                }
+                let fused = || fusion::fuse(sum, point, shape, clock, known).1;
+                evidence = if renewed { standing.far_out(value) } else { fused() };
             }
             judgement.surprise = surprise;
             (judgement.evidence, judgement.news) =
@@ -302,7 +300,7 @@ impl Univariate {
     }
 
     /// What was held back is normal from now on: level and spread of errors are learned anew, in a
-    /// new warm-up. If `watched`, what is rare to all that was learned so far is evident in it; else
+    /// new warm-up. If `watched`, what is far beyond all that was seen so far is evident in it; else
     /// nothing is.
     pub fn accept_new_normal(&mut self, watched: bool) {
         self.quarantined.clear();
