@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Budget;
+use super::{AlertParams, Budget};
 use crate::record::{EventTime, Millis, Step};
 
 /// Rows whose spacing is averaged where there is no grid.
@@ -188,6 +188,13 @@ impl Threshold {
         let debt = (-self.account.unwrap_or(0.0)).max(0.0);
         let base = self.base(of);
         (base * (self.lift() + DEBT_LIFT * debt)).min(base.max(LEVEL_MAX))
+    }
+
+    /// How severe evidence is, 1 at the threshold as it would be without past alerts. What is critical is
+    /// within the scale of evidence.
+    pub fn strength(&self, params: &AlertParams, evidence: f64) -> f64 {
+        let base = self.base(&params.allowance());
+        evidence / base.min(EVIDENCE_MAX / params.critical_ratio.get())
     }
 
     /// What past alerts make of the base, debts aside.

@@ -15,6 +15,8 @@ use crate::record::{AlertReason, EventTime, Severity};
 pub struct Observation {
     /// Surprise over threshold; 1 and above is an alarm.
     pub anomaly_score: f64,
+    /// The same without what past alerts have lifted the threshold by: what severity looks at.
+    pub strength: f64,
     /// Whether direction, smallest deviation and age of the series allow an alert to open here.
     pub eligible: bool,
     /// End of the window.
@@ -63,9 +65,6 @@ pub struct Firing {
     pub silent: Option<AlertReason>,
     rows: u32,
     calm: u32,
-    /// Rows since the last alarm.
-    #[serde(default)]
-    quiet: u32,
     /// Rows that were no news, up to `keep_firing_for` of them in a row.
     #[serde(default)]
     known: u32,
@@ -95,6 +94,11 @@ impl AlertState {
     /// The open alert, or the one that lives in silence: the series is not calm.
     pub fn episode(&self) -> Option<&Firing> {
         self.firing.as_ref()
+    }
+
+    /// Whether rows were over the threshold, but not yet `for` in a row: nobody knows what they are.
+    pub fn is_pending(&self, for_rows: u32) -> bool {
+        (1..for_rows).contains(&self.over)
     }
 
     /// Nothing has ever happened.
@@ -173,6 +177,15 @@ impl AlertState {
         Some(ended)
     }
 
+    /// What lives in silence by the word of an operator lives there by another.
+    pub fn reword(&mut self, reason: AlertReason) {
+        use AlertReason::{Expected, FalsePositive, NewNormal};
+        let said = |f: &&mut Firing| matches!(f.silent, Some(Expected | FalsePositive | NewNormal));
+        if let Some(firing) = self.firing.as_mut().filter(said) {
+            firing.silent = Some(reason);
+        }
+    }
+
     /// Ends what lives in silence: the next row is judged as if it had been calm before.
     pub fn forget(&mut self) {
         self.firing = self.firing.filter(|firing| firing.silent.is_none());
@@ -199,12 +212,11 @@ impl AlertState {
         };
         self.firing = Some(Firing {
             starts_at: row.time,
-            severity: severity(params, row.anomaly_score, 0),
+            severity: severity(params, row.strength, 0),
             sequence: 0,
             silent,
             rows: 0,
             calm: 0,
-            quiet: 0,
             known: 0,
             anew: 0,
             told_at: Some(row.time),
@@ -214,6 +226,11 @@ impl AlertState {
 }
 
 impl Firing {
+    /// Whether nothing may be learned while it goes on: all but what someone has called a false positive.
+    pub fn holds_back(&self) -> bool {
+        self.silent != Some(AlertReason::FalsePositive)
+    }
+
     /// Event time of its last record.
     pub fn told_at(&self) -> EventTime {
         self.told_at.unwrap_or(self.starts_at)
@@ -230,27 +247,25 @@ impl Firing {
         self.anew >= params.for_rows
     }
 
-    /// Whether its state has lasted long enough to be normal, if it goes on: of a fault that is over some
-    /// statistics speak for a while. What neither ends nor is an alarm for as long again has lasted, too.
+    /// Whether its state has lasted long enough to be normal. It need not be an alarm any more: to wait
+    /// for what hovers below to be calm made a third more false alarms of the pump (SKAB).
     fn has_lasted(&self, params: &LifeParams) -> bool {
-        let enough = |rows: u32| params.accept_after > 0 && rows >= params.accept_after;
         // What nobody was told of, because of others before it, may be the fault at last.
         let untold = self.silent == Some(AlertReason::Flapping);
-        enough(self.rows) && !untold && (self.quiet == 0 || enough(self.quiet))
+        params.accept_after > 0 && self.rows >= params.accept_after && !untold
     }
 
     fn step(&mut self, params: &LifeParams, row: Observation) -> Transition {
         self.rows = self.rows.saturating_add(1);
         let calm = row.anomaly_score < params.release_ratio;
         self.calm = if calm { self.calm + 1 } else { 0 };
-        self.quiet = if row.anomaly_score < 1.0 { self.quiet.saturating_add(1) } else { 0 };
         let transition = if self.calm >= params.keep_firing_for {
             Transition::Closed
         } else if row.settles && row.news < 1.0 && self.has_lasted(params) {
             Transition::Accepted
         } else if self.silent.is_some() || row.muted {
             return Transition::None;
-        } else if self.severity < severity(params, row.anomaly_score, self.rows) {
+        } else if self.severity < severity(params, row.strength, self.rows) {
             self.severity = Severity::Critical;
             Transition::Escalated
         } else if params.renotify.get() > 0 && self.told_at() + params.renotify <= row.time {

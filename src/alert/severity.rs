@@ -5,7 +5,8 @@ use crate::record::Severity;
 
 /// Severity from the score of a row and from how long the alert has lasted.
 ///
-/// With `s` the score (1 is the threshold) and `n` the rows since the alert opened:
+/// With `s` the score (1 is the threshold; of anomalies as it would be without past alerts, which lift it, see
+/// [`Threshold::strength`](super::Threshold::strength)) and `n` the rows since the alert opened:
 ///
 /// - critical if `s >= critical_ratio`, or `s >= 1` and `n >= critical_after > 0`;
 /// - else a warning.

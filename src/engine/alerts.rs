@@ -44,6 +44,7 @@ pub(super) fn step_kind(
     let episode = series.state(kind).episode().copied();
     let row = Observation {
         anomaly_score: sign.score,
+        strength: sign.score,
         eligible: series.watch.is_settled(scene.spec, sign.span.end),
         time: sign.span.end,
         muted: !sign.switches.alert,

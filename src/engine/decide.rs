@@ -207,9 +207,13 @@ fn put_into_effect(
         Verdict::FalsePositive => {}
         Verdict::NewNormal => series.accept_new_normal(spec, learner, false),
     }
-    // What it saw may be learned: it does not go on in silence.
+    // What goes on of a new normal is judged as such; a false positive stays silent until it is calm, and
+    // is learned meanwhile: so few rows may not be enough to make it calm at once.
     if series.alert.episode().is_some_and(|episode| episode.starts_at == starts_at) {
-        series.alert.forget();
+        match verdict {
+            Verdict::NewNormal => series.alert.forget(),
+            _ => series.alert.reword(AlertReason::FalsePositive),
+        }
     }
     if let Some(detector) = held.relive(eyes, spec.rows.step, verdict == Verdict::NewNormal) {
         series.detector = Some(detector);

@@ -1,6 +1,6 @@
 //! Series that send nothing any more: their alerts end, since nothing will.
 //!
-//! Alerts end by calm rows, and a series without records has no rows. An alert of one that is out of
+//! Alerts end by calm rows, and a series without records, or with none that holds a value, has no such rows. An alert of one that is out of
 //! use would be open for ever, at the sinks, too.
 
 use super::looks::Looks;
@@ -13,7 +13,7 @@ use crate::record::{AlertKind, AlertReason, EventTime, Millis, Outbox, Step, Win
 const ENDED: [AlertKind; 4] =
     [AlertKind::Anomaly, AlertKind::Stuck, AlertKind::OutOfRange, AlertKind::ClockSkew];
 
-/// Event time without a record after which a series is gone. Not before as many rows as a calm end
+/// Event time without a value after which a series is gone. Not before as many rows as a calm end
 /// takes would have come; zero for never.
 fn gone_after(spec: &StreamSpec) -> Millis {
     let alert = &spec.alert;
@@ -29,7 +29,7 @@ fn gone_after(spec: &StreamSpec) -> Millis {
 
 fn gone_at(looks: &Looks, spec: &StreamSpec, watch: &Watch) -> Option<EventTime> {
     let after = gone_after(spec);
-    let since = watch.last_seen.max(watch.spoke_at)?.max(looks.alive_since?);
+    let since = watch.value_at.or(watch.last_seen).max(watch.spoke_at)?.max(looks.alive_since?);
     (after.get() > 0).then(|| since + after)
 }
 
@@ -39,8 +39,14 @@ fn schedule(looks: &mut Looks, spec: &StreamSpec, index: usize, watch: &mut Watc
 }
 
 impl Shard {
-    /// Takes note of a record of a series that found its row; `time` is what it says about now.
-    pub(super) fn hear_of(&mut self, index: usize, time: EventTime, out: &mut Outbox) {
+    /// Takes note of a record of a series that found its row; `time` is what it says about now, and whether
+    /// a value was `observed`.
+    pub(super) fn hear_of(
+        &mut self,
+        index: usize,
+        (time, observed): (EventTime, bool),
+        out: &mut Outbox,
+    ) {
         let Self { spec, series, gone, .. } = self;
         let after = gone_after(spec);
         if after.get() == 0 {
@@ -51,7 +57,7 @@ impl Shard {
         if knew_nothing {
             // Series of a state of before ends were watched may never be heard of again.
             self.schedule_ends();
-        } else if series[index].watch.gone_due.is_none() {
+        } else if observed && series[index].watch.gone_due.is_none() {
             schedule(gone, spec, index, &mut series[index].watch);
         }
         self.look_for_gone(out);

@@ -28,6 +28,11 @@ pub(super) struct Judged {
 }
 
 impl Judged {
+    /// `-log10` of a chance, 0 to 12.
+    pub(super) fn evidence(&self) -> f64 {
+        self.anomaly_score * self.threshold
+    }
+
     /// What is shown of a row that is not to be scored.
     pub(super) fn hidden(self) -> Self {
         Self { warming: true, surprise: 0.0, p_value: 1.0, anomaly_score: 0.0, ..self }

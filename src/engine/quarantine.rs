@@ -133,9 +133,10 @@ impl Released {
     /// what was. `None` if it is too long ago.
     pub(super) fn relive(&mut self, eyes: &mut Eyes, step: Step, anew: bool) -> Option<Detector> {
         let Past { mut detector, rows, opened } = self.past.take()?;
-        if anew {
+        match anew {
             // What is old says nothing of what someone calls normal.
-            detector.accept_new_normal(false);
+            true => detector.accept_new_normal(false),
+            false => detector.welcome(rows.len()),
         }
         let mut last = opened;
         for (time, values) in rows {

@@ -298,6 +298,7 @@ fn step_alert(
     let never_normal = episode.is_some_and(|e| series.is_never_normal(AlertKind::Anomaly, e));
     let observation = Observation {
         anomaly_score: judged.anomaly_score,
+        strength: series.threshold.strength(&context.spec.alert, judged.evidence()),
         eligible: is_eligible(&context.spec.alert, channels)
             && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
@@ -353,7 +354,7 @@ fn keep_budget(
 ) {
     let params = &context.spec.alert;
     let of = params.allowance();
-    let evidence = judged.anomaly_score * judged.threshold;
+    let evidence = judged.evidence();
     if params.spend_budget {
         series.threshold.learn(&of, evidence);
     }
@@ -367,9 +368,11 @@ fn keep_budget(
     }
 }
 
-/// Whether the series is calm, and maintenance lets it learn.
+/// Whether the series is calm as far as anyone knows, and maintenance lets it learn.
 pub(super) fn may_learn(context: &Context<'_>, series: &Series) -> bool {
-    speaks(context, series) && series.alert.episode().is_none()
+    let held = series.alert.episode().is_some_and(|episode| episode.holds_back());
+    let pending = series.alert.is_pending(context.spec.alert.for_rows);
+    speaks(context, series) && !held && !pending
 }
 
 /// Whether rows say anything of the series: not in maintenance without learning, not with known faults.

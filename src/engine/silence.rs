@@ -82,7 +82,8 @@ impl Shard {
         }
         let Self { spec, series, silence, .. } = self;
         let series = &mut series[index];
-        series.watch.note(record.time, record.offset, series.rows);
+        let observed = record.values.iter().any(|value| !value.is_nan());
+        series.watch.note(record.time, record.offset, (series.rows, observed));
         let stale_after = spec.alert.stale_after;
         silence.hear(moment.says - spec.rows.max_out_of_order, stale_after);
         if series.watch.stale.episode().is_some() {
@@ -91,7 +92,7 @@ impl Shard {
             schedule(silence, spec, index, &mut series.watch);
         }
         self.look_for_silence(out);
-        self.hear_of(index, moment.says, out);
+        self.hear_of(index, (moment.says, observed), out);
     }
 
     /// Sets the times of all looks, in a shard that was restored.

@@ -4,7 +4,7 @@ use super::series::Series;
 use super::shard::Shard;
 use super::spec::StreamSpec;
 use crate::model::{Learner, Past};
-use crate::record::{EventTime, OpenAlert, SeriesKey, Severity, Step};
+use crate::record::{AlertReason, EventTime, OpenAlert, SeriesKey, Severity, Step};
 
 /// A picture of a shard for the API and gauges.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -91,6 +91,8 @@ pub struct SeriesStatus {
     pub warming: Option<Warming>,
     /// Alerts that are open now.
     pub open: Vec<OpenAlert>,
+    /// Why nothing is told of an anomaly that goes on, and since when that goes on.
+    pub silenced: Option<(AlertReason, EventTime)>,
     /// Its own network, if it has one.
     pub network: Option<NetworkStatus>,
 }
@@ -201,6 +203,7 @@ impl Series {
             last_row: self.last_row,
             warming: self.is_warming(spec).then(|| self.warm_up(spec)),
             open,
+            silenced: self.alert.episode().and_then(|e| Some((e.silent?, e.starts_at))),
             network: self.learner.as_deref().map(|learner| NetworkStatus {
                 version: learner.version(),
                 linear_control_ratio: learner.linear_control_ratio(),

@@ -168,6 +168,39 @@ fn a_missing_row_does_not_end_an_alert() {
     assert_eq!(last(&broken), last(&whole), "{broken:?}");
 }
 
+/// A fault that becomes far worse on the row on which its state would have been taken for normal, and one
+/// that does so soon after, have alerts that are open in the worse part.
+#[test]
+fn what_gets_worse_when_it_would_be_accepted_is_told() {
+    for (worse, seed) in [(3_400, 1), (3_401, 2), (3_430, 3), (3_520, 4)] {
+        let level = |i: usize| match i {
+            3_000.. if i >= worse => 100.0,
+            3_000.. => 12.0,
+            _ => 0.0,
+        };
+        let value = |(i, noise): (usize, f64)| Some(noise + level(i));
+        let values: Vec<Option<f64>> =
+            noise(worse + 60, seed).into_iter().enumerate().map(value).collect();
+        let found = episodes(spec(MINUTE), &values);
+        assert!(found.iter().any(|e| e.contains(&(worse + 2))), "worse at {worse}: {found:?}");
+    }
+}
+
+/// Rows that wait for `for` more of their kind are not learned meanwhile.
+#[test]
+fn a_fault_that_has_to_last_is_told_once_it_has() {
+    let mut spec = spec(MINUTE);
+    spec.alert.for_rows = 3;
+    for seed in 1..=4 {
+        let value =
+            |(i, n): (usize, f64)| Some(n + if (3_000..3_012).contains(&i) { 15.0 } else { 0.0 });
+        let values: Vec<Option<f64>> =
+            noise(3_100, seed).into_iter().enumerate().map(value).collect();
+        let found = episodes(spec.clone(), &values);
+        assert!(found.iter().any(|e| (3_001..3_006).contains(&e.start)), "{found:?}");
+    }
+}
+
 /// What maintenance did to the errors is not what a fault is held against.
 #[test]
 fn a_fault_after_maintenance_is_as_rare_as_if_there_had_been_none() {

@@ -20,6 +20,9 @@ pub(super) struct Watch {
     pub first_seen: Option<EventTime>,
     pub last_seen: Option<EventTime>,
     pub last_offset: i64,
+    /// Event time of the newest record with a value; of states of before there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_at: Option<EventTime>,
     /// Event time of the partition when a record of it came that was late, ahead or known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoke_at: Option<EventTime>,
@@ -36,6 +39,9 @@ pub(super) struct Watch {
     pub runs: Stuck,
     #[serde(skip_serializing_if = "AlertState::is_blank")]
     pub range: AlertState,
+    /// Channels that were out of range in the newest row in which any was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<usize>,
     #[serde(skip_serializing_if = "AlertState::is_blank")]
     pub clock: AlertState,
     #[serde(skip_serializing_if = "Skew::is_empty")]
@@ -53,7 +59,10 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Takes note of a record that found its row.
-    pub fn note(&mut self, time: EventTime, offset: i64, rows: u64) {
+    pub fn note(&mut self, time: EventTime, offset: i64, (rows, observed): (u64, bool)) {
+        if observed {
+            self.value_at = self.value_at.max(Some(time));
+        }
         if self.first_seen.is_none() {
             self.first_seen = Some(if rows > 0 { LONG_AGO } else { time });
         }
@@ -68,7 +77,8 @@ impl Watch {
 
     /// This state for a stream of `channels` channels.
     pub fn fitting(self, channels: usize) -> Self {
-        Self { runs: self.runs.fitting(channels), ..self }
+        let outside = self.outside.into_iter().filter(|c| *c < channels).collect();
+        Self { runs: self.runs.fitting(channels), outside, ..self }
     }
 
     /// Whether the series is old enough for alerts.
@@ -199,8 +209,15 @@ fn watch_range(
     });
     let outside: Vec<Contribution> = outside.collect();
     series.watch.alarm |= !outside.is_empty();
-    if outside.is_empty() && series.watch.range.episode().is_none() {
-        return;
+    if outside.is_empty() {
+        // Where a value is that is missing nobody knows.
+        let missing = |c: &usize| row.values.get(*c).is_none_or(|y| y.is_nan());
+        let unknown = series.watch.outside.iter().any(missing);
+        if series.watch.range.episode().is_none() || unknown {
+            return;
+        }
+    } else {
+        series.watch.outside = outside.iter().map(|part| part.channel).collect();
     }
     let score = outside.iter().map(|part| part.share).fold(0.0, f64::max);
     let sign = seen.sign(AlertKind::OutOfRange, score, shared_out(outside));

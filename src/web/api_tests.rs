@@ -23,6 +23,7 @@ fn series_are_listed_by_parts_and_filters() {
         "stream": "press", "entity": "press-08", "topic": "plant.press", "partition": 3, "rows": 300,
         "last_row": "2023-11-14T22:18:19Z", "alerts": [],
         "warming": { "done_ratio": 0.25, "rows_left": 30, "until": "2023-11-14T22:18:50Z" },
+        "silenced": null,
     });
     assert_eq!(warming["series"], json!([expected]));
     let second = server.json("/api/v1/series?limit=1&offset=1");

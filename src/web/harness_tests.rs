@@ -135,7 +135,7 @@ pub const EVIL: &str = "</svg><script>\"'/..&";
 fn series(entity: &str, warming: Option<Warming>, open: Vec<OpenAlert>) -> SeriesStatus {
     let network = Some(NetworkStatus { version: 4_711, linear_control_ratio: Some(0.625) });
     let (entity, last_row) = (Arc::from(entity), Some(at(299)));
-    SeriesStatus { entity, rows: 300, last_row, warming, open, network }
+    SeriesStatus { entity, rows: 300, last_row, warming, open, silenced: None, network }
 }
 
 fn warming() -> SeriesStatus {

@@ -171,7 +171,7 @@ impl Writer {
         let path = "/api/v1/streams";
         self.get::<api::StreamsBody>(path, "Streams and their partitions.", list(&["stream"]));
         let mut parameters = list(&["stream", "entity"]);
-        let states = words(&["warming", "alert", "calm"]);
+        let states = words(&["warming", "alert", "silenced", "calm"]);
         parameters.push(query("state", "Only in this state.", &states));
         self.get::<api::SeriesList>("/api/v1/series", "Series, with warm-up.", parameters);
         let mut parameters = list(&["stream", "entity"]);

@@ -77,8 +77,6 @@ pub struct Judgement {
     /// budget of `l` alerts a row has the level `-log10 l`. By the memory that stands still while an
     /// alert fires.
     pub evidence: f64,
-    /// As `evidence`, by the memory that learns every row.
-    pub news: f64,
     /// How much of the warm-up is done, 0 to 1; `None` after it.
     pub warming: Option<f64>,
 }
@@ -220,6 +218,13 @@ impl Multivariate {
     pub fn accept_new_normal(&mut self) {
         if let Some(running) = &mut self.running {
             running.accept_new_normal(&self.tuning);
+        }
+    }
+
+    /// The next rows are learned in full, however unusual they look.
+    pub fn welcome(&mut self, rows: usize) {
+        if let Some(running) = &mut self.running {
+            running.welcome(rows);
         }
     }
 

@@ -7,6 +7,9 @@ use crate::record::raw;
 
 /// Excess, in ranges, over which the chance falls by a factor e beyond the largest one known.
 const SCALE: f64 = 0.25;
+/// Sensors are held against what others have shown, too, up to so many ranges: what is usual of one is of
+/// another, but an error code of one is not.
+const OF_OTHERS: f64 = 0.5;
 /// Rows in which a sensor must have been seen before its range means anything.
 const KNOWN: f64 = 200.0;
 /// Rows after which what was seen counts half: excesses of long ago are none of today's.
@@ -19,8 +22,8 @@ const GENERATION: u32 = 100_000;
 ///
 /// A row's excess is how far it lies beyond the range of the calm rows before it, in ranges, of the
 /// sensor that is furthest out. How rare it is, is counted ([`Exceedances`]); beyond the largest excess
-/// known of the same sensor the chance falls exponentially: an error code of one sensor says nothing of how far
-/// another goes. Smoothed statistics need many rows for what this tells at
+/// known of the same sensor (of others up to half a range) the chance falls exponentially: an error
+/// code of one sensor says nothing of how far another goes. Smoothed statistics need many rows for what this tells at
 /// once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Range {
@@ -81,7 +84,8 @@ impl Range {
             return self.excesses.most();
         }
         let p = self.low.len();
-        self.most[j].max(self.most[p + j])
+        let others = self.excesses.most().min(OF_OTHERS);
+        self.most[j].max(self.most[p + j]).max(others)
     }
 
     /// Takes note of how far each sensor is out; in a fault that lasts, for after it.
@@ -203,7 +207,7 @@ mod tests {
         range.pass(&[-9_999.0, 0.0]);
         calm(100, 2).iter().for_each(|row| range.learn(row));
         let after = range.evidence(&[0.0, 14.0]);
-        assert!(after > 5.0 && clear - after < 0.5, "{clear} before, {after} after");
+        assert!(after > 5.0 && clear - after < 1.0, "{clear} before, {after} after");
         assert!(range.evidence(&[14.0, 0.0]) < 4.0, "of its own it does");
     }
 

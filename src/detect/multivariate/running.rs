@@ -160,8 +160,7 @@ impl Running {
         tracking.judge(self.bin, tuning.hold_ranks, tuning);
         let surprise = tracking.last.surprise;
         self.remember_sizes(tuning);
-        let (evidence, news) = (self.memory.evidence(), self.tracking.evidence());
-        Judgement { surprise, evidence, news, warming: None }
+        Judgement { surprise, evidence: self.memory.evidence(), warming: None }
     }
 
     /// Learns the row that was judged last; `calm` false while an alert fires.
@@ -185,6 +184,10 @@ impl Running {
     /// Learns nothing of the row that was judged last.
     pub(super) fn pass_over(&mut self) {
         self.predictor.drop_waiting();
+    }
+
+    pub(super) fn welcome(&mut self, rows: usize) {
+        self.welcome = self.welcome.max(u32::try_from(rows).unwrap_or(u32::MAX));
     }
 
     /// What is, or what comes next, is normal: known is what was tracked meanwhile, baselines start from

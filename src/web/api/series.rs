@@ -37,6 +37,16 @@ pub(in crate::web) struct SeriesItem {
     /// While it learns what normal is and raises no alerts.
     pub warming: Option<WarmingBody>,
     pub alerts: Vec<OpenAlertBody>,
+    /// While an anomaly goes on that is not told.
+    pub silenced: Option<SilencedBody>,
+}
+
+/// An anomaly that goes on and is not told.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(in crate::web) struct SilencedBody {
+    /// `maintenance`, `flapping`, or the verdict that closed its alert.
+    pub because: &'static str,
+    pub since: String,
 }
 
 /// How far a series is from its first alert.
@@ -112,6 +122,7 @@ pub(in crate::web) struct SeriesQuery {
 enum SeriesState {
     Warming,
     Alert,
+    Silenced,
     Calm,
 }
 
@@ -131,7 +142,10 @@ pub(in crate::web) async fn series(
         None => true,
         Some(SeriesState::Warming) => item.warming.is_some(),
         Some(SeriesState::Alert) => !item.alerts.is_empty(),
-        Some(SeriesState::Calm) => item.warming.is_none() && item.alerts.is_empty(),
+        Some(SeriesState::Silenced) => item.silenced.is_some(),
+        Some(SeriesState::Calm) => {
+            item.warming.is_none() && item.alerts.is_empty() && item.silenced.is_none()
+        }
     };
     let all = items(&status, query.stream.as_ref(), query.entity.as_ref()).filter(wanted);
     let (series, total) = page(all, query.limit, query.offset);
@@ -207,6 +221,10 @@ impl SeriesItem {
                 until: warming.until.map(text),
             }),
             alerts: series.open.iter().map(OpenAlertBody::from).collect(),
+            silenced: series.silenced.map(|(because, since)| SilencedBody {
+                because: because.word(),
+                since: text(since),
+            }),
         }
     }
 }

@@ -107,6 +107,13 @@ fn facts(item: &SeriesItem) -> Markup {
             dt { "State" } dd { (stream::state(item)) }
             dt { "Rows" } dd { (item.rows) }
             dt { "Newest row" } dd { (time_or_dash(item.last_row.as_ref())) }
+            @if let Some(silenced) = &item.silenced {
+                dt { "Silenced" }
+                dd {
+                    "an anomaly goes on since " (time(&silenced.since)) " and is not told: "
+                    (silenced.because)
+                }
+            }
             @if let Some(warming) = &item.warming {
                 dt { "Warm-up" }
                 dd {

@@ -141,6 +141,9 @@ pub(super) fn state(item: &SeriesItem) -> Markup {
         (Some(warming), 0) => {
             badge("calm", &format!("learning, {:.0} %", 100.0 * warming.done_ratio))
         }
-        (None, 0) => badge("good", "calm"),
+        (None, 0) => match &item.silenced {
+            Some(silenced) => badge("calm", &format!("silenced: {}", silenced.because)),
+            None => badge("good", "calm"),
+        },
     }
 }
