@@ -161,7 +161,7 @@ fn address(sink: &SinkParams) -> Result<String, NotifyError> {
     let url = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
     match url_fault(url.trim()) {
         // What is wrong is told, what it says is not.
-        Some(why) => Err(fault(why.to_owned())),
+        Some(why) => Err(fault(why.to_string())),
         None => Ok(url.trim().to_owned()),
     }
 }
@@ -216,18 +216,38 @@ impl Pauses {
     }
 }
 
-/// What is wrong with the address of a sink.
-pub fn url_fault(url: &str) -> Option<&'static str> {
-    let expected = Some("expected http:// or https:// and a host");
-    let Ok(uri) = url.parse::<Uri>() else { return expected };
-    let Some(authority) = uri.authority() else { return expected };
-    match uri.scheme_str() {
-        _ if authority.as_str().contains('@') => {
-            Some("names and passwords do not belong here: use `token_file`")
-        }
-        Some("http" | "https") if !authority.host().is_empty() => None,
-        _ => expected,
+/// An address for a message: who may use it, if it says so, is left out.
+pub fn masked(url: &str) -> String {
+    let (scheme, rest) = url.split_once("//").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    match rest.rsplit_once('@') {
+        // An `@` behind the host hides more than it must, and never less.
+        Some((_, behind)) if scheme.is_empty() => format!("***@{behind}"),
+        Some((_, behind)) => format!("{scheme}//***@{behind}"),
+        None => url.to_owned(),
     }
+}
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlFault {
+    /// It is none that a request can be sent to.
+    #[error("expected http:// or https:// and a host")]
+    Form,
+    /// It says who may use it, and would be told in logs.
+    #[error("names and passwords do not belong here")]
+    Credentials,
+}
+
+/// What is wrong with an address, if anything is.
+pub fn url_fault(url: &str) -> Option<UrlFault> {
+    let uri = url.parse::<Uri>().ok();
+    let authority = uri.as_ref().and_then(Uri::authority);
+    if authority.map_or(url, |authority| authority.as_str()).contains('@') {
+        return Some(UrlFault::Credentials);
+    }
+    let sends = matches!(uri.as_ref().and_then(Uri::scheme_str), Some("http" | "https"));
+    let reaches = authority.is_some_and(|authority| !authority.host().is_empty());
+    (!sends || !reaches).then_some(UrlFault::Form)
 }
 
 /// What is wrong with a header of a sink.
@@ -269,6 +289,24 @@ mod tests {
         ];
         for (name, value, fine) in headers {
             assert_eq!(header_fault(name, value).is_none(), fine, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_told_without_who_may_use_it() {
+        #[rustfmt::skip]
+        let cases = [
+            ("http://user:hunter2@h:1/x",   "http://***@h:1/x"),
+            ("http://user:hun@ter2@h:1/x",  "http://***@h:1/x"),
+            ("http://user:hun/ter2@h:1/x",  "http://***@h:1/x"),
+            ("http://user:hunter 2@h",      "http://***@h"),
+            ("user:hunter2@h:1/x",          "***@h:1/x"),
+            ("//user:hunter2@h",            "***@h"),
+            ("http://h:1/x",                "http://h:1/x"),
+            ("h:1",                         "h:1"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(masked(url), shown);
         }
     }
 

@@ -21,7 +21,7 @@ mod text;
 mod webhook;
 
 pub use alertmanager::{Clocks, Notifier};
-pub use courier::{NotifyError, header_fault, url_fault};
+pub use courier::{NotifyError, UrlFault, header_fault, masked, url_fault};
 pub use params::{AlertingParams, SinkKind, SinkParams};
 pub use probe::sink_faults;
 pub use text::opened_line;
