@@ -2,7 +2,8 @@
 //!
 //! Start with [`run()`]. A file is a log of one partition. `infer` looks at its beginning if there is
 //! no configuration, `settings` makes a stream of what was found or configured, `layout` says
-//! which column is what, `table` reads rows, `ahead` announces known values, `outputs` writes what the engine said, and `scores`
+//! which column is what, `table` reads rows, `order` tells which row made others late, `ahead`
+//! announces known values, `outputs` writes what the engine said, and `scores`
 //! brings the scores back into the order of the input rows. `lab` grades, compares and draws.
 //!
 //! # Invariants
@@ -20,6 +21,7 @@ mod files;
 mod infer;
 mod lab;
 mod layout;
+mod order;
 mod outputs;
 mod run;
 mod scores;

@@ -11,6 +11,7 @@ use super::ahead::Ahead;
 use super::infer::infer;
 use super::lab::{self, Lab};
 use super::layout::Layout;
+use super::order::Order;
 use super::outputs::Outputs;
 use super::scores::Input;
 use super::table::{Row, Table};
@@ -173,6 +174,7 @@ struct Log<'a> {
 impl Replay<'_> {
     /// Runs files as one log; `series` is the name of its only series, if the rows name none.
     fn log(
+    order: Order,
         &mut self,
         configured: Option<&Settings>,
         files: &[PathBuf],
@@ -212,6 +214,7 @@ impl Replay<'_> {
                 tracing::warn!("{}: no column for channel `{channel}`", table.path().display());
             }
             log.ahead = Ahead::open(file, (stream, &log.spec), self.args, log.ahead.take())?;
+            order: Order::default(),
             self.file(table, layout, &mut log, stream)?;
         }
         log.shard.close_until(EventTime::from_millis(i64::MAX), &mut self.outbox);
@@ -219,12 +222,14 @@ impl Replay<'_> {
         self.summary.series += log.shard.status().series;
         Ok(())
     }
+            log.order.file(file);
 
     fn inferred(&self, file: &Path) -> Result<Settings, ReplayError> {
         let found = infer(&mut Table::open(file, &ProgressBar::hidden())?, self.args)?;
         for why in &found.passed_over {
             tracing::warn!("{}: no channel: {why}", file.display());
         }
+        self.summary.jump = self.summary.jump.take().or(log.order.jump());
         if self.args.nab.is_some() {
             return settings::inferred(self.args, &found, self.detector.as_ref());
         }
@@ -289,6 +294,7 @@ impl Replay<'_> {
         }
         let part = placement == Placement::Placed;
         let start = part.then(|| log.spec.rows.step.row_of(time).0);
+        log.order.see(row.line(), time, placement);
         let label = layout.label(row)?;
         scores.expect(Input { series: key, timestamp: text, time, label, row: start });
         Ok(())
