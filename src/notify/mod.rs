@@ -24,5 +24,5 @@ pub use alertmanager::{Clocks, Notifier};
 pub use courier::{NotifyError, UrlFault, header_fault, masked, url_fault};
 pub use params::{AlertingParams, SinkKind, SinkParams};
 pub use probe::sink_faults;
-pub use text::opened_line;
+pub use text::{measured, opened_line};
 pub use webhook::{Webhook, WebhookEvent};
