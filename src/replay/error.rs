@@ -64,6 +64,12 @@ pub enum ReplayError {
     },
     /// A file is not CSV.
     #[error("{}", path.display())]
+    /// Two outputs would be written over each other.
+    #[error("{} is the file of two outputs", path.display())]
+    TwoOutputs {
+        /// The second of them.
+        path: PathBuf,
+    },
     Csv {
         /// Path.
         path: PathBuf,

@@ -44,6 +44,7 @@ pub fn run(
     if let Some(folder) = &args.nab {
         return lab::nab(args, folder, env);
     }
+    Outputs::check(args)?;
     let progress = progress_bar(&args.files)?;
     let first = once(args, env, &progress, Lab::wanted(args)?)?;
     let mut others = Vec::new();
