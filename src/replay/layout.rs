@@ -71,6 +71,8 @@ impl Layout {
             None => table.column(LABEL).map(|column| Label { column, named: false }),
         };
         let label = label.filter(|label| !channels.contains(&Some(label.column)));
+        let others = [Some(time), entity, label.as_ref().map(|label| label.column)];
+        channels.iter().chain(&others).flatten().try_for_each(|column| table.once(*column))?;
         Ok(Self { time, format, entity, channels, label })
     }
 
