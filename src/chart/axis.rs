@@ -86,13 +86,14 @@ pub fn tick(at: i64, step: i64) -> String {
     time.strftime(format).to_string()
 }
 
-/// A number of a chart or a table: six significant digits.
+/// A number of a chart or a table: six significant digits, of small numbers four.
 pub fn short(value: f64) -> String {
     let size = magnitude(value);
+    let decimals = (5 - size).min(4).max(3 - size);
     match value.is_finite() {
         false => "–".into(),
-        true if PLAIN.contains(&size) => decimal(value, 5 - size),
-        true => exponent(value, 5 - size),
+        true if PLAIN.contains(&size) => decimal(value, decimals),
+        true => exponent(value, decimals),
     }
 }
 
@@ -117,7 +118,7 @@ mod tests {
         let numbers = [
             (0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1e5, "100000"), (2e-5, "2e-5"),
             (49.812, "49.812"), (1_013.251, "1013.25"), (0.1 + 0.2, "0.3"), (-1e300, "-1e300"),
-            (123_456_789.0, "1.23457e8"), (f64::NAN, "–"),
+            (123_456_789.0, "1.23457e8"), (f64::NAN, "–"), (-0.999_99, "-1"), (0.012_345_6, "0.01235"),
         ];
         for (value, text) in numbers {
             assert_eq!(short(value), text);

@@ -45,12 +45,7 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
     };
     let entity = args.entity.as_ref().map(|name| find(table, name)).transpose()?;
     let header = table.header().to_vec();
-    let candidate = |c: usize| {
-        let named = args.label.as_ref() != Some(&header[c])
-            && !NOT_INPUTS.iter().any(|prefix| header[c].starts_with(prefix));
-        named && c != time && Some(c) != entity && !header[c].is_empty()
-    };
-    let candidates: Vec<usize> = (0..header.len()).filter(|c| candidate(*c)).collect();
+    let candidates = candidates(&header, args, (time, entity));
     check_names(table, &candidates)?;
     let mut sample = Sample::new(time, entity, candidates.into_iter());
     while let Some(row) = table.next()? {
@@ -83,6 +78,20 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
         passed_over,
         series: sample.last.len(),
     })
+}
+
+/// Columns that may be channels: not time and series, and no labels.
+fn candidates(
+    header: &[String],
+    args: &ReplayArgs,
+    (time, entity): (usize, Option<usize>),
+) -> Vec<usize> {
+    let candidate = |c: &usize| {
+        let named = args.label.as_ref() != Some(&header[*c])
+            && !NOT_INPUTS.iter().any(|prefix| header[*c].starts_with(prefix));
+        named && *c != time && Some(*c) != entity && !header[*c].is_empty()
+    };
+    (0..header.len()).filter(candidate).collect()
 }
 
 /// Refuses a header that is none, and columns that cannot be told from each other.
