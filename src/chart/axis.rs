@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
+use crate::record::{decimal, exponent, magnitude};
+
 /// Distances of ticks: parts of a second, seconds, minutes, hours, days, and the like, in milliseconds.
 #[rustfmt::skip]
 const STEPS: [i64; 32] = [
@@ -15,6 +17,8 @@ const STEPS: [i64; 32] = [
 const DAY: i64 = 86_400_000;
 /// Times before are row numbers in disguise.
 const ROW_NUMBERS: i64 = 1_000_000_000;
+/// Powers of ten of numbers that are written without one.
+const PLAIN: Range<i32> = -4..7;
 
 /// Milliseconds since 1970, with ticks of our own choice.
 #[derive(Debug, Clone)]
@@ -82,22 +86,26 @@ pub fn tick(at: i64, step: i64) -> String {
     time.strftime(format).to_string()
 }
 
-/// A number that fits beside an axis.
+/// A number of a chart or a table: six significant digits, of small numbers four.
 pub fn short(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if !value.is_finite() => "–".into(),
-        1e6.. => format!("{value:.2e}"),
-        1e3.. => format!("{value:.0}"),
-        10.0.. => trimmed(format!("{value:.1}")),
-        1e-3.. => trimmed(format!("{value:.3}")),
-        0.0 => "0".into(),
-        _ => format!("{value:.1e}"),
+    let size = magnitude(value);
+    let decimals = (5 - size).min(4).max(3 - size);
+    match value.is_finite() {
+        false => "–".into(),
+        true if PLAIN.contains(&size) => decimal(value, decimals),
+        true => exponent(value, decimals),
     }
 }
 
-fn trimmed(text: String) -> String {
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// A number beside an axis that is `width` long: neighbours differ, noise of the last bits is not shown.
+pub fn label(value: f64, width: f64) -> String {
+    let decimals = 1 - magnitude(width);
+    let size = magnitude(value.abs().max(width));
+    match value.is_finite() {
+        false => "–".into(),
+        true if PLAIN.contains(&size) => decimal(value, decimals),
+        true => exponent(value, decimals),
+    }
 }
 
 #[cfg(test)]
@@ -106,8 +114,12 @@ mod tests {
 
     #[test]
     fn axes_have_round_numbers_and_times() {
-        let numbers =
-            [(0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1e5, "100000"), (2e-5, "2.0e-5")];
+        #[rustfmt::skip]
+        let numbers = [
+            (0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1e5, "100000"), (2e-5, "2e-5"),
+            (49.812, "49.812"), (1_013.251, "1013.25"), (0.1 + 0.2, "0.3"), (-1e300, "-1e300"),
+            (123_456_789.0, "1.23457e8"), (f64::NAN, "–"), (-0.999_99, "-1"), (0.012_345_6, "0.01235"),
+        ];
         for (value, text) in numbers {
             assert_eq!(short(value), text);
         }
@@ -120,5 +132,22 @@ mod tests {
         assert_eq!(tick(times[1] as i64, step), "00:15:00.100");
         let (step, rows) = ticks(0, 35_000_000, 7);
         assert_eq!((step, rows.len(), tick(rows[1] as i64, step).as_str()), (5_000_000, 8, "5000"));
+    }
+
+    #[test]
+    fn neighbours_on_an_axis_differ() {
+        #[rustfmt::skip]
+        let cases = [
+            ([1_013.24, 1_013.25, 1_013.26],     0.04,  ["1013.24", "1013.25", "1013.26"]),
+            ([123_456_788.0, 123_456_790.0, 123_456_792.0], 6.0,
+             ["1.23456788e8", "1.2345679e8", "1.23456792e8"]),
+            ([-20.0, 1e-15, 20.0],               55.0,  ["-20", "0", "20"]),
+            ([-1e-17, 0.1 + 0.2, 0.6],           0.9,   ["0", "0.3", "0.6"]),
+            ([0.0, 1e8, 2e8],                    2.4e8, ["0", "1e8", "2e8"]),
+            ([1e-22, 2e-6, 4e-6],                5e-6,  ["0", "2e-6", "4e-6"]),
+        ];
+        for (values, width, texts) in cases {
+            assert_eq!(values.map(|value| label(value, width)), texts);
+        }
     }
 }

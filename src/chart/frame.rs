@@ -5,12 +5,16 @@ use std::ops::Range;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::axis::{TimeAxis, short, tick};
+use super::axis::{TimeAxis, label, tick};
 use super::theme::{ALERT, GRID, INK, OTHER, SCORE};
 use crate::record::EventTime;
 
 /// Size of letters; the library draws them a fifth smaller.
 const FONT: u32 = 15;
+/// Width of a letter.
+const LETTER: u32 = 7;
+/// Room for the labels of the value axis, if they need no more.
+const LABELS: u32 = 52;
 
 /// Scores above are drawn here.
 pub const SCORE_MAX: f64 = 5.0;
@@ -199,12 +203,14 @@ pub fn frame<E: From<ChartError>>(
         let axis = TimeAxis::new(from, to, size.ticks);
         let step = axis.step;
         let ends = (range.start, range.end);
+        let label = |value: f64| label(value, ends.1 - ends.0);
+        let longest = [ends.0, ends.1].map(|end| label(end).len() as u32).into_iter().max();
         let mut chart = ChartBuilder::on(&area)
             .margin(4)
             // The label of a tick at the very end needs half its width.
             .margin_right(36)
             .x_label_area_size(22)
-            .y_label_area_size(52)
+            .y_label_area_size(LABELS.max(10 + LETTER * longest.unwrap_or(0)))
             .build_cartesian_2d(axis, range)
             .map_err(fault)?;
         chart
@@ -217,7 +223,7 @@ pub fn frame<E: From<ChartError>>(
             .x_labels(size.ticks)
             .y_labels(4)
             .x_label_formatter(&|at| tick(*at as i64, step))
-            .y_label_formatter(&|value| short(*value))
+            .y_label_formatter(&|value| label(*value))
             .draw()
             .map_err(fault)?;
         content(&mut Canvas { chart, span: (from, to), range: ends })?;

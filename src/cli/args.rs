@@ -118,7 +118,7 @@ pub(super) struct RunArgs {
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Id of the alert, as in its records: a-5f0c9e2b71d4
-    #[arg(value_name = "ALERT-ID")]
+    #[arg(value_name = "ALERT-ID", value_parser = known_form)]
     pub alert_id: String,
 
     #[command(flatten)]
@@ -129,7 +129,7 @@ pub(super) struct ExplainArgs {
     pub svg: Option<PathBuf>,
 }
 
-/// What is no id would be written, heard by nobody, and never told.
+/// What is no id would be written, heard by nobody, and never told; or looked for in a whole topic.
 fn known_form(text: &str) -> Result<String, String> {
     let sound = is_alert_id(text).then(|| text.to_owned());
     sound.ok_or_else(|| "expected `a-` and 12 hex digits".to_owned())
@@ -251,12 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_names_an_alert_by_its_id() {
-        let line = |id: &str| format!("latentd feedback {id} expected --config a.toml");
-        assert!(Cli::try_parse_from(line("a-5f0c9e2b71d4").split(' ')).is_ok());
-        for id in ["a-5f0c9e2b71d", "5f0c9e2b71d4", "a-5F0C9E2B71D4", "press-7"] {
-            let fault = Cli::try_parse_from(line(id).split(' ')).unwrap_err().to_string();
-            assert!(fault.contains("expected `a-` and 12 hex digits"), "{fault}");
+    fn an_alert_is_named_by_its_id() {
+        for command in ["feedback ID expected", "explain ID"] {
+            let line = |id: &str| format!("latentd {command} --config a.toml").replace("ID", id);
+            assert!(Cli::try_parse_from(line("a-5f0c9e2b71d4").split(' ')).is_ok());
+            for id in ["a-5f0c9e2b71d", "5f0c9e2b71d4", "a-5F0C9E2B71D4", "press-7"] {
+                let fault = Cli::try_parse_from(line(id).split(' ')).unwrap_err().to_string();
+                assert!(fault.contains("expected `a-` and 12 hex digits"), "{fault}");
+            }
         }
     }
 }

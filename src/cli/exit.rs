@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::io::KafkaParams;
+
 /// `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
 /// `EX_CONFIG` of sysexits.
@@ -19,6 +21,12 @@ pub(super) struct Failure {
 impl Failure {
     pub fn failed(error: impl Into<Box<dyn Error>>) -> Self {
         Self { code: 1, error: error.into() }
+    }
+
+    /// A cluster gave no answer that helps: with the brokers that were asked.
+    pub fn asked<E: Error>(kafka: &KafkaParams) -> impl Fn(E) -> Self {
+        let brokers = kafka.brokers.join(", ");
+        move |error| Self::failed(format!("{} (kafka.brokers: {brokers})", chain(&error)))
     }
 
     pub fn usage(error: impl Into<Box<dyn Error>>) -> Self {
@@ -66,6 +74,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
 mod tests {
     use super::*;
     use crate::daemon::DaemonError;
+    use crate::io::IoError;
 
     #[test]
     fn the_whole_chain_is_told_once() {
@@ -79,5 +88,19 @@ mod tests {
         }
         let outer = Outer { source: std::io::Error::other("inner") };
         assert_eq!(chain(&outer), "outer: inner");
+    }
+
+    #[test]
+    fn a_cluster_without_an_answer_is_named() {
+        let table = serde_json::json!({
+            "kafka": { "brokers": ["a:9092", "b:9092"] },
+            "stream": [{ "name": "a", "topics": ["a"], "channel": [{ "name": "x" }] }],
+        });
+        let settings = crate::config::Layers::new().table(table).settings().unwrap();
+        let error = IoError::Broker { operation: "list topics", detail: "timed out".into() };
+        let told = Failure::asked(&settings.kafka)(DaemonError::Poll(error)).to_string();
+        let expected =
+            "reading stopped: kafka list topics: timed out (kafka.brokers: a:9092, b:9092)";
+        assert_eq!(told, expected);
     }
 }

@@ -12,7 +12,7 @@ use crate::telemetry::say;
 /// Looks the alert up and tells what is known.
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let settings = load(&args.config)?;
-    let found = explain(&settings, &args.alert_id).map_err(Failure::failed)?;
+    let found = explain(&settings, &args.alert_id).map_err(Failure::asked(&settings.kafka))?;
     let Some(explained) = found else {
         let topic = &settings.topics.alerts;
         return Err(Failure::failed(format!("{}: no such alert on `{topic}`", args.alert_id)));

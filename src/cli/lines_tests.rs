@@ -51,8 +51,9 @@ fn fault(line: &str) -> Option<String> {
         return None;
     }
     // What stands for an id in a text is none.
+    let is_id = |word: &str| word == "ID" || word == "{alert_id}";
     let words =
-        line.split_whitespace().map(|word| if word == "ID" { "a-5f0c9e2b71d4" } else { word });
+        line.split_whitespace().map(|word| if is_id(word) { "a-5f0c9e2b71d4" } else { word });
     let error = Cli::try_parse_from(words).err()?;
     Some(format!("{line}: {error}"))
 }

@@ -27,7 +27,8 @@ fn states(of: &StateOf) -> Result<(Settings, Vec<StoredState>), Failure> {
     if let Some(name) = of.stream.as_ref().filter(|name| !known(name)) {
         return Err(Failure::usage(format!("--stream {name}: there is no such stream")));
     }
-    let states = stored_states(&settings, of.stream.as_deref()).map_err(Failure::failed)?;
+    let states =
+        stored_states(&settings, of.stream.as_deref()).map_err(Failure::asked(&settings.kafka))?;
     Ok((settings, states))
 }
 
@@ -94,7 +95,7 @@ fn check(of: &StateOf) -> Result<(), Failure> {
     let (mut different, count) = (0, states.len());
     for state in states {
         let name = name(&state);
-        let text = match verify(&settings, state).map_err(Failure::failed)? {
+        let text = match verify(&settings, state).map_err(Failure::asked(&settings.kafka))? {
             Verdict::Same { from, to } => {
                 format!("verified: records {from} to {to} give this state")
             }

@@ -30,13 +30,17 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
             config: BTreeMap::new(),
         })
         .collect();
-    let mut outcomes = ensure_topics(&settings.kafka, &specs).map_err(Failure::failed)?;
+    let mut outcomes =
+        ensure_topics(&settings.kafka, &specs).map_err(Failure::asked(&settings.kafka))?;
     let current =
         TopicSpec::compacted(&settings.topics.alerts_current, args.partitions, args.replication);
-    outcomes.extend(ensure_topics(&settings.kafka, &[current]).map_err(Failure::failed)?);
+    outcomes.extend(
+        ensure_topics(&settings.kafka, &[current]).map_err(Failure::asked(&settings.kafka))?,
+    );
     let mut states = state_topics(&settings, args.partitions as usize)?;
     states.iter_mut().for_each(|spec| spec.replication = args.replication);
-    outcomes.extend(ensure_topics(&settings.kafka, &states).map_err(Failure::failed)?);
+    outcomes
+        .extend(ensure_topics(&settings.kafka, &states).map_err(Failure::asked(&settings.kafka))?);
     let mut refused = Vec::new();
     for (name, outcome) in outcomes {
         match outcome {
@@ -54,7 +58,7 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
 }
 
 fn list(settings: &Settings) -> Result<(), Failure> {
-    let topics = list_topics(&settings.kafka).map_err(Failure::failed)?;
+    let topics = list_topics(&settings.kafka).map_err(Failure::asked(&settings.kafka))?;
     let present: BTreeMap<&str, usize> =
         topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
     let states = settings.stream.iter().map(|stream| settings.topics.state_of(&stream.name));
@@ -72,7 +76,7 @@ fn list(settings: &Settings) -> Result<(), Failure> {
 
 /// The state topics, with as many partitions as their inputs have, or will have.
 fn state_topics(settings: &Settings, partitions: usize) -> Result<Vec<TopicSpec>, Failure> {
-    let topics = list_topics(&settings.kafka).map_err(Failure::failed)?;
+    let topics = list_topics(&settings.kafka).map_err(Failure::asked(&settings.kafka))?;
     let count = |name: &String| topics.iter().find(|t| t.name == *name).map(|t| t.partitions);
     let spec = |stream: &StreamSettings| {
         let widest = stream.topics.iter().filter_map(count).max().unwrap_or(partitions);

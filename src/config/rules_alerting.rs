@@ -3,7 +3,9 @@
 use super::Settings;
 use super::fault::Fault;
 use super::rules::{quoted, unique};
-use crate::notify::{AlertingParams, SinkKind, SinkParams, header_fault, url_fault};
+use crate::notify::{
+    AlertingParams, SinkKind, SinkParams, UrlFault, header_fault, masked, url_fault,
+};
 use crate::record::Millis;
 
 const TIMEOUT: [Millis; 2] = [Millis::new(100), Millis::new(300_000)];
@@ -17,7 +19,7 @@ pub(super) fn check(settings: &Settings, faults: &mut Vec<Fault>) {
     within("alerting.resend", *resend, RESEND, faults);
     within("alerting.timeout", *timeout, TIMEOUT, faults);
     for (key, url) in [("external_url", external_url), ("runbook_url", runbook_url)] {
-        check_url(&format!("alerting.{key}"), url.as_deref(), faults);
+        check_url(&format!("alerting.{key}"), url.as_deref(), "", faults);
     }
     for (i, sink) in sink.iter().enumerate() {
         let at = format!("alerting.sink[{i}]");
@@ -44,7 +46,7 @@ fn check_sink(sink: &SinkParams, at: &str, faults: &mut Vec<Fault>) {
             let why = "the address is given twice, `url` is one already";
             faults.push(Fault::new(format!("{at}.url_file"), why));
         }
-        (url, _) => check_url(&format!("{at}.url"), url.as_deref(), faults),
+        (url, _) => check_url(&format!("{at}.url"), url.as_deref(), ": use `token_file`", faults),
     }
     if let Some(timeout) = sink.timeout {
         within(&format!("{at}.timeout"), timeout, TIMEOUT, faults);
@@ -73,10 +75,11 @@ fn check_sink(sink: &SinkParams, at: &str, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_url(at: &str, url: Option<&str>, faults: &mut Vec<Fault>) {
-    if let Some((url, why)) = url.and_then(|url| Some((url, url_fault(url)?))) {
-        faults.push(Fault::rule(at, quoted(url), why));
-    }
+/// `instead` is told to who puts a password into the address: no fault may repeat it.
+fn check_url(at: &str, url: Option<&str>, instead: &str, faults: &mut Vec<Fault>) {
+    let Some((url, fault)) = url.and_then(|url| Some((url, url_fault(url)?))) else { return };
+    let instead = if fault == UrlFault::Credentials { instead } else { "" };
+    faults.push(Fault::rule(at, quoted(masked(url)), format!("{fault}{instead}")));
 }
 
 fn within(at: &str, value: Millis, [least, most]: [Millis; 2], faults: &mut Vec<Fault>) {
@@ -144,5 +147,22 @@ mod tests {
         for (sink, expected) in cases {
             assert_eq!(told(sink), [expected]);
         }
+    }
+
+    #[test]
+    fn no_fault_repeats_a_password() {
+        let hook = |url: &str| told(&format!("name = 'x'\nkind = 'webhook'\nurl = '{url}'"));
+        let why = "names and passwords do not belong here";
+        let expected =
+            format!("alerting.sink[0].url = \"http://***@h:1/x\": {why}: use `token_file`");
+        assert_eq!(hook("http://user:hunter2@h:1/x"), [expected]);
+        for odd in ["http://user:hunter2 @h", "user:hunter2@h", "ftp://user:hunter2@h"] {
+            let told = hook(odd).join("\n");
+            assert!(told.contains("***@h") && !told.contains("hunter2"), "{told}");
+        }
+        let sink = "name = 'x'\nkind = 'webhook'\nurl = 'http://h'\n";
+        let table = "[alerting]\nexternal_url = 'http://user:hunter2@h:1/x'";
+        let expected = format!("alerting.external_url = \"http://***@h:1/x\": {why}");
+        assert_eq!(told(&format!("{sink}{table}")), [expected]);
     }
 }

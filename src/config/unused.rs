@@ -5,6 +5,7 @@ use serde_json::json;
 use super::changes::differing;
 use super::{Layers, Settings, StreamSettings};
 use crate::alert::DetectorKind;
+use crate::engine::StreamSpec;
 use crate::model::{HeadKind, OptimizerKind, ScheduleKind, Scope, Variant};
 
 /// Keys of the network that judges nothing where series have detectors of their own.
@@ -34,6 +35,16 @@ impl Settings {
     }
 }
 
+impl StreamSettings {
+    /// What becomes of more channels than a detector can have, if that is why there are none.
+    pub fn too_wide(&self, spec: &StreamSpec) -> Option<String> {
+        let asked = self.alert.detector == DetectorKind::Auto && self.model.scope == Scope::Series;
+        let count = self.channel.len();
+        (asked && !spec.has_detectors())
+            .then(|| format!("{count} are too many for detectors: the errors of the network judge"))
+    }
+}
+
 /// Deepest paths at which a stream differs from the defaults, for example `alert.tail`.
 fn set(stream: &StreamSettings) -> Vec<String> {
     let smallest =
@@ -59,7 +70,7 @@ impl Of<'_> {
         let spec = self.stream.spec(seed);
         match spec.has_detectors() {
             true => self.judged_by_detectors(spec.rows_before_alerts()),
-            false => self.judged_by_the_network(),
+            false => self.judged_by_the_network(&spec),
         }
         self.variant();
         self.optimizer();
@@ -87,12 +98,8 @@ impl Of<'_> {
         self.unused("window.min_completeness", &why);
     }
 
-    fn judged_by_the_network(&mut self) {
-        let alert = &self.stream.alert;
-        if alert.detector == DetectorKind::Auto && self.stream.model.scope == Scope::Series {
-            let count = self.stream.channel.len();
-            let why =
-                format!("{count} are too many for detectors: the errors of the network judge");
+    fn judged_by_the_network(&mut self, spec: &StreamSpec) {
+        if let Some(why) = self.stream.too_wide(spec) {
             self.say("channel", &why);
         }
     }

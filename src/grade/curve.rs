@@ -63,7 +63,7 @@ pub(super) mod tests {
             .map(|(i, (score, label))| Graded {
                 time: EventTime::from_millis(60_000 * i as i64),
                 score: *score,
-                raised: false,
+                alerts: 0,
                 label: label == 'x',
             })
             .collect()
@@ -112,7 +112,7 @@ pub(super) mod tests {
                 let row = |(s, label): &(i32, bool)| Graded {
                     time: EventTime::from_millis(0),
                     score: f(f64::from(*s)),
-                    raised: false,
+                    alerts: 0,
                     label: *label,
                 };
                 pairs.iter().map(row).collect()

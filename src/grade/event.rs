@@ -41,26 +41,25 @@ pub struct EventCount {
 impl EventCount {
     /// Counts; an alert belongs to a range if it opens at most `slack` rows before its first or
     /// after its last row. An alert that was open already when a range begins does not count as
-    /// finding it.
-    pub fn of(rows: &[Graded], slack: usize) -> Self {
-        let raised: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].raised).collect();
+    /// finding it. `behind` alerts opened after the last row.
+    pub fn of(rows: &[Graded], behind: u32, slack: usize) -> Self {
+        let opened = rows.iter().map(|row| row.alerts).chain([behind]).enumerate();
+        let raised: Vec<(usize, u32)> = opened.filter(|(_, alerts)| 0 < *alerts).collect();
         let ranges = events(rows);
         let near = |row: usize, event: &Event| {
             event.first <= row.saturating_add(slack) && row <= event.last.saturating_add(slack)
         };
         let delays: Vec<usize> = ranges
             .iter()
-            .filter_map(|event| raised.iter().find(|r| near(**r, event)).map(|r| (event, r)))
-            .map(|(event, row)| row.saturating_sub(event.first))
+            .filter_map(|event| raised.iter().find(|(r, _)| near(*r, event)).map(|r| (event, r)))
+            .map(|(event, (row, _))| row.saturating_sub(event.first))
             .collect();
-        let hits = raised.iter().filter(|row| ranges.iter().any(|event| near(**row, event)));
-        Self {
-            events: ranges.len(),
-            found: delays.len(),
-            alerts: raised.len(),
-            hits: hits.count(),
-            delays,
-        }
+        let met = raised.iter().filter(|(row, _)| ranges.iter().any(|event| near(*row, event)));
+        let sum = |raised: &mut dyn Iterator<Item = &(usize, u32)>| -> usize {
+            raised.map(|(_, alerts)| *alerts as usize).sum()
+        };
+        let (hits, alerts) = (sum(&mut met.into_iter()), sum(&mut raised.iter()));
+        Self { events: ranges.len(), found: delays.len(), alerts, hits, delays }
     }
 
     /// Adds the counts of another series.
@@ -108,13 +107,25 @@ mod tests {
     use super::super::curve::tests::rows;
     use super::*;
 
-    /// `!` in the second text is a raise.
+    /// `!` in the second text is an alert, a digit that many.
     fn count(labels: &str, raises: &str, slack: usize) -> EventCount {
         let mut rows = rows(&vec![0.0; labels.len()], labels);
+        let alerts = |mark: char| mark.to_digit(10).unwrap_or(u32::from(mark == '!'));
         for (row, mark) in rows.iter_mut().zip(raises.chars()) {
-            row.raised = mark == '!';
+            row.alerts = alerts(mark);
         }
-        EventCount::of(&rows, slack)
+        EventCount::of(&rows, raises.chars().nth(rows.len()).map_or(0, alerts), slack)
+    }
+
+    #[test]
+    fn alerts_are_counted_and_not_their_rows() {
+        // Three on a row of the range, one beside it, two after the last row.
+        let strict = count("..xx..", "..3.!.2", 0);
+        assert_eq!((strict.alerts, strict.hits, strict.precision()), (6, 3, Some(0.5)));
+        let wide = count("..xx..", "..3.!.2", 3);
+        assert_eq!((wide.alerts, wide.hits, wide.found), (6, 6, 1));
+        let behind = count("...xx", ".....1", 1);
+        assert_eq!((behind.found, behind.delays.as_slice()), (1, [2].as_slice()));
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! Everything that is told of a labelled series, and of several together.
 
-use super::{EventCount, Graded, average_precision, events, roc_auc, vus_pr};
+use super::{EventCount, Graded, Watched, average_precision, events, roc_auc, vus_pr};
 
 /// Rows that the highest score may always lie from the labelled range: the rule of the UCR archive.
 const UCR_ROWS: usize = 100;
-const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
 
 /// How a series is graded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
     /// Rows of the train part: nothing there is graded. With one, the UCR rule is asked, too.
-    pub train: usize,
+    pub train: Option<usize>,
     /// Rows that an alert may open beside a labelled range.
     pub slack: usize,
     /// Longest buffer of the volume, in rows.
@@ -21,11 +20,14 @@ pub struct Terms {
 
 /// The figures of one series, or of several.
 ///
-/// Areas of several series are means of those that have one; everything else is summed.
+/// Areas of several series are means of those that have one; everything else is summed. Series without
+/// labels add to what needs none: rows, alerts, and their rate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
-    /// Graded rows.
+    /// Rows that were judged.
     pub rows: usize,
+    /// Rows that were not: late, or second ones of their row. They are in no other figure.
+    pub unjudged: usize,
     /// Labelled ones of them.
     pub labelled: usize,
     /// Area under the precision-recall curve.
@@ -34,6 +36,8 @@ pub struct Figures {
     pub vus_pr: Option<f64>,
     /// Area under the receiver operating characteristic.
     pub roc_auc: Option<f64>,
+    /// Alerts of all kinds, with labels or without.
+    pub alerts: usize,
     /// Alerts against labelled ranges.
     pub events: EventCount,
     /// Alerts that are measured against the budget, which is one of anomalies.
@@ -47,24 +51,25 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Grades the rows of a series behind the train part; each raise is taken for an anomaly.
-    pub fn of(rows: &[Graded], terms: &Terms) -> Self {
-        let rows = rows.get(terms.train..).unwrap_or_default();
-        let times = rows.iter().map(|row| row.time.as_millis());
-        let span = times.clone().max().unwrap_or(0).saturating_sub(times.min().unwrap_or(0));
-        let weeks = span as f64 / WEEK_MS;
-        let events = EventCount::of(rows, terms.slack);
+    /// Grades the rows of a series behind the train part, and `behind` alerts that opened after the
+    /// last of them; each alert is taken for an anomaly.
+    pub fn of(rows: &[Graded], behind: u32, terms: &Terms) -> Self {
+        let rows = rows.get(terms.train.unwrap_or(0)..).unwrap_or_default();
+        let weeks = rows.iter().map(|row| row.time).collect::<Watched>().weeks();
+        let events = EventCount::of(rows, behind, terms.slack);
         Self {
             rows: rows.len(),
+            unjudged: 0,
             labelled: rows.iter().filter(|row| row.label).count(),
             auc_pr: average_precision(rows),
             vus_pr: vus_pr(rows, terms.reach),
             roc_auc: roc_auc(rows),
+            alerts: events.alerts,
             anomalies: events.alerts,
             events,
             weeks,
             allowed: weeks * terms.budget,
-            ucr: ucr_hit(rows).filter(|_| 0 < terms.train).map(|hit| (usize::from(hit), 1)),
+            ucr: ucr_hit(rows).filter(|_| terms.train.is_some()).map(|hit| (usize::from(hit), 1)),
         }
     }
 
@@ -73,6 +78,8 @@ impl Figures {
         let mut all = Self::default();
         for part in parts {
             all.rows += part.rows;
+            all.unjudged += part.unjudged;
+            all.alerts += part.alerts;
             all.labelled += part.labelled;
             all.events.add(&part.events);
             all.anomalies += part.anomalies;
@@ -128,7 +135,7 @@ mod tests {
     use super::super::curve::tests::rows;
     use super::*;
 
-    const TERMS: Terms = Terms { train: 50, slack: 0, reach: 4, budget: 2.0 };
+    const TERMS: Terms = Terms { train: Some(50), slack: 0, reach: 4, budget: 2.0 };
 
     /// 1,000 minutes with one labelled range and the highest score at `best`.
     fn series(best: usize) -> Vec<Graded> {
@@ -147,24 +154,24 @@ mod tests {
         let cases =
             [(400, true), (399, false), (505, true), (609, true), (610, false), (20, false)];
         for (best, hit) in cases {
-            let figures = Figures::of(&series(best), &TERMS);
+            let figures = Figures::of(&series(best), 0, &TERMS);
             assert_eq!(figures.ucr, Some((usize::from(hit), 1)), "{best}");
         }
         // A long range reaches as far as it is long.
         for (best, hit) in [(250, true), (249, false), (849, true), (850, false)] {
-            let figures = Figures::of(&labelled(best, 450..650), &TERMS);
+            let figures = Figures::of(&labelled(best, 450..650), 0, &TERMS);
             assert_eq!(figures.ucr, Some((usize::from(hit), 1)), "{best}");
         }
-        let untrained = Figures::of(&series(1), &Terms { train: 0, ..TERMS });
+        let untrained = Figures::of(&series(1), 0, &Terms { train: None, ..TERMS });
         assert_eq!(untrained.ucr, None);
     }
 
     #[test]
     fn figures_of_several_are_sums_and_means() {
         let mut raised = series(505);
-        raised[505].raised = true;
-        raised[10].raised = true;
-        let [a, b] = [Figures::of(&raised, &TERMS), Figures::of(&series(100), &TERMS)];
+        raised[505].alerts = 1;
+        raised[10].alerts = 1;
+        let [a, b] = [Figures::of(&raised, 0, &TERMS), Figures::of(&series(100), 0, &TERMS)];
         let all = Figures::overall(&[a.clone(), b.clone()]);
         assert_eq!((all.rows, all.labelled, all.ucr), (1_900, 20, Some((1, 2))));
         assert_eq!((all.events.alerts, all.events.recall()), (1, Some(0.5)));
@@ -173,7 +180,11 @@ mod tests {
         assert!((all.weeks - weeks).abs() < 1e-12);
         assert!((all.alerts_per_week().unwrap() - 1.0 / weeks).abs() < 1e-9);
         assert!((all.budget_per_week().unwrap() - 2.0).abs() < 1e-12);
+        // A series without labels has alerts, but none that is false.
+        let unlabelled = Figures { alerts: 3, rows: 7, ..Figures::default() };
+        let more = Figures::overall(&[a, b, unlabelled]);
+        assert_eq!((more.alerts, more.rows, more.events), (4, 1_907, all.events));
         assert_eq!(Figures::overall(&[]), Figures::default());
-        assert_eq!(Figures::of(&[], &TERMS).alerts_per_week(), None);
+        assert_eq!(Figures::of(&[], 0, &TERMS).alerts_per_week(), None);
     }
 }

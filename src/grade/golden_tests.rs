@@ -51,7 +51,7 @@ fn areas_are_those_of_scikit_learn_and_of_the_authors_of_vus() {
     let row = |i: usize| {
         let label = ranges.iter().any(|range| range.contains(&i));
         let score = ((i * 37 + 11) % 101 + 15 * usize::from(label)) as f64;
-        Graded { time: EventTime::from_millis(i as i64), score, raised: false, label }
+        Graded { time: EventTime::from_millis(i as i64), score, alerts: 0, label }
     };
     let rows: Vec<Graded> = (0..200).map(row).collect();
     assert_close(average_precision(&rows).unwrap(), "/areas/auc_pr");

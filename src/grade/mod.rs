@@ -2,7 +2,7 @@
 //!
 //! Start with [`Figures`]: everything that is told of one labelled series. Its parts are `curve`
 //! (areas under curves of all thresholds), `volume` (the same with blurred labels), `event`
-//! (alerts against labelled ranges). `nab` is the rule of the Numenta Anomaly Benchmark, `compare`
+//! (alerts against labelled ranges), `watched` (how much time passed). `nab` is the rule of the Numenta Anomaly Benchmark, `compare`
 //! pairs the alerts of two runs, `forecast` says what came true of forecasts.
 //!
 //! # Invariants
@@ -21,6 +21,7 @@ mod golden_tests;
 mod nab;
 mod ranking;
 mod volume;
+mod watched;
 
 pub use compare::{Pair, pair};
 pub use curve::{average_precision, roc_auc};
@@ -30,6 +31,7 @@ pub use figures::{Figures, Terms};
 pub use forecast::{Accuracy, Checked, Errors, ForecastFigures, LEVELS, Scale, Tally};
 pub use nab::{Corpus, Detected, Profile, Swept, Window};
 pub use volume::vus_pr;
+pub use watched::Watched;
 
 use crate::record::EventTime;
 
@@ -40,8 +42,8 @@ pub struct Graded {
     pub time: EventTime,
     /// What ranks rows, such as surprise; high means unusual.
     pub score: f64,
-    /// An alert opened here.
-    pub raised: bool,
+    /// Alerts that opened here.
+    pub alerts: u32,
     /// Marked as anomalous.
     pub label: bool,
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::block::block_on;
+use super::kafka::report::Asker;
 use super::kafka::settings::{admin, client_error};
 use super::{IoError, KafkaParams};
 
@@ -120,8 +120,8 @@ pub fn grow_topic(params: &KafkaParams, spec: &TopicSpec) -> Result<(), IoError>
         Some((_, TopicOutcome::Existed { partitions })) if partitions < wanted => {}
         _ => return Ok(()),
     }
-    let client: AdminClient<DefaultClientContext> =
-        admin(params)?.create().map_err(client_error)?;
+    let client: AdminClient<Asker> =
+        admin(params)?.create_with_context(Asker::default()).map_err(client_error)?;
     let options = AdminOptions::new().request_timeout(Some(WAIT)).operation_timeout(Some(WAIT));
     let more = NewPartitions::new(&spec.name, wanted);
     let results = block_on(client.create_partitions([&more], &options));
@@ -142,7 +142,8 @@ pub fn grow_topic(params: &KafkaParams, spec: &TopicSpec) -> Result<(), IoError>
 ///
 /// As [`ensure_topics`].
 pub fn list_topics(params: &KafkaParams) -> Result<Vec<TopicInfo>, IoError> {
-    let client: BaseConsumer = admin(params)?.create().map_err(client_error)?;
+    let client: BaseConsumer<Asker> =
+        admin(params)?.create_with_context(Asker::default()).map_err(client_error)?;
     let metadata = client
         .fetch_metadata(None, WAIT)
         .map_err(|error| IoError::Broker { operation: "list topics", detail: error.to_string() })?;
@@ -167,8 +168,8 @@ fn create(
     if specs.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let client: AdminClient<DefaultClientContext> =
-        admin(params)?.create().map_err(client_error)?;
+    let client: AdminClient<Asker> =
+        admin(params)?.create_with_context(Asker::default()).map_err(client_error)?;
     let topics: Vec<NewTopic<'_>> = specs.iter().map(|spec| new_topic(spec)).collect();
     let options = AdminOptions::new().request_timeout(Some(WAIT)).operation_timeout(Some(WAIT));
     let results = block_on(client.create_topics(&topics, &options)).map_err(|error| {

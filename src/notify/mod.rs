@@ -12,6 +12,7 @@
 //! - Labels are a function of stream, entity, kind and severity. Scores are in annotations.
 //! - What is suppressed never enters a book.
 
+mod address;
 mod alertmanager;
 mod book;
 mod courier;
@@ -20,9 +21,10 @@ mod probe;
 mod text;
 mod webhook;
 
+pub use address::{UrlFault, masked, url_fault};
 pub use alertmanager::{Clocks, Notifier};
-pub use courier::{NotifyError, header_fault, url_fault};
+pub use courier::{NotifyError, header_fault};
 pub use params::{AlertingParams, SinkKind, SinkParams};
 pub use probe::sink_faults;
-pub use text::opened_line;
+pub use text::{measured, opened_line};
 pub use webhook::{Webhook, WebhookEvent};

@@ -2,7 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::record::{AlertKind, AlertRecord, Contribution, Direction, FaultClass};
+use crate::record::{
+    AlertKind, AlertRecord, Contribution, Direction, FaultClass, decimal, exponent, magnitude,
+};
+
+/// Significant digits of a value that nothing is beside: enough to recognise it.
+const DIGITS: i32 = 4;
+/// All that a number has.
+const DIGITS_MAX: i32 = 15;
+/// Powers of ten of numbers that are written without one.
+const PLAIN: std::ops::Range<i32> = -6..12;
 
 /// The `alertname` of a kind.
 pub(super) const fn alert_name(kind: AlertKind) -> &'static str {
@@ -30,7 +39,7 @@ pub(super) fn summary(record: &AlertRecord, channels: &[impl AsRef<str>]) -> Str
     // Writing to a String cannot fail.
     let _ = write!(text, " (score {:.2}", record.anomaly_score);
     if record.p_value.is_finite() {
-        let _ = write!(text, ", p = {}", significant(record.p_value));
+        let _ = write!(text, ", p = {}", number(record.p_value, 0.0));
     }
     text.push(')');
     text
@@ -66,32 +75,40 @@ fn described<'a>(
     channels: &[impl AsRef<str>],
 ) -> String {
     let sentence = |part: &Contribution| {
-        let mut text = format!("{} is {}", name(channels, part.channel), significant(part.y));
-        if part.lower.is_finite() && part.upper.is_finite() {
-            let (lower, upper) = (significant(part.lower), significant(part.upper));
-            // Writing to a String cannot fail.
-            let _ = write!(text, ", expected {lower} to {upper}");
-        }
-        text + "."
+        let name = name(channels, part.channel);
+        format!("{name} is {}.", measured(part.y, part.lower, part.upper))
     };
     let sentences: Vec<String> = parts.into_iter().map(sentence).collect();
     sentences.join(" ")
 }
 
-/// Four significant digits: enough to recognise a value.
-fn significant(value: f64) -> String {
+/// `1013.42, expected 1013.23 to 1013.27`, with the digits that show whether it lies within.
+pub fn measured(y: f64, lower: f64, upper: f64) -> String {
+    if !lower.is_finite() || !upper.is_finite() {
+        return number(y, 0.0);
+    }
+    let (width, beside) = (upper - lower, f64::max(lower - y, y - upper));
+    // What lies just beside a wide range is told from its end, but not by the last bit.
+    let apart = match 0.0 < beside && (beside < width || width <= 0.0) {
+        true => beside.max(width * 1e-6),
+        false => width,
+    };
+    let [y, lower, upper] = [y, lower, upper].map(|value| number(value, apart));
+    format!("{y}, expected {lower} to {upper}")
+}
+
+/// A number whose digits tell values `apart` from each other; [`DIGITS`] at least.
+fn number(value: f64, apart: f64) -> String {
     if !value.is_finite() {
         return "missing".to_owned();
     }
-    let magnitude = value.abs().log10().floor().clamp(-300.0, 300.0);
-    let decimals = if value == 0.0 { 0.0 } else { 3.0 - magnitude };
-    if decimals > 9.0 {
-        return format!("{value:.3e}");
+    let size = magnitude(value);
+    let asked = if 0.0 < apart { 1 - magnitude(apart) } else { i32::MIN };
+    let decimals = asked.max(DIGITS - 1 - size).min(DIGITS_MAX - 1 - size);
+    match PLAIN.contains(&size) {
+        true => decimal(value, decimals),
+        false => exponent(value, decimals),
     }
-    let decimals = decimals.max(0.0) as usize;
-    let text = format!("{value:.decimals$}");
-    let digits = if text.contains('.') { text.trim_end_matches('0') } else { &text };
-    digits.trim_end_matches('.').to_owned()
 }
 
 /// A line for a terminal: when it opened, what it is, and the first sensor. Where the process is at fault
@@ -117,10 +134,35 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             (71.9, "71.9"), (0.000_213_4, "0.0002134"), (-1234.56, "-1235"), (0.0, "0"),
-            (120.0, "120"), (1e-12, "1.000e-12"), (f64::NAN, "missing"),
+            (120.0, "120"), (1e-12, "1e-12"), (1.234_56e-9, "1.235e-9"), (f64::NAN, "missing"),
+            (1e300, "1e300"), (-1.234_567e15, "-1.235e15"), (5e-324, "4.941e-324"),
         ];
         for (value, expected) in cases {
-            assert_eq!(significant(value), expected);
+            assert_eq!(number(value, 0.0), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_can_be_told_from_what_was_expected() {
+        #[rustfmt::skip]
+        let cases = [
+            ([1_013.42, 1_013.23, 1_013.27],        "1013.42, expected 1013.23 to 1013.27"),
+            ([49.8, 49.99, 50.01],                  "49.8, expected 49.99 to 50.01"),
+            ([123_456_780.0, 123_456_787.0, 123_456_791.0],
+             "123456780, expected 123456787 to 123456791"),
+            ([1.5e300, 1.1e300, 1.3e300],           "1.5e300, expected 1.1e300 to 1.3e300"),
+            ([1.000_2e-9, 1.000_4e-9, 1.000_6e-9],  "1.0002e-9, expected 1.0004e-9 to 1.0006e-9"),
+            // Wide ranges need no more digits than there were.
+            ([71.934_56, 0.0, 60.0],                "71.93, expected 0 to 60"),
+            // Just beside a range, and beside one without a width.
+            ([20.000_123, 10.0, 20.0],              "20.00012, expected 10 to 20"),
+            ([7.000_5, 7.0, 7.0],                   "7.0005, expected 7 to 7"),
+            ([7.0, 7.0, 7.0],                       "7, expected 7 to 7"),
+            ([f64::NAN, 1.0, 2.0],                  "missing, expected 1 to 2"),
+            ([5.0, f64::NAN, 2.0],                  "5"),
+        ];
+        for ([y, lower, upper], expected) in cases {
+            assert_eq!(measured(y, lower, upper), expected);
         }
     }
 }

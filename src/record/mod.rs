@@ -5,6 +5,7 @@
 
 mod alert;
 mod bits;
+mod digits;
 mod fact;
 mod forecast;
 mod model;
@@ -16,6 +17,7 @@ mod time;
 
 pub use alert::{AlertKind, AlertReason};
 pub use bits::{hex, mix};
+pub use digits::{decimal, exponent, magnitude};
 pub use fact::{Facts, Placement, Trigger};
 pub use forecast::{
     Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupCoverage,

@@ -84,8 +84,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ROWS", requires = "forecasts")]
     pub horizons: Option<RowList>,
 
-    /// Seasons of the forecasts in rows: 24,168 [default: of the configuration, else a day and a
-    /// week]
+    /// Seasons of the forecasts in rows: 24,168 [default: of the configuration, else found in the
+    /// data, as the daemon finds them]
     #[arg(long, value_name = "ROWS", requires = "forecasts")]
     pub season: Option<RowList>,
 

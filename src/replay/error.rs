@@ -11,12 +11,22 @@ pub enum ReplayError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// What the arguments and the file make of the configuration.
+    /// What is in a configuration, with the arguments.
+    #[error("{}: {faults}", path.display())]
+    InConfig {
+        /// The configuration.
+        path: PathBuf,
+        /// What is wrong.
+        faults: Faults,
+    },
+    /// What the arguments and the file make of settings.
     #[error(transparent)]
     Settings(#[from] Faults),
     /// The configuration has several streams, or not the one that was named.
-    #[error("{why}: the configuration has {}", streams.join(", "))]
+    #[error("{}: {why}: the configuration has {}", path.display(), streams.join(", "))]
     Stream {
+        /// The configuration.
+        path: PathBuf,
         /// What is missing.
         why: String,
         /// Its streams.
@@ -52,6 +62,12 @@ pub enum ReplayError {
     #[error("{} is an input, too", path.display())]
     SameFile {
         /// The output.
+        path: PathBuf,
+    },
+    /// Two outputs would be written over each other.
+    #[error("{} is the file of two outputs", path.display())]
+    TwoOutputs {
+        /// The second of them.
         path: PathBuf,
     },
     /// A file could not be read or written.
@@ -97,6 +113,13 @@ pub enum ReplayError {
 impl ReplayError {
     /// Whether arguments or configuration are at fault, and not a file or the system.
     pub fn is_config(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Settings(_) | Self::Stream { .. } | Self::NoGrid)
+        matches!(
+            self,
+            Self::Config(_)
+                | Self::InConfig { .. }
+                | Self::Settings(_)
+                | Self::Stream { .. }
+                | Self::NoGrid
+        )
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::table::Row;
-use super::{ReplayArgs, ReplayError, cell, table::Table};
+use super::{ReplayArgs, ReplayError, cell, grid, table::Table};
 use crate::io::{TimestampFormat, timestamp};
 use crate::record::{Millis, Step};
 
@@ -21,6 +21,8 @@ pub(super) struct Inferred {
     pub numbered: bool,
     pub entity: Option<String>,
     pub step: Step,
+    /// How far rows come before the instant of the grid that they are meant for, if they lie around it.
+    pub lead: Millis,
     /// How far rows come behind the newest time before them.
     pub disorder: Millis,
     /// Names of the numeric columns, in the order of the file.
@@ -43,12 +45,9 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
     };
     let entity = args.entity.as_ref().map(|name| find(table, name)).transpose()?;
     let header = table.header().to_vec();
-    let candidate = |c: usize| {
-        let named = args.label.as_ref() != Some(&header[c])
-            && !NOT_INPUTS.iter().any(|prefix| header[c].starts_with(prefix));
-        named && c != time && Some(c) != entity && !header[c].is_empty()
-    };
-    let mut sample = Sample::new(time, entity, (0..header.len()).filter(|c| candidate(*c)));
+    let candidates = candidates(&header, args, (time, entity));
+    check_names(table, &candidates)?;
+    let mut sample = Sample::new(time, entity, candidates.into_iter());
     while let Some(row) = table.next()? {
         if row.number >= SAMPLE_ROWS {
             break;
@@ -58,7 +57,8 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
     let Some(format) = sample.format else {
         return Err(table.header_fault("no row follows the header"));
     };
-    let step = sample.step();
+    let step = grid::step(&mut sample.steps);
+    let lead = grid::lead(&sample.times, step);
     let (numeric, other): (Vec<&Column>, Vec<&Column>) =
         sample.columns.iter().partition(|column| column.word.is_none() && column.seen);
     let passed_over: Vec<String> = other.iter().map(|column| column.why(&header)).collect();
@@ -72,11 +72,44 @@ pub(super) fn infer(table: &mut Table, args: &ReplayArgs) -> Result<Inferred, Re
         numbered: sample.numbered,
         entity: args.entity.clone(),
         step,
+        lead,
         disorder: Millis::new(sample.disorder),
         channels: numeric.iter().map(|column| header[column.at].clone()).collect(),
         passed_over,
         series: sample.last.len(),
     })
+}
+
+/// Columns that may be channels: not time and series, and no labels.
+fn candidates(
+    header: &[String],
+    args: &ReplayArgs,
+    (time, entity): (usize, Option<usize>),
+) -> Vec<usize> {
+    let candidate = |c: &usize| {
+        let named = args.label.as_ref() != Some(&header[*c])
+            && !NOT_INPUTS.iter().any(|prefix| header[*c].starts_with(prefix));
+        named && *c != time && Some(*c) != entity && !header[*c].is_empty()
+    };
+    (0..header.len()).filter(candidate).collect()
+}
+
+/// Refuses a header that is none, and columns that cannot be told from each other.
+fn check_names(table: &Table, columns: &[usize]) -> Result<(), ReplayError> {
+    if is_of_values(table.header()) {
+        let why = "the first line holds values and no names: put a line with the names before it";
+        return Err(table.header_fault(why));
+    }
+    columns.iter().try_for_each(|column| table.once(*column))
+}
+
+/// Whether a line of names holds none: numbers and times only. Tools that know no names count
+/// columns, from 0 or 1.
+fn is_of_values(header: &[String]) -> bool {
+    let counted = |from: usize| (from..).zip(header).all(|(i, name)| *name == i.to_string());
+    let is_value = |name: &String| name.is_empty() || cell::time_format(name).is_some();
+    let named = header.iter().any(|name| !name.is_empty());
+    named && header.iter().all(is_value) && !counted(0) && !counted(1)
 }
 
 fn find(table: &Table, name: &str) -> Result<usize, ReplayError> {
@@ -115,6 +148,8 @@ struct Sample {
     last: BTreeMap<String, i64>,
     /// Steps forward of a series, in milliseconds.
     steps: Vec<i64>,
+    /// Of all rows, in milliseconds.
+    times: Vec<i64>,
 }
 
 impl Sample {
@@ -131,6 +166,7 @@ impl Sample {
             disorder: 0,
             last: BTreeMap::new(),
             steps: Vec::new(),
+            times: Vec::new(),
         }
     }
 
@@ -151,6 +187,7 @@ impl Sample {
             && first == of_first
             && (first == 0 || first == 1_000);
         self.rows += 1;
+        self.times.push(time);
         self.disorder = self.disorder.max(self.newest.saturating_sub(time));
         self.newest = self.newest.max(time);
         let entity = self.entity.map_or("", |column| row.cell(column));
@@ -171,16 +208,6 @@ impl Sample {
         }
         Ok(())
     }
-
-    /// The median of the steps; without any, each row stands for itself.
-    fn step(&mut self) -> Step {
-        let middle = self.steps.len() / 2;
-        if self.steps.is_empty() {
-            return Step::Event;
-        }
-        let (_, median, _) = self.steps.select_nth_unstable(middle);
-        Step::Grid(Millis::new(*median))
-    }
 }
 
 #[cfg(test)]
@@ -190,6 +217,9 @@ mod tests {
     use indicatif::ProgressBar;
 
     use super::*;
+
+    const HEADLESS: &str =
+        ":1: the first line holds values and no names: put a line with the names before it";
 
     fn inferred(text: &str, args: &ReplayArgs) -> Result<Inferred, ReplayError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -249,10 +279,17 @@ mod tests {
             ("t,x\n1,a\n",          &ReplayArgs::default(), ":1: no column holds numbers: line 2 of `x` is `a`"),
             ("t,x\n1,2\nmonday,3\n", &ReplayArgs::default(), ":3: column `t` is `monday`, expected seconds since 1970"),
             ("t,x\n1,2\n",          &named, ":1: there is no column `when`"),
+            ("t,x,x\n1,2,3\n",      &ReplayArgs::default(), ":1: column `x` is there twice"),
+            ("1700000000,1.5\n1700000060,2\n", &ReplayArgs::default(), HEADLESS),
+            ("2014-07-01 00:00:00,7\n2014-07-01 00:01:00,7\n", &ReplayArgs::default(), HEADLESS),
         ];
         for (text, args, expected) in cases {
             let fault = inferred(text, args).unwrap_err().to_string();
             assert!(fault.ends_with(expected), "{fault}");
+        }
+        for fine in ["0,1,2\n5,1,1\n6,2,2\n", "1,2\n5,1\n6,2\n", "t,x,label,label\n1,5,0,0\n"] {
+            let found = inferred(fine, &ReplayArgs::default());
+            assert!(found.is_ok(), "{found:?}");
         }
     }
 }

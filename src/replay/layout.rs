@@ -71,6 +71,8 @@ impl Layout {
             None => table.column(LABEL).map(|column| Label { column, named: false }),
         };
         let label = label.filter(|label| !channels.contains(&Some(label.column)));
+        let others = [Some(time), entity, label.as_ref().map(|label| label.column)];
+        channels.iter().chain(&others).flatten().try_for_each(|column| table.once(*column))?;
         Ok(Self { time, format, entity, channels, label })
     }
 
@@ -119,15 +121,20 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Cell`] if the column was named and the cell is neither a number nor a word
-    /// for true or false.
+    /// [`ReplayError::Cell`] if the column was named and the cell is neither 0 nor 1 nor a word for
+    /// true or false: a channel that was taken for labels would grade as perfect.
     pub fn label(&mut self, row: Row<'_>) -> Result<Option<bool>, ReplayError> {
         let Some(Label { column, named }) = self.label else { return Ok(None) };
         let text = row.cell(column);
         let label = match text {
             "true" | "True" | "TRUE" => Some(true),
             "false" | "False" | "FALSE" => Some(false),
-            _ => cell::number(text).map(|value| 0.0 < value),
+            _ => match cell::number(text) {
+                Some(0.0) => Some(false),
+                Some(1.0) => Some(true),
+                missing if missing.is_some_and(f64::is_nan) => Some(false),
+                _ => None,
+            },
         };
         if label.is_none() && named {
             return Err(row.fault(column, "0 or 1"));
@@ -173,4 +180,44 @@ fn of_pointer(table: &Table, pointer: &str) -> Option<usize> {
     let parts: Vec<String> = parts.collect();
     let joined = ["/", ".", "_"].into_iter().map(|separator| parts.join(separator));
     std::iter::once(pointer.to_owned()).chain(joined).find_map(|name| table.column(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use indicatif::ProgressBar;
+
+    use super::*;
+    use crate::config::Layers;
+
+    /// The label of the only row of a file.
+    fn label(cell: &str, args: &ReplayArgs) -> Result<Option<bool>, ReplayError> {
+        let text = "[[stream]]\nname = 'a'\ntopics = ['in']\nchannel = [{ name = 'x' }]";
+        let settings = Layers::new().toml(text, "a test").unwrap().settings().unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "timestamp,x,label\n1,2,{cell}\n").unwrap();
+        let mut table = Table::open(file.path(), &ProgressBar::hidden())?;
+        let mut layout = Layout::new(&table, &settings.stream[0], args)?;
+        layout.label(table.next()?.unwrap())
+    }
+
+    #[test]
+    fn labels_are_0_or_1() {
+        let named = ReplayArgs { label: Some(LABEL.into()), ..ReplayArgs::default() };
+        #[rustfmt::skip]
+        let cases = [
+            ("1", true), ("0", false), ("1.0", true), ("0.0", false), ("", false), ("NaN", false),
+            ("true", true), ("FALSE", false),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(label(cell, &named).unwrap(), Some(expected), "{cell}");
+        }
+        for cell in ["50.5", "2", "-1", "0.5", "x"] {
+            let fault = label(cell, &named).unwrap_err().to_string();
+            let told = format!(":2: column `label` is `{cell}`, expected 0 or 1");
+            assert!(fault.ends_with(&told), "{fault}");
+            assert_eq!(label(cell, &ReplayArgs::default()).unwrap(), None, "not asked for by name");
+        }
+    }
 }

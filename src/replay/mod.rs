@@ -1,8 +1,9 @@
 //! Files through the same engine as the daemon's, without a broker: backtests.
 //!
 //! Start with [`run()`]. A file is a log of one partition. `infer` looks at its beginning if there is
-//! no configuration, `settings` makes a stream of what was found or configured, `layout` says
-//! which column is what, `table` reads rows, `ahead` announces known values, `outputs` writes what the engine said, and `scores`
+//! no configuration, and finds the `grid` of its times, `settings` makes a stream of what was found or configured, `layout` says
+//! which column is what, `table` reads rows, `order` tells which row made others late, `ahead`
+//! announces known values, `outputs` writes what the engine said, and `scores`
 //! brings the scores back into the order of the input rows. `lab` grades, compares and draws.
 //!
 //! # Invariants
@@ -17,9 +18,11 @@ mod args;
 mod cell;
 mod error;
 mod files;
+mod grid;
 mod infer;
 mod lab;
 mod layout;
+mod order;
 mod outputs;
 mod run;
 mod scores;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::files::{CsvFile, JsonLines, check_distinct};
+use super::files::{CsvFile, JsonLines, check_distinct, reserve};
 use super::lab::Lab;
 use super::scores::ScoreLines;
 use super::{ReplayArgs, ReplayError, cell};
@@ -58,14 +58,24 @@ struct Features {
 }
 
 impl Outputs {
+    /// Refuses files that are inputs or another output.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] for the first of them.
+    pub fn check(args: &ReplayArgs) -> Result<(), ReplayError> {
+        let paths = [&args.scores, &args.alerts, &args.forecasts, &args.features, &args.report];
+        check_distinct(&args.files, &paths.into_iter().flatten().collect::<Vec<_>>())
+    }
+
     /// Creates the files.
     ///
     /// # Errors
     ///
     /// [`ReplayError`] if one cannot be created or is an input.
     pub fn create(args: &ReplayArgs, lab: Option<Lab>) -> Result<Self, ReplayError> {
-        let paths = [&args.scores, &args.alerts, &args.forecasts, &args.features, &args.report];
-        check_distinct(&args.files, &paths.into_iter().flatten().collect::<Vec<_>>())?;
+        Self::check(args)?;
+        args.report.as_deref().map_or(Ok(()), reserve)?;
         let csv = |path: &Option<PathBuf>| match path {
             Some(path) => CsvFile::create(path).map(Some),
             None => Ok(None),

@@ -11,6 +11,7 @@ use super::ahead::Ahead;
 use super::infer::infer;
 use super::lab::{self, Lab};
 use super::layout::Layout;
+use super::order::Order;
 use super::outputs::Outputs;
 use super::scores::Input;
 use super::table::{Row, Table};
@@ -21,7 +22,7 @@ use crate::io::{Encoder, EntitySource, Origin};
 use crate::model::Trainer;
 use crate::notify::opened_line;
 use crate::pool::TrainingPool;
-use crate::record::{AlertChange, EventTime, Outbox, Placement, RecordRef};
+use crate::record::{AlertChange, EventTime, Millis, Outbox, Placement, RecordRef};
 use crate::telemetry::{TrainingMetrics, say};
 
 /// Rows between two looks at what the engine has said. Changes no output.
@@ -43,7 +44,12 @@ pub fn run(
     if let Some(folder) = &args.nab {
         return lab::nab(args, folder, env);
     }
+    Outputs::check(args)?;
     let progress = progress_bar(&args.files)?;
+    if let Some(config) = &args.against {
+        // Its faults are told before hours of work, not after them.
+        settings::configured(&lab::silent(args, config), config, env)?;
+    }
     let first = once(args, env, &progress, Lab::wanted(args)?)?;
     let mut others = Vec::new();
     if let Some(config) = &args.against {
@@ -166,8 +172,36 @@ struct Log<'a> {
     /// Name of the series if the rows do not say it.
     series: Option<&'a str>,
     offset: i64,
+    /// Rows come so much before their instant on the grid.
+    lead: Millis,
     /// Announces what is known beforehand in the file.
     ahead: Option<Ahead>,
+    order: Order,
+}
+
+impl<'a> Log<'a> {
+    /// The log of the first stream of `settings`; nothing of it was read.
+    fn new(
+        settings: &Settings,
+        shard: impl FnOnce(Arc<StreamSpec>) -> Shard,
+        origin: String,
+        series: Option<&'a str>,
+    ) -> Self {
+        let spec = Arc::new(settings.stream[0].spec(settings.seed));
+        let topics = settings.topics.clone();
+        let build = env!("CARGO_PKG_VERSION");
+        Self {
+            shard: shard(Arc::clone(&spec)),
+            encoder: Encoder::new(&spec.name, &spec.channels, topics, build),
+            spec,
+            origin,
+            series,
+            offset: 0,
+            lead: Millis::ZERO,
+            ahead: None,
+            order: Order::default(),
+        }
+    }
 }
 
 impl Replay<'_> {
@@ -179,11 +213,11 @@ impl Replay<'_> {
         series: Option<&str>,
     ) -> Result<(), ReplayError> {
         let own;
-        let settings = match configured {
-            Some(settings) => settings,
+        let (settings, lead) = match configured {
+            Some(settings) => (settings, Millis::ZERO),
             None => {
                 own = self.inferred(&files[0])?;
-                &own
+                (&own.0, own.1)
             }
         };
         let stream = &settings.stream[0];
@@ -191,42 +225,43 @@ impl Replay<'_> {
             EntitySource::Constant { name } if self.args.entity.is_none() => Some(name.as_str()),
             _ => None,
         };
-        let spec = Arc::new(stream.spec(settings.seed));
-        let build = env!("CARGO_PKG_VERSION");
-        let mut log = Log {
-            shard: Shard::new(Arc::clone(&spec), 0).with_trainer(Arc::clone(&self.trainer)),
-            encoder: Encoder::new(&spec.name, &spec.channels, settings.topics.clone(), build),
-            spec,
-            origin: match configured {
-                Some(_) => stream.topics[0].clone(),
-                None => files[0].display().to_string(),
-            },
-            series: constant.or(series),
-            offset: 0,
-            ahead: None,
+        let origin = match configured {
+            Some(_) => stream.topics[0].clone(),
+            None => files[0].display().to_string(),
         };
+        let shard = |spec| Shard::new(spec, 0).with_trainer(Arc::clone(&self.trainer));
+        let log = Log::new(settings, shard, origin, constant.or(series));
+        let mut log = Log { lead, ..log };
+        if let Some(why) = stream.too_wide(&log.spec) {
+            tracing::warn!("{}: of its channels {why}", files[0].display());
+        }
         for file in files {
             let table = Table::open(file, &self.progress)?;
             let layout = Layout::new(&table, stream, self.args)?;
             for channel in layout.missing(stream) {
                 tracing::warn!("{}: no column for channel `{channel}`", table.path().display());
             }
+            log.order.file(file);
             log.ahead = Ahead::open(file, (stream, &log.spec), self.args, log.ahead.take())?;
             self.file(table, layout, &mut log, stream)?;
         }
         log.shard.close_until(EventTime::from_millis(i64::MAX), &mut self.outbox);
         self.drain(&mut log)?;
         self.summary.series += log.shard.status().series;
+        self.summary.jump = self.summary.jump.take().or(log.order.jump());
         Ok(())
     }
 
-    fn inferred(&self, file: &Path) -> Result<Settings, ReplayError> {
+    /// Settings, and how far rows come before their instant on the grid.
+    fn inferred(&self, file: &Path) -> Result<(Settings, Millis), ReplayError> {
         let found = infer(&mut Table::open(file, &ProgressBar::hidden())?, self.args)?;
         for why in &found.passed_over {
             tracing::warn!("{}: no channel: {why}", file.display());
         }
+        let settings = settings::inferred(self.args, &found, self.detector.as_ref())?;
         if self.args.nab.is_some() {
-            return settings::inferred(self.args, &found, self.detector.as_ref());
+            // The windows of the benchmark name rows by their times.
+            return Ok((settings, Millis::ZERO));
         }
         tracing::info!(
             step = %serde_json::json!(found.step),
@@ -234,7 +269,7 @@ impl Replay<'_> {
             channels = found.channels.join(","),
             "{}", file.display()
         );
-        settings::inferred(self.args, &found, self.detector.as_ref())
+        Ok((settings, found.lead))
     }
 
     fn file(
@@ -270,7 +305,8 @@ impl Replay<'_> {
         log: &mut Log<'_>,
         values: &mut Vec<f64>,
     ) -> Result<(), ReplayError> {
-        let (text, time) = layout.time(row)?;
+        let (text, told) = layout.time(row)?;
+        let time = told + log.lead;
         layout.values(row, values)?;
         let key = layout.series(row, log.series)?;
         if let Some(ahead) = &mut log.ahead {
@@ -281,6 +317,7 @@ impl Replay<'_> {
         // A file has no other clock than its own: nothing is ahead of it.
         let placement = log.shard.push(record, time, &mut self.outbox);
         self.summary.count(placement);
+        log.order.see(row.line(), told, placement);
         let Some(Outputs { scores: Some(scores), lab, .. }) = &mut self.outputs else {
             return Ok(());
         };

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::infer::Inferred;
 use super::{ReplayArgs, ReplayError};
-use crate::config::{Layers, Settings, StreamSettings};
+use crate::config::{ConfigError, Layers, Settings, StreamSettings};
 use crate::model::{ModelParams, Variant};
 use crate::record::{Millis, Step};
 
@@ -16,8 +16,6 @@ const NAME: &str = "replay";
 const OWN_NETWORKS_MAX: usize = 100;
 /// Rows that wait for disorder, at most, without a configuration.
 const DISORDER_ROWS_MAX: i64 = 48;
-/// Longest season that is looked for without being asked.
-const SEASON_ROWS_MAX: i64 = 20_160;
 const HORIZONS: std::ops::RangeInclusive<u32> = 1..=24;
 /// First hidden layer of a deep network that is made of a linear one.
 const DEEP_FIRST: usize = 32;
@@ -26,7 +24,6 @@ const LONG_ROW: Millis = Millis::new(86_400_000);
 const ROWS_MIN: i64 = 10;
 /// Without times a row stands for a minute where something is promised for a span of time.
 const ROW_STANDS_FOR: i64 = 60_000;
-const DAY: i64 = 24 * 3_600_000;
 
 /// Settings with one stream.
 ///
@@ -38,20 +35,29 @@ pub(super) fn configured(
     path: &std::path::Path,
     env: &BTreeMap<String, String>,
 ) -> Result<Settings, ReplayError> {
-    let mut settings = defaults(args).file(path)?.environment(env).settings()?;
+    let named = |error: ConfigError| match error {
+        // With --against there are two: a key alone does not say which one is meant.
+        ConfigError::Faults(faults) => ReplayError::InConfig { path: path.into(), faults },
+        other => ReplayError::Config(other),
+    };
+    let mut settings = defaults(args).file(path)?.environment(env).settings().map_err(named)?;
     let streams: Vec<String> = settings.stream.iter().map(|s| s.name.clone()).collect();
     match &args.stream {
         Some(name) => settings.stream.retain(|stream| stream.name == *name),
         None if settings.stream.len() > 1 => {
-            return Err(ReplayError::Stream { why: "name one stream by --stream".into(), streams });
+            let why = "name one stream by --stream".into();
+            return Err(ReplayError::Stream { path: path.into(), why, streams });
         }
         None => {}
     }
     if settings.stream.is_empty() {
         let why = format!("there is no stream `{}`", args.stream.as_deref().unwrap_or_default());
-        return Err(ReplayError::Stream { why, streams });
+        return Err(ReplayError::Stream { path: path.into(), why, streams });
     }
-    overlay(settings, args)
+    overlay(settings, args).map_err(|error| match error {
+        ReplayError::Settings(faults) => named(faults.into()),
+        other => other,
+    })
 }
 
 /// What holds unless a configuration says otherwise. Who asks for a variant wants to see what its
@@ -180,9 +186,7 @@ fn forecasts(stream: &mut StreamSettings, step: Millis, args: &ReplayArgs) {
         rows.map(|rows| Millis::new(step.get().saturating_mul(rows.into()))).collect()
     };
     let forecast = &mut stream.forecast;
-    // What runs with no seasons given finds them: a replay must show that.
-    let is_configured = !forecast.targets.is_empty();
-    if !is_configured {
+    if forecast.targets.is_empty() {
         forecast.targets = stream.channel.iter().map(|c| c.name.clone()).collect();
     }
     if let Some(list) = &args.horizons {
@@ -190,12 +194,8 @@ fn forecasts(stream: &mut StreamSettings, step: Millis, args: &ReplayArgs) {
     } else if forecast.horizons.is_empty() {
         forecast.horizons = spans(&mut HORIZONS.clone());
     }
+    // What runs with no seasons given finds them: a replay must show that.
     if let Some(list) = &args.season {
         forecast.seasons = spans(&mut list.0.iter().copied());
-    } else if forecast.seasons.is_empty() && !is_configured {
-        let fits = |span: &i64| {
-            span % step.get() == 0 && (2..=SEASON_ROWS_MAX).contains(&(span / step.get()))
-        };
-        forecast.seasons = [DAY, 7 * DAY].into_iter().filter(fits).map(Millis::new).collect();
     }
 }

@@ -15,6 +15,8 @@ pub struct ReplaySummary {
     pub series: usize,
     /// Rows that came after their row on the grid was closed.
     pub late: u64,
+    /// The row behind which all later rows of its log were late, if that made most of them so.
+    pub jump: Option<String>,
     /// Rows of an instant that was there already.
     pub duplicates: u64,
     /// Rows of series over `series_max`.
@@ -49,6 +51,7 @@ impl ReplaySummary {
         self.records += other.records;
         self.series += other.series;
         self.late += other.late;
+        self.jump = self.jump.take().or(other.jump.clone());
         self.duplicates += other.duplicates;
         self.refused += other.refused;
         self.rows += other.rows;
@@ -89,10 +92,14 @@ impl fmt::Display for ReplaySummary {
         for (count, what) in extra.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, ", {count} {what}")?;
         }
+        let late = match &self.jump {
+            Some(jump) => format!("late rows ({jump}, and all later rows are behind it)"),
+            None => "late rows (sort the file by time)".to_owned(),
+        };
         let wrong = [
             (self.gap_rows, "missing rows"),
             (self.duplicates, "double rows"),
-            (self.late, "late rows (sort the file by time)"),
+            (self.late, late.as_str()),
             (self.refused, "rows of series over series_max"),
         ];
         for (count, what) in wrong.into_iter().filter(|(count, _)| *count > 0) {
@@ -119,5 +126,9 @@ mod tests {
         let text = "2 rows of 1 series in 1 file: 3 windows scored, 1 alert, \
             1 late rows (sort the file by time)";
         assert_eq!(summary.to_string(), text);
+        summary.jump = Some("a.csv:4 is of 2126-01-01T00:00:00Z".into());
+        let text =
+            "1 late rows (a.csv:4 is of 2126-01-01T00:00:00Z, and all later rows are behind it)";
+        assert!(summary.to_string().ends_with(text), "{summary}");
     }
 }

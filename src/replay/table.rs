@@ -72,6 +72,20 @@ impl Table {
         self.header.iter().position(|column| column == name)
     }
 
+    /// Refuses a column whose name another one has, too: nobody knows which is meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Header`] with the name.
+    pub fn once(&self, column: usize) -> Result<(), ReplayError> {
+        let name = &self.header[column];
+        match self.header.iter().filter(|other| *other == name).count() {
+            0 | 1 => Ok(()),
+            2 => Err(self.header_fault(format!("column `{name}` is there twice"))),
+            times => Err(self.header_fault(format!("column `{name}` is there {times} times"))),
+        }
+    }
+
     /// The next row; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Row<'_>>, ReplayError> {
         let more = self.rows.read_record(&mut self.record);

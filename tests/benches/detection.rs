@@ -34,8 +34,8 @@ impl File {
     fn figures(&self, slack: usize, score: impl Fn(&Row) -> f64) -> Figures {
         let graded = |row: &Row| Graded { score: score(row), ..row.graded };
         let rows: Vec<Graded> = self.rows.iter().map(graded).collect();
-        let terms = Terms { train: self.train, slack, reach: 1, budget: 2.0 };
-        Figures::of(&rows, &terms)
+        let terms = Terms { train: Some(self.train), slack, reach: 1, budget: 2.0 };
+        Figures::of(&rows, 0, &terms)
     }
 }
 
@@ -95,7 +95,7 @@ fn replayed(path: &Path, train: usize, seed: u64) -> File {
         graded: Graded {
             time: EventTime::from_millis(i as i64),
             score: line[surprise].parse().unwrap_or(0.0),
-            raised: &line[raised] == "1",
+            alerts: u32::from(&line[raised] == "1"),
             label,
         },
         firing: &line[firing] == "1",
@@ -146,7 +146,7 @@ fn main() {
         let f1 = mean(ours.iter().map(|f| f.events.f1().unwrap_or(0.0)));
         println!("{:34} {f1:8.3}", format!("{folder}: event F1 of alerts"));
         let calm: usize =
-            all[0].iter().flat_map(|f| &f.rows[..f.train]).filter(|r| r.graded.raised).count();
+            all[0].iter().flat_map(|f| &f.rows[..f.train]).filter(|r| 0 < r.graded.alerts).count();
         let rows: usize = all[0].iter().map(|f| f.train).sum();
         println!("{:34} {calm:8} in {rows} rows", format!("{folder}: alerts in train parts"));
     }

@@ -43,7 +43,7 @@ impl File {
                 |[from, to]: &[String; 2]| from[..19] <= record[0] && record[0] <= to[..19];
             let label = windows.iter().any(inside);
             file.values.push(record[1].parse().unwrap_or(f64::NAN));
-            file.rows.push(Graded { time: time(i), score: 0.0, raised: false, label });
+            file.rows.push(Graded { time: time(i), score: 0.0, alerts: 0, label });
         }
         file
     }

@@ -71,10 +71,10 @@ fn figures(all: &[Series], scores: &[Vec<(f64, bool)>], slack: usize) -> Figures
     let of_series = |((rows, train), scores): (&Series, &Vec<(f64, bool)>)| {
         let graded = |(i, ((_, label), (score, raised))): (usize, (&(_, bool), &(f64, bool)))| {
             let time = EventTime::from_millis(MINUTE * i as i64);
-            Graded { time, score: *score, raised: *raised, label: *label }
+            Graded { time, score: *score, alerts: u32::from(*raised), label: *label }
         };
         let graded: Vec<Graded> = rows.iter().zip(scores).enumerate().map(graded).collect();
-        Figures::of(&graded, &Terms { train: *train, slack, reach: 1, budget: 2.0 })
+        Figures::of(&graded, 0, &Terms { train: Some(*train), slack, reach: 1, budget: 2.0 })
     };
     Figures::overall(&all.iter().zip(scores).map(of_series).collect::<Vec<_>>())
 }

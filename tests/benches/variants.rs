@@ -176,11 +176,11 @@ impl Said {
         let graded = rows.map(|(i, ((score, raised), (_, label)))| Graded {
             time: EventTime::from_millis(1_000 * i as i64),
             score: *score,
-            raised: *raised,
+            alerts: u32::from(*raised),
             label: *label,
         });
         let rows: Vec<Graded> = graded.collect();
-        Figures::of(&rows, &Terms { train: 0, slack: 0, reach: 1, budget: 1.0 })
+        Figures::of(&rows, 0, &Terms { train: None, slack: 0, reach: 1, budget: 1.0 })
     }
 }
 

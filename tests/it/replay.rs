@@ -239,6 +239,74 @@ fn what_cannot_be_used_is_told_with_its_place() {
     assert_eq!(read(Some(&file))[21], lines[20], "the input is as it was");
 }
 
+#[test]
+fn outputs_are_looked_at_before_anything_is_replayed() {
+    let folder = TempDir::new().expect("a folder");
+    let file = write(&folder, "pump.csv", "timestamp,x,label", &minutes(200));
+    let out = |name: &str| Some(folder.path().join(name));
+    let plain = ReplayArgs { files: vec![file], ..ReplayArgs::default() };
+    let twice = ReplayArgs { scores: out("a.csv"), alerts: out("./a.csv"), ..plain.clone() };
+    let report = ReplayArgs { report: out("nope/r.html"), scores: out("b.csv"), ..plain };
+    for (args, expected) in [(twice, "a.csv is the file of two outputs"), (report, "nope/r.html")] {
+        let fault = run(&args).expect_err(expected).to_string();
+        assert!(fault.ends_with(expected), "{fault}");
+    }
+    assert!(!folder.path().join("a.csv").exists() && !folder.path().join("b.csv").exists());
+}
+
+#[test]
+fn a_fault_of_a_configuration_names_its_file_before_the_replay() {
+    let folder = TempDir::new().expect("a folder");
+    let file = write(&folder, "pump.csv", "timestamp,x,label", &minutes(200));
+    let stream = "[[stream]]\nname = 'a'\ntopics = ['a']\nchannel = [{ name = 'x' }]\n";
+    let config = |name: &str, more: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{stream}{more}")).expect("written");
+        path
+    };
+    let args = ReplayArgs {
+        config: Some(config("good.toml", "")),
+        against: Some(config("other.toml", "series_max = 0\n")),
+        ..arguments(&folder, &[&file])
+    };
+    let fault = run(&args).expect_err("no series");
+    let told = fault.to_string();
+    assert!(fault.is_config() && told.contains("other.toml: settings are not usable: "), "{told}");
+    assert!(!folder.path().join("scores.csv").exists(), "nothing was replayed");
+}
+
+/// Minutes of a clock that is up to 0.4 s early or late are minutes, one row each.
+#[test]
+fn a_clock_that_jitters_leaves_no_row_empty() {
+    let folder = TempDir::new().expect("a folder");
+    let time = |row: i64| 1_700_000_040_000 + row * 60_000 + (row * 7_919 + 13) % 801 - 400;
+    let lines: Vec<String> = (0..400).map(|row| format!("{},{}", time(row), row % 7)).collect();
+    let file = write(&folder, "pump.csv", "timestamp,x", &lines);
+    let args = arguments(&folder, &[&file]);
+    let summary = run(&args).expect("a good file");
+    assert_eq!((summary.rows, summary.gap_rows), (400, 0), "{summary}");
+    let scores = read(args.scores.as_ref());
+    assert!(scores[1].starts_with("pump,1700000039613,"), "times are as they were: {}", scores[1]);
+}
+
+/// Whoever gives more channels than a detector can have is told what judges them.
+#[test]
+fn channels_that_are_too_many_are_told() {
+    let folder = TempDir::new().expect("a folder");
+    let names: Vec<String> = (0..513).map(|i| format!("c{i}")).collect();
+    let line = |row: i64| format!("{}{}", 1_700_000_000 + 60 * row, ",1".repeat(513));
+    let lines: Vec<String> = (0..3).map(line).collect();
+    let file = write(&folder, "wide.csv", &format!("timestamp,{}", names.join(",")), &lines);
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_latentd"))
+        .args([Path::new("replay"), &file])
+        .output()
+        .expect("the program starts");
+    let told = String::from_utf8_lossy(&out.stderr);
+    let expected =
+        "of its channels 513 are too many for detectors: the errors of the network judge";
+    assert!(out.status.success() && told.contains(expected), "{told}");
+}
+
 /// The claim on which every backtest rests.
 #[test]
 fn the_same_rows_through_kafka_and_through_replay_have_the_same_scores_bit_for_bit() {

@@ -86,6 +86,64 @@ fn labels_give_figures_of_each_file_and_of_all() {
     assert_eq!(cell(&text, "Figures", "c", "found"), "1/1");
 }
 
+/// Rows that nobody judged were graded as the calmest of all: with each row doubled half of the labels
+/// could not be found.
+#[test]
+fn rows_that_were_not_judged_are_in_no_figure() {
+    let folder = TempDir::new().expect("a folder");
+    let plain = said(&[&series(folder.path(), "pump.csv", "label")]);
+    let doubled: String = minutes().iter().map(|line| format!("{line}\n{line}\n")).collect();
+    let text = format!("timestamp,value,label\n{doubled}");
+    let text = said(&[&write(folder.path(), "pump.csv", &text)]);
+    for column in ["rows", "labelled", "AUC-PR", "AUC-ROC", "found", "precision", "a_week"] {
+        let [once, twice] = [&plain, &text].map(|text| cell(text, "Figures", "pump", column));
+        assert_eq!(once, twice, "{column}");
+    }
+    let told =
+        "1500 rows were not judged (late, or second ones of their row): they are in no figure";
+    assert!(text.contains(told) && !plain.contains("not judged"), "{text}");
+}
+
+/// Alerts of files without labels are neither right nor wrong.
+#[test]
+fn figures_of_all_that_need_labels_are_of_files_with_labels() {
+    let folder = TempDir::new().expect("a folder");
+    let labelled = series(folder.path(), "a.csv", "label");
+    let other = series(folder.path(), "b.csv", "broken");
+    let text = said(&[&labelled, &other]);
+    let of = |row: &str, column: &str| cell(&text, "Figures", row, column);
+    for column in ["labelled", "AUC-PR", "found", "precision", "recall", "F1"] {
+        assert_eq!(of("all", column), of("a", column), "{column}: {text}");
+    }
+    let number = |row: &str, column: &str| of(row, column).parse::<usize>().expect("a number");
+    assert!(0 < number("b", "alerts"), "{text}");
+    for column in ["rows", "alerts"] {
+        assert_eq!(number("all", column), number("a", column) + number("b", column), "{text}");
+    }
+    // Without labels, too, nothing of the train part counts.
+    let part = said(&[&labelled, &other, Path::new("--train-rows"), Path::new("1005")]);
+    for (column, expected) in [("rows", "495"), ("alerts", "0"), ("a_week", "0.0")] {
+        assert_eq!(cell(&part, "Figures", "b", column), expected, "{part}");
+    }
+}
+
+#[test]
+fn one_wrong_clock_is_named_and_makes_no_century() {
+    let folder = TempDir::new().expect("a folder");
+    let mut lines = minutes();
+    lines[1_300] = format!("4922726400,{}", lines[1_300].split_once(',').expect("a time").1);
+    let text = format!("timestamp,value,label\n{}\n", lines.join("\n"));
+    let file = write(folder.path(), "pump.csv", &text);
+    let out = Command::new(env!("CARGO_BIN_EXE_latentd")).arg("replay").arg(&file).output();
+    let out = out.expect("the program starts");
+    let [figures, told] = [out.stdout, out.stderr].map(|b| String::from_utf8(b).expect("text"));
+    let row = format!("199 late rows ({}:1302 is of 2125-12-30T00:00:00Z, and all", file.display());
+    assert!(told.contains(&row), "{told}");
+    let rate: f64 = cell(&figures, "Figures", "pump", "a_week").parse().expect("a rate");
+    assert!(1.0 < rate, "in a day there was an alert: {figures}");
+    assert!(figures.contains("199 rows were not judged"), "{figures}");
+}
+
 #[test]
 fn a_label_that_is_no_number_is_refused_if_it_was_named() {
     let folder = TempDir::new().expect("a folder");

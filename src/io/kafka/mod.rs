@@ -14,7 +14,7 @@ mod log;
 mod outlet;
 mod properties;
 mod reader;
-mod report;
+pub(super) mod report;
 mod sender;
 pub(super) mod settings;
 mod single;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
 /// The same fault is reported once in this time; a dead broker repeats itself many times a second.
@@ -15,6 +17,22 @@ const QUIET: Duration = Duration::from_secs(30);
 pub(super) struct Reporter {
     last: Mutex<BTreeMap<String, Line>>,
 }
+
+/// Context of a client for a single question, such as which topics there are.
+#[derive(Debug, Default)]
+pub(in crate::io) struct Asker(Reporter);
+
+impl ClientContext for Asker {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        Reporter::line("command", level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.fault("command", &error, reason);
+    }
+}
+
+impl ConsumerContext for Asker {}
 
 #[derive(Debug)]
 struct Line {

@@ -24,8 +24,10 @@ pub(in super::super) struct Lab {
     /// In the order of their first row.
     pub(super) series: Vec<Series>,
     index: FxHashMap<SeriesKey, usize>,
-    /// Rows are kept even if they have no label.
-    ungraded: bool,
+    /// Rows are kept even if they have no label or were not judged.
+    all: bool,
+    /// Rows at the beginning of each series that no figure is of.
+    train: usize,
     plots: bool,
     quiet: bool,
     /// Of the log that is read.
@@ -47,14 +49,14 @@ impl Lab {
         for file in &args.files {
             wanted |= Table::open(file, &ProgressBar::hidden())?.column(label).is_some();
         }
-        Ok(wanted
-            .then(|| Self {
-                plots: args.report.is_some(),
-                quiet: args.report.is_some() || args.against.is_some(),
-                ledger: Ledger::new(args.train_rows, args.report.is_some()),
-                ..Self::of_all_rows()
-            })
-            .map(|lab| Self { ungraded: false, ..lab }))
+        Ok(wanted.then(|| Self {
+            plots: args.report.is_some(),
+            quiet: args.report.is_some() || args.against.is_some(),
+            ledger: Ledger::new(args.train_rows, args.report.is_some()),
+            train: args.train_rows.unwrap_or(0),
+            all: false,
+            ..Self::of_all_rows()
+        }))
     }
 
     /// A listener that keeps all rows and lets nothing be printed.
@@ -62,7 +64,8 @@ impl Lab {
         Self {
             series: Vec::new(),
             index: FxHashMap::default(),
-            ungraded: true,
+            all: true,
+            train: 0,
             plots: false,
             quiet: true,
             channels: Arc::from([]),
@@ -124,8 +127,7 @@ impl Lab {
     /// An input row with its numbers.
     pub fn line(&mut self, line: &Line) {
         let at = self.at(&line.series);
-        let ungraded = self.ungraded;
-        self.series[at].line(line, ungraded);
+        self.series[at].line(line, self.all);
     }
 
     fn at(&mut self, name: &str) -> usize {
@@ -136,8 +138,8 @@ impl Lab {
         let traced = self.plots && self.series.len() < TRACES_MAX;
         let trace = traced.then(|| Trace::new(self.channels.len(), self.step));
         let channels = Arc::clone(&self.channels);
-        let series =
-            Series { budget: self.budget, row: self.row, trace, ..Series::new(&name, channels) };
+        let Self { budget, row, train, .. } = *self;
+        let series = Series { budget, row, train, trace, ..Series::new(&name, channels) };
         self.series.push(series);
         self.index.insert(name, self.series.len() - 1);
         self.series.len() - 1

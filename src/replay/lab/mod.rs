@@ -63,23 +63,29 @@ impl Outcome {
     }
 }
 
-/// The figures of a series; without labels only counts and rates.
+/// The figures of a series behind its train part; without labels only counts and rates.
 fn figures(series: &Series, args: &ReplayArgs) -> Figures {
     let terms = Terms {
-        train: args.train_rows.unwrap_or(0),
+        // The rows of the train part are not kept.
+        train: args.train_rows.filter(|rows| 0 < *rows).map(|_| 0),
         slack: args.slack,
         reach: REACH,
         budget: series.budget,
     };
-    let anomalies = series.anomalies(terms.train);
-    if series.labelled {
-        return Figures { anomalies, ..Figures::of(&series.rows, &terms) };
+    let weeks = series.watched.weeks();
+    let graded = match series.labelled {
+        true => Figures::of(&series.rows, series.behind(), &terms),
+        false => Figures::default(),
+    };
+    Figures {
+        rows: series.judged,
+        unjudged: series.unjudged,
+        alerts: series.alerts(),
+        anomalies: series.anomalies(),
+        weeks,
+        allowed: weeks * series.budget,
+        ..graded
     }
-    let mut figures = Figures { rows: series.lines, anomalies, ..Figures::default() };
-    figures.events.alerts = series.notes.len();
-    figures.weeks = series.weeks();
-    figures.allowed = figures.weeks * series.budget;
-    figures
 }
 
 /// Prints figures and changes, and writes the report.

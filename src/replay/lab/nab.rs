@@ -58,7 +58,7 @@ pub(in super::super) fn run(
 /// The score of a row by which NAB ranks: rows on which an alert opened come before all others.
 fn published(row: &Graded) -> f64 {
     let q = row.score / (1.0 + row.score);
-    if row.raised { RAISED + 0.5 * q } else { 0.49 * q }
+    if 0 < row.alerts { RAISED + 0.5 * q } else { 0.49 * q }
 }
 
 /// What the labels name, in their order.
@@ -198,11 +198,11 @@ mod tests {
 
     #[test]
     fn alerts_come_before_everything_else() {
-        let row = |score, raised| {
-            published(&Graded { time: EventTime::from_millis(0), score, raised, label: false })
+        let row = |score, alerts| {
+            published(&Graded { time: EventTime::from_millis(0), score, alerts, label: false })
         };
-        let scores = [row(0.0, false), row(0.9, false), row(1e9, false), row(0.0, true)];
+        let scores = [row(0.0, 0), row(0.9, 0), row(1e9, 0), row(0.0, 1)];
         assert!(scores.is_sorted() && scores[2] < RAISED && scores[3] == RAISED);
-        assert!(row(2.0, true) < row(3.0, true) && row(1e9, true) <= 1.0);
+        assert!(row(2.0, 1) < row(3.0, 2) && row(1e9, 1) <= 1.0);
     }
 }

@@ -15,7 +15,8 @@ use super::plot;
 use super::series::{Note, Series};
 use super::table::Table;
 use super::trace::Trace;
-use crate::chart::{self, Mark, SCORE_MAX, Size, escape, short};
+use crate::chart::{self, Mark, SCORE_MAX, Size, escape};
+use crate::notify::measured;
 
 const STYLE: &str = include_str!("page.css");
 /// Series with plots, at most.
@@ -116,8 +117,7 @@ fn alerts(outcome: &Outcome) -> Table {
         let closed = note.closed.map_or("open".into(), |time| time.to_string());
         let severity = if note.critical { "critical" } else { "warning" };
         let part = |(name, y, lower, upper, share): &(_, f64, f64, f64, f64)| {
-            let [y, lower, upper] = [*y, *lower, *upper].map(short);
-            format!("{name} {y}, expected {lower} to {upper} ({:.0} %)", 100.0 * share)
+            format!("{name} {} ({:.0} %)", measured(*y, *lower, *upper), 100.0 * share)
         };
         let why: Vec<String> = note.top.iter().take(CHANNELS_MAX).map(part).collect();
         vec![

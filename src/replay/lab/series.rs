@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::scores::{Line, Numbers};
 use super::trace::Trace;
-use crate::grade::Graded;
+use crate::grade::{Graded, Watched};
 use crate::record::{AlertChange, AlertKind, AlertRecord, EventTime, Millis, SeriesKey, Severity};
 
 pub(super) const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
@@ -17,13 +17,19 @@ pub(super) struct Series {
     pub budget: f64,
     /// Length of a row, 0 if each record is one.
     pub row: Millis,
+    /// Input rows at the beginning that no figure is of.
+    pub train: usize,
     /// Input rows.
     pub lines: usize,
-    /// Input rows with what was said and what is true, if there are labels.
+    /// Rows that were judged, with what was said and what is true, if there are labels.
     pub rows: Vec<Graded>,
     pub labelled: bool,
-    /// First and last event time.
-    pub span: Option<(EventTime, EventTime)>,
+    /// Rows behind the train part that were judged.
+    pub judged: usize,
+    /// Rows behind it that were not: late, or second ones of their row.
+    pub unjudged: usize,
+    /// Time of those that were.
+    pub watched: Watched,
     /// In the order in which they opened.
     pub notes: Vec<Note>,
     /// Notes whose row has not come yet.
@@ -56,25 +62,36 @@ impl Series {
             channels,
             budget: 0.0,
             row: Millis::ZERO,
+            train: 0,
             lines: 0,
             rows: Vec::new(),
             labelled: false,
-            span: None,
+            judged: 0,
+            unjudged: 0,
+            watched: Watched::default(),
             notes: Vec::new(),
             waiting: Vec::new(),
             trace: None,
         }
     }
 
-    /// Weeks of event time.
-    pub fn weeks(&self) -> f64 {
-        self.span.map_or(0.0, |(first, last)| (last - first).get() as f64 / WEEK_MS)
+    /// Alerts of all kinds behind the train part.
+    pub fn alerts(&self) -> usize {
+        self.opened().count()
     }
 
-    /// Anomalies that opened behind the first `train` rows: the alerts that the budget is for.
-    pub fn anomalies(&self, train: usize) -> usize {
-        let counts = |note: &&Note| note.kind == AlertKind::Anomaly && train as u64 <= note.row;
-        self.notes.iter().filter(counts).count()
+    /// Anomalies behind the train part: the alerts that the budget is for.
+    pub fn anomalies(&self) -> usize {
+        self.opened().filter(|note| note.kind == AlertKind::Anomaly).count()
+    }
+
+    /// Alerts that opened after the last row that was judged.
+    pub fn behind(&self) -> u32 {
+        if self.train <= self.lines { self.waiting.len() as u32 } else { 0 }
+    }
+
+    fn opened(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| self.train as u64 <= note.row)
     }
 
     /// A change of an alert.
@@ -104,44 +121,49 @@ impl Series {
         }
     }
 
-    /// An input row with its numbers.
-    pub fn line(&mut self, line: &Line, ungraded: bool) {
+    /// An input row with its numbers. With `all`, those without a verdict or label are kept, too.
+    pub fn line(&mut self, line: &Line, all: bool) {
         let time = line.time;
-        let (score, raised) = match line.numbers {
-            Numbers::Known { surprise, raised, .. } => (surprise, raised),
-            Numbers::Waiting | Numbers::None => (0.0, false),
-        };
-        let raised = self.place(time, raised) || raised;
-        self.labelled |= line.label.is_some();
         let label = line.label.unwrap_or(false);
-        if ungraded || line.label.is_some() {
-            self.rows.push(Graded { time, score, raised, label });
-        }
+        self.labelled |= line.label.is_some();
         if let (true, Some(trace)) = (label, &mut self.trace) {
             trace.label(time);
         }
-        let (first, last) = self.span.unwrap_or((time, time));
-        self.span = Some((first.min(time), last.max(time)));
+        let verdict = match line.numbers {
+            Numbers::Known { surprise, raised, .. } => Some((surprise, raised)),
+            Numbers::Waiting | Numbers::None => None,
+        };
+        let opened = verdict.map(|(_, raised)| self.place(time, raised));
+        let is_graded = self.train <= self.lines;
         self.lines += 1;
+        if is_graded && verdict.is_some() {
+            self.judged += 1;
+            self.watched.add(time);
+        }
+        self.unjudged += usize::from(is_graded && verdict.is_none());
+        if all || (is_graded && verdict.is_some() && line.label.is_some()) {
+            let (score, _) = verdict.unwrap_or_default();
+            self.rows.push(Graded { time, score, alerts: opened.unwrap_or(0), label });
+        }
     }
 
     /// Gives the row at hand to the alerts that opened on it: one anomaly if the row says so, and
-    /// alerts of other kinds by time, since rows do not tell of them. Returns whether there are any.
-    fn place(&mut self, time: EventTime, mut raised: bool) -> bool {
+    /// alerts of other kinds by time, since rows do not tell of them. Returns how many there are.
+    fn place(&mut self, time: EventTime, raised: bool) -> u32 {
         let Self { notes, waiting, row, lines, .. } = self;
-        let before = waiting.len();
+        let (before, mut anomaly) = (waiting.len(), raised);
         waiting.retain(|at| {
             let note = &mut notes[*at];
             // An alert opens at the end of its row.
             let begun = note.opened - *row <= time;
             let is_here = match note.kind {
-                AlertKind::Anomaly => begun && std::mem::take(&mut raised),
+                AlertKind::Anomaly => begun && std::mem::take(&mut anomaly),
                 _ => begun,
             };
             note.row = *lines as u64 + u64::from(!is_here);
             !is_here
         });
-        waiting.len() < before
+        (before - waiting.len()) as u32 + u32::from(anomaly)
     }
 }
 
@@ -190,13 +212,35 @@ mod tests {
             series.hear(&opened(kind, second));
         }
         for second in 0..10 {
-            let line = Line::scored("s", EventTime::from_millis(1_000 * second + 300), second == 7);
-            series.line(&line, true);
+            let time = EventTime::from_millis(1_000 * second + 300);
+            series.line(&Line::scored("s", time, second == 7), true);
         }
         let rows: Vec<u64> = series.notes.iter().map(|note| note.row).collect();
         assert_eq!(rows, [3, 7, 7, 10], "the silence is behind the last row");
-        let raised = |row: &&Graded| row.raised;
-        assert_eq!(series.rows.iter().filter(raised).count(), 2);
-        assert_eq!((series.anomalies(0), series.anomalies(8)), (1, 0));
+        let alerts: Vec<u32> = series.rows.iter().map(|row| row.alerts).collect();
+        assert_eq!(alerts, [0, 0, 0, 1, 0, 0, 0, 2, 0, 0]);
+        assert_eq!((series.alerts(), series.anomalies(), series.behind()), (4, 1, 1));
+        series.train = 8;
+        assert_eq!((series.alerts(), series.anomalies(), series.behind()), (1, 0, 1));
+    }
+
+    #[test]
+    fn rows_without_a_verdict_and_those_of_the_train_part_are_in_no_figure() {
+        let mut series = Series { train: 4, ..Series::new(&Arc::from("s"), [].into()) };
+        let week = WEEK_MS as i64;
+        for row in 0..8 {
+            let time = EventTime::from_millis(row * week);
+            let mut line = Line::scored("s", time, row == 6);
+            line.label = Some(row == 6);
+            series.line(&line, false);
+            // A second one of its row, with a time of long ago.
+            let mut line = Line::scored("s", EventTime::from_millis(-1_000 * week), false);
+            (line.numbers, line.label) = (Numbers::None, Some(true));
+            series.line(&line, false);
+        }
+        assert_eq!((series.judged, series.unjudged, series.lines), (6, 6, 16));
+        assert_eq!(series.watched.weeks(), 5.0);
+        let labels: Vec<bool> = series.rows.iter().map(|row| row.label).collect();
+        assert_eq!(labels, [false, false, false, false, true, false]);
     }
 }

@@ -56,20 +56,12 @@ impl Table {
             .map(|(series, figures)| cells(&series.name, figures, series.labelled))
             .collect();
         let hidden = outcome.figures.len().saturating_sub(NAMED_MAX);
+        let all = Figures::overall(&outcome.figures);
         let total = 1 < outcome.figures.len();
         if total {
-            rows.push(cells("all", &Figures::overall(&outcome.figures), labelled));
+            rows.push(cells("all", &all, labelled));
         }
-        let mut note = String::new();
-        if labelled {
-            note = "AUC and VUS of all series are means; alerts, events and delays are counted \
-                together. Delay is the median in rows."
-                .into();
-        }
-        if 0 < hidden {
-            // Writing to a String cannot fail.
-            let _ = write!(note, " {hidden} more series are in `all` only.");
-        }
+        let note = notes(labelled, all.unjudged, hidden);
         let header = std::iter::once("series".to_owned()).chain(header).collect();
         Self { title: title.into(), note, header, rows, total }
     }
@@ -113,6 +105,26 @@ impl Table {
     }
 }
 
+/// What the figures are of.
+fn notes(labelled: bool, unjudged: usize, hidden: usize) -> String {
+    let mut notes = Vec::new();
+    if labelled {
+        notes.push(
+            "AUC and VUS of all series are means; alerts, events and delays are counted together. \
+             Delay is the median in rows."
+                .to_owned(),
+        );
+    }
+    if 0 < unjudged {
+        let why = "late, or second ones of their row";
+        notes.push(format!("{unjudged} rows were not judged ({why}): they are in no figure."));
+    }
+    if 0 < hidden {
+        notes.push(format!("{hidden} more series are in `all` only."));
+    }
+    notes.join(" ")
+}
+
 struct Cell {
     name: &'static str,
     cell: String,
@@ -137,7 +149,7 @@ fn columns(figures: &Figures, labelled: bool) -> Vec<Cell> {
         graded("VUS-PR", ratio(figures.vus_pr)),
         graded("AUC-ROC", ratio(figures.roc_auc)),
         graded("found", format!("{}/{}", events.found, events.events)),
-        rate("alerts", events.alerts.to_string()),
+        rate("alerts", figures.alerts.to_string()),
         graded("precision", ratio(precision)),
         graded("recall", ratio(events.recall())),
         graded("F1", ratio(events.f1())),
@@ -163,6 +175,15 @@ mod tests {
         };
         let text = "\nFigures\nseries        F1\npump       0.123\nlong-name      –";
         assert_eq!(table.text(), text);
+    }
+
+    #[test]
+    fn what_no_figure_is_of_is_told() {
+        assert_eq!(notes(false, 0, 0), "");
+        let told = "7 rows were not judged (late, or second ones of their row): they are in no figure. \
+             2 more series are in `all` only.";
+        assert_eq!(notes(false, 7, 2), told);
+        assert!(notes(true, 1, 0).starts_with("AUC and VUS"));
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! Numbers for people: with the digits that tell two values apart, and no more.
+
+/// Power of ten of the first digit: 3 for 1013, -2 for 0.05; that of 1 for 0 and what is not finite.
+pub fn magnitude(value: f64) -> i32 {
+    match value.abs().log10().floor() {
+        power if power.is_finite() => power as i32,
+        _ => 0,
+    }
+}
+
+/// A number with at most `decimals` digits behind the point: `1013.25`; below 0 they are none.
+pub fn decimal(value: f64, decimals: i32) -> String {
+    let decimals = decimals.max(0) as usize;
+    match trimmed(&format!("{value:.decimals$}")) {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+/// The same with a power of ten: `1.01325e3`. The digits end at the same place, or at the first one.
+pub fn exponent(value: f64, decimals: i32) -> String {
+    let digits = decimals.saturating_add(magnitude(value));
+    if value == 0.0 || digits < 0 {
+        return decimal(value, decimals);
+    }
+    let digits = digits as usize;
+    let text = format!("{value:.digits$e}");
+    match text.split_once('e') {
+        Some((number, power)) => format!("{}e{power}", trimmed(number)),
+        None => text,
+    }
+}
+
+/// Without zeros at the end that say nothing.
+fn trimmed(text: &str) -> &str {
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_end_where_they_are_told_to() {
+        #[rustfmt::skip]
+        let cases = [
+            (1_013.25,    3,  "1013.25",     "1.01325e3"),
+            (1_013.25,    1,  "1013.2",      "1.0132e3"),
+            (120.0,       1,  "120",         "1.2e2"),
+            (-0.000_01,   2,  "0",           "0"),
+            (0.0,         4,  "0",           "0"),
+            (-0.000_25,   5,  "-0.00025",    "-2.5e-4"),
+            (123_456.0,  -2,  "123456",      "1.235e5"),
+        ];
+        for (value, decimals, plain, power) in cases {
+            assert_eq!(decimal(value, decimals), plain);
+            assert_eq!(exponent(value, decimals), power);
+        }
+        assert_eq!(exponent(1e300, -298), "1e300");
+        let powers = [1_013.0, 0.05, 1.0, 0.0, f64::NAN, 1e-300].map(magnitude);
+        assert_eq!(powers, [3, -2, 0, 0, 0, -300]);
+    }
+}
