@@ -82,7 +82,7 @@ pub struct AlertParams {
     pub new_entity_delay: Millis,
     /// Bound of alerts that open again and again.
     pub flap_limit: FlapLimit,
-    /// Event time without a record after which the alerts of a series end; nothing says never.
+    /// Event time without a value after which the alerts of a series end; nothing says never.
     pub gone_after: Millis,
     /// Event time without a record after which a series is stale; nothing says never.
     pub stale_after: Millis,

@@ -102,7 +102,9 @@ pub fn run(spec: &StreamSpec, rows: &[(Vec<f64>, bool)]) -> Vec<Said> {
         let live = windows > u64::from(spec.model.warmup);
         let surprise = if live { 0.0 - (2.0 * p).min(1.0).log10() } else { 0.0 };
         let anomaly_score = surprise / level;
-        let row = Observation { anomaly_score, eligible: true, time, muted: false, learns: true };
+        let (strength, news) = (anomaly_score, 0.0);
+        let (eligible, muted, settles) = (true, false, true);
+        let row = Observation { anomaly_score, strength, eligible, time, muted, settles, news };
         let was_open = alert.episode().is_some();
         if live {
             alert.step(&life, row);
