@@ -90,8 +90,8 @@ impl Running {
         }
     }
 
-    /// Judges the row again with its most unusual sensor repaired: is half the surprise gone? Of how the
-    /// sensors go together: is no other half as far off?
+    /// Judges the row again with its most unusual sensor repaired: is half the surprise gone? Or,
+    /// where how they go together is evident, is no other half as far off?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
@@ -101,8 +101,9 @@ impl Running {
             let nearer = related.unusual();
             let others = (0..nearer.len()).filter(|j| *j != top && memory.last.seen[*j]);
             let most = others.map(|j| nearer[j]).fold(0.0, f64::max);
-            let alone = most < 0.5 * nearer[top];
-            return if alone { FaultHint::Sensor(top) } else { FaultHint::Process };
+            if most < 0.5 * nearer[top] {
+                return FaultHint::Sensor(top);
+            }
         }
         let tracks = memory.raw.iter().chain(&memory.error_tracks);
         let scores: Vec<Option<f64>> =

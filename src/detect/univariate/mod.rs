@@ -207,15 +207,7 @@ impl Univariate {
         let shape = shape.map_or(Default::default(), |s| s.judge(&mut scratch.cycle, x as f32));
         let warming = self.warming();
         let yhat = told.map_or(f64::NAN, |[newest, _]| base + newest.one_step);
-        // While an alert fires, what the past without it calls usual.
-        let band = self.standing.as_ref().map_or_else(|| self.errors.band(), |past| past.band());
-        let mut judgement = Judgement {
-            yhat,
-            lower: yhat - band,
-            upper: yhat + band,
-            warming,
-            ..Judgement::default()
-        };
+        let mut judgement = self.expects(yhat, warming);
         if observed {
             let step = value - self.last.replace(value).unwrap_or(value);
             let residuals = Residuals::of(value, told, step);
@@ -234,6 +226,13 @@ impl Univariate {
                 if warming.is_none() { (evidence, news) } else { (0.0, 0.0) };
         }
         judgement
+    }
+
+    /// A judgement that says no more than what is expected: while an alert fires, in the band that the past
+    /// without it calls usual.
+    fn expects(&self, yhat: f64, warming: Option<f64>) -> Judgement {
+        let band = self.standing.as_ref().map_or_else(|| self.errors.band(), |past| past.band());
+        Judgement { yhat, lower: yhat - band, upper: yhat + band, warming, ..Judgement::default() }
     }
 
     /// Whether a new normal is being learned, and what came before says meanwhile what is news.
