@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
-use crate::record::{decimal, exponent, magnitude};
+use crate::record::{magnitude, written};
 
 /// Distances of ticks: parts of a second, seconds, minutes, hours, days, and the like, in milliseconds.
 #[rustfmt::skip]
@@ -90,22 +90,14 @@ pub fn tick(at: i64, step: i64) -> String {
 pub fn short(value: f64) -> String {
     let size = magnitude(value);
     let decimals = (5 - size).min(4).max(3 - size);
-    match value.is_finite() {
-        false => "–".into(),
-        true if PLAIN.contains(&size) => decimal(value, decimals),
-        true => exponent(value, decimals),
-    }
+    if value.is_finite() { written(value, size, &PLAIN, decimals) } else { "–".into() }
 }
 
 /// A number beside an axis that is `width` long: neighbours differ, noise of the last bits is not shown.
 pub fn label(value: f64, width: f64) -> String {
     let decimals = 1 - magnitude(width);
     let size = magnitude(value.abs().max(width));
-    match value.is_finite() {
-        false => "–".into(),
-        true if PLAIN.contains(&size) => decimal(value, decimals),
-        true => exponent(value, decimals),
-    }
+    if value.is_finite() { written(value, size, &PLAIN, decimals) } else { "–".into() }
 }
 
 #[cfg(test)]

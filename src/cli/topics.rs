@@ -30,17 +30,16 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
             config: BTreeMap::new(),
         })
         .collect();
-    let mut outcomes =
-        ensure_topics(&settings.kafka, &specs).map_err(Failure::asked(&settings.kafka))?;
+    let ensure = |specs: &[TopicSpec]| {
+        ensure_topics(&settings.kafka, specs).map_err(Failure::asked(&settings.kafka))
+    };
+    let mut outcomes = ensure(&specs)?;
     let current =
         TopicSpec::compacted(&settings.topics.alerts_current, args.partitions, args.replication);
-    outcomes.extend(
-        ensure_topics(&settings.kafka, &[current]).map_err(Failure::asked(&settings.kafka))?,
-    );
+    outcomes.extend(ensure(&[current])?);
     let mut states = state_topics(&settings, args.partitions as usize)?;
     states.iter_mut().for_each(|spec| spec.replication = args.replication);
-    outcomes
-        .extend(ensure_topics(&settings.kafka, &states).map_err(Failure::asked(&settings.kafka))?);
+    outcomes.extend(ensure(&states)?);
     let mut refused = Vec::new();
     for (name, outcome) in outcomes {
         match outcome {

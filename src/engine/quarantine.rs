@@ -133,10 +133,11 @@ impl Released {
     /// what was. `None` if it is too long ago.
     pub(super) fn relive(&mut self, eyes: &mut Eyes, step: Step, anew: bool) -> Option<Detector> {
         let Past { mut detector, rows, opened } = self.past.take()?;
-        match anew {
+        if anew {
             // What is old says nothing of what someone calls normal.
-            true => detector.accept_new_normal(false),
-            false => detector.welcome(rows.len()),
+            detector.accept_new_normal(false);
+        } else {
+            detector.welcome(rows.len());
         }
         let mut last = opened;
         for (time, values) in rows {

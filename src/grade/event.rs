@@ -54,11 +54,12 @@ impl EventCount {
             .filter_map(|event| raised.iter().find(|(r, _)| near(*r, event)).map(|r| (event, r)))
             .map(|(event, (row, _))| row.saturating_sub(event.first))
             .collect();
-        let met = raised.iter().filter(|(row, _)| ranges.iter().any(|event| near(*row, event)));
-        let sum = |raised: &mut dyn Iterator<Item = &(usize, u32)>| -> usize {
-            raised.map(|(_, alerts)| *alerts as usize).sum()
-        };
-        let (hits, alerts) = (sum(&mut met.into_iter()), sum(&mut raised.iter()));
+        let (mut hits, mut alerts) = (0, 0);
+        for (row, count) in raised {
+            let is_hit = ranges.iter().any(|event| near(row, event));
+            alerts += count as usize;
+            hits += if is_hit { count as usize } else { 0 };
+        }
         Self { events: ranges.len(), found: delays.len(), alerts, hits, delays }
     }
 

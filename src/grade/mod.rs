@@ -31,7 +31,7 @@ pub use figures::{Figures, Terms};
 pub use forecast::{Accuracy, Checked, Errors, ForecastFigures, LEVELS, Scale, Tally};
 pub use nab::{Corpus, Detected, Profile, Swept, Window};
 pub use volume::vus_pr;
-pub use watched::Watched;
+pub use watched::{WEEK_MS, Watched};
 
 use crate::record::EventTime;
 

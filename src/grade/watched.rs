@@ -2,7 +2,8 @@
 
 use crate::record::EventTime;
 
-const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
+/// Milliseconds of a week.
+pub const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
 
 /// The time from the first row to the last.
 ///

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::record::{
-    AlertKind, AlertRecord, Contribution, Direction, FaultClass, decimal, exponent, magnitude,
+    AlertKind, AlertRecord, Contribution, Direction, FaultClass, magnitude, written,
 };
 
 /// Significant digits of a value that nothing is beside: enough to recognise it.
@@ -105,10 +105,7 @@ fn number(value: f64, apart: f64) -> String {
     let size = magnitude(value);
     let asked = if 0.0 < apart { 1 - magnitude(apart) } else { i32::MIN };
     let decimals = asked.max(DIGITS - 1 - size).min(DIGITS_MAX - 1 - size);
-    match PLAIN.contains(&size) {
-        true => decimal(value, decimals),
-        false => exponent(value, decimals),
-    }
+    written(value, size, &PLAIN, decimals)
 }
 
 /// A line for a terminal: when it opened, what it is, and the first sensor. Where the process is at fault

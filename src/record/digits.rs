@@ -1,5 +1,7 @@
 //! Numbers for people: with the digits that tell two values apart, and no more.
 
+use std::ops::Range;
+
 /// Power of ten of the first digit: 3 for 1013, -2 for 0.05; that of 1 for 0 and what is not finite.
 pub fn magnitude(value: f64) -> i32 {
     match value.abs().log10().floor() {
@@ -8,8 +10,13 @@ pub fn magnitude(value: f64) -> i32 {
     }
 }
 
+/// A number of [`magnitude`] `size`: with a power of ten unless that is one of `plain`.
+pub fn written(value: f64, size: i32, plain: &Range<i32>, decimals: i32) -> String {
+    if plain.contains(&size) { decimal(value, decimals) } else { exponent(value, decimals) }
+}
+
 /// A number with at most `decimals` digits behind the point: `1013.25`; below 0 they are none.
-pub fn decimal(value: f64, decimals: i32) -> String {
+fn decimal(value: f64, decimals: i32) -> String {
     let decimals = decimals.max(0) as usize;
     match trimmed(&format!("{value:.decimals$}")) {
         "-0" => "0".to_owned(),
@@ -18,7 +25,7 @@ pub fn decimal(value: f64, decimals: i32) -> String {
 }
 
 /// The same with a power of ten: `1.01325e3`. The digits end at the same place, or at the first one.
-pub fn exponent(value: f64, decimals: i32) -> String {
+fn exponent(value: f64, decimals: i32) -> String {
     let digits = decimals.saturating_add(magnitude(value));
     if value == 0.0 || digits < 0 {
         return decimal(value, decimals);

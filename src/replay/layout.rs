@@ -132,7 +132,7 @@ impl Layout {
             _ => match cell::number(text) {
                 Some(0.0) => Some(false),
                 Some(1.0) => Some(true),
-                missing if missing.is_some_and(f64::is_nan) => Some(false),
+                Some(value) if value.is_nan() => Some(false),
                 _ => None,
             },
         };

@@ -68,13 +68,12 @@ impl Outputs {
         check_distinct(&args.files, &paths.into_iter().flatten().collect::<Vec<_>>())
     }
 
-    /// Creates the files.
+    /// Creates the files, which were [checked](Self::check).
     ///
     /// # Errors
     ///
-    /// [`ReplayError`] if one cannot be created or is an input.
+    /// [`ReplayError`] if one cannot be created.
     pub fn create(args: &ReplayArgs, lab: Option<Lab>) -> Result<Self, ReplayError> {
-        Self::check(args)?;
         args.report.as_deref().map_or(Ok(()), reserve)?;
         let csv = |path: &Option<PathBuf>| match path {
             Some(path) => CsvFile::create(path).map(Some),

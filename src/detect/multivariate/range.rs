@@ -74,7 +74,8 @@ impl Range {
             let beyond = ((excess - self.most(j)) / SCALE).clamp(0.0, 600.0);
             beyond - self.excesses.share(excess).ln()
         };
-        let out = self.excesses_of(values).filter(|(_, excess)| *excess > 0.0);
+        let all = values.iter().enumerate().map(|(j, x)| (j, self.excess(j, *x)));
+        let out = all.filter(|(_, excess)| *excess > 0.0);
         out.map(nats).fold(0.0, f64::max) / std::f64::consts::LN_10
     }
 
@@ -88,12 +89,15 @@ impl Range {
         self.most[j].max(self.most[p + j]).max(others)
     }
 
-    /// Takes note of how far each sensor is out; in a fault that lasts, for after it.
-    fn note(&mut self, values: &[f64], fault: bool) {
+    /// Takes note of how far each sensor is out; in a fault that lasts, for after it. Returns how far the
+    /// row lies out.
+    fn note(&mut self, values: &[f64], fault: bool) -> f64 {
         let p = self.low.len();
         self.most.resize(3 * p, 0.0);
-        let out: Vec<f64> = self.excesses_of(values).map(|(_, excess)| excess).collect();
-        for (j, excess) in out.into_iter().enumerate() {
+        let mut furthest = 0.0_f64;
+        for (j, x) in values.iter().enumerate() {
+            let excess = self.excess(j, *x);
+            furthest = furthest.max(excess);
             if fault {
                 self.most[2 * p + j] = self.most[2 * p + j].max(excess);
             } else {
@@ -101,12 +105,13 @@ impl Range {
                 self.most[j] = self.most[j].max(excess).max(after);
             }
         }
+        furthest
     }
 
     /// Takes a calm row in.
     pub(super) fn learn(&mut self, values: &[f64]) {
-        self.excesses.learn(self.excess(values), 1.0, HALF_LIFE);
-        self.note(values, false);
+        let excess = self.note(values, false);
+        self.excesses.learn(excess, 1.0, HALF_LIFE);
         self.grow_old();
         let p = values.len();
         for (j, x) in values.iter().enumerate().filter(|(_, x)| x.is_finite()) {
@@ -121,8 +126,8 @@ impl Range {
     /// Takes note of a row while an alert fires: the range stays, but that it was left counts, once for
     /// all rows in a row. What comes back as often as alerts are allowed for is not unusual.
     pub(super) fn pass(&mut self, values: &[f64]) {
-        self.excesses.pass(self.excess(values), 1.0, HALF_LIFE);
-        self.note(values, true);
+        let excess = self.note(values, true);
+        self.excesses.pass(excess, 1.0, HALF_LIFE);
     }
 
     /// At the end of a generation the range is what it has shown; of a sensor that was not seen, what it
@@ -146,19 +151,12 @@ impl Range {
         self.recent[p..].fill(f64::NEG_INFINITY);
     }
 
-    /// How far the row lies out, in ranges.
-    fn excess(&self, values: &[f64]) -> f64 {
-        self.excesses_of(values).map(|(_, excess)| excess).fold(0.0, f64::max)
-    }
-
-    /// The same of each sensor; one that has not moved has none.
-    fn excesses_of(&self, values: &[f64]) -> impl Iterator<Item = (usize, f64)> {
-        values.iter().enumerate().map(|(j, x)| {
-            let range = self.high[j] - self.low[j];
-            let known = self.seen[j] >= KNOWN && range > 0.0 && range.is_finite();
-            let out = (x - self.high[j]).max(self.low[j] - x);
-            (j, if known && out > 0.0 { out / range } else { 0.0 })
-        })
+    /// How far a value of a sensor lies out, in ranges; one that has not moved has none.
+    fn excess(&self, j: usize, x: f64) -> f64 {
+        let range = self.high[j] - self.low[j];
+        let known = self.seen[j] >= KNOWN && range > 0.0 && range.is_finite();
+        let out = (x - self.high[j]).max(self.low[j] - x);
+        if known && out > 0.0 { out / range } else { 0.0 }
     }
 }
 

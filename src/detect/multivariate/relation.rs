@@ -119,15 +119,16 @@ impl Relation {
     /// Puts the silent sensors where the others say they should be; of several, one after the other,
     /// which row by row comes to where all say it (Gauss and Seidel).
     fn fill(&mut self) {
+        if self.inverse.is_empty() {
+            return;
+        }
         let p = self.unseen.len();
-        for j in (0..p).filter(|j| self.is_silent(*j)).collect::<Vec<_>>() {
-            if self.inverse.is_empty() {
-                continue;
+        for j in 0..p {
+            if self.is_silent(j) {
+                let [near, late] = offset(self.block(j, &self.off()));
+                self.forms[j] -= near;
+                self.forms[p + j] -= late;
             }
-            let off = self.off();
-            let [near, late] = offset(self.block(j, &off));
-            self.forms[j] -= near;
-            self.forms[p + j] -= late;
         }
     }
 
@@ -187,15 +188,11 @@ impl Relation {
         self.rows += weight;
         let rate = weight * (1.0 / self.rows.max(1.0)).max(1.0 / tuning.slow_rows);
         self.mean.iter_mut().zip(&off).for_each(|(mean, off)| *mean += rate * off);
-        let some = silent.contains(&true);
-        for ((row, a), away) in self.moments.chunks_exact_mut(k).zip(&off).zip(&silent) {
-            if *away {
-                continue;
-            }
-            let before = if some { row.to_vec() } else { Vec::new() };
-            row.iter_mut().zip(&off).for_each(|(c, b)| *c += rate * (a * b - *c));
-            let kept = row.iter_mut().zip(before).zip(&silent);
-            kept.filter(|(_, away)| **away).for_each(|((c, before), _)| *c = before);
+        let rates: Vec<f64> = silent.iter().map(|away| if *away { 0.0 } else { rate }).collect();
+        let rows = self.moments.chunks_exact_mut(k).zip(&off).zip(&silent);
+        for ((row, a), _) in rows.filter(|(_, away)| !**away) {
+            let cells = row.iter_mut().zip(&off).zip(&rates);
+            cells.for_each(|((c, b), rate)| *c += rate * (a * b - *c));
         }
         self.due = self.due.saturating_sub(1);
         if self.due == 0 {

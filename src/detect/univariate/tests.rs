@@ -109,13 +109,19 @@ fn the_expected_band_holds_and_a_spike_leaves_it() {
     assert!(detector.period().is_some_and(|period| period.abs_diff(96) <= 2));
 }
 
-#[test]
-fn a_fault_that_is_not_learned_stays_one_until_it_is_accepted() {
+/// A detector that has not learned 400 records of a fault, what the fault is, and what it said of them.
+fn at_fault() -> (Univariate, Vec<f64>, Vec<Judgement>) {
     let values = days(3_500, 6);
     let mut detector = Univariate::new(1);
     run(&mut detector, 0, &values[..2_500], true);
     let fault: Vec<f64> = values[2_500..].iter().map(|v| v + 40.0).collect();
     let held = run(&mut detector, 2_500, &fault[..400], false);
+    (detector, fault, held)
+}
+
+#[test]
+fn a_fault_that_is_not_learned_stays_one_until_it_is_accepted() {
+    let (mut detector, fault, held) = at_fault();
     assert!(held[..20].iter().all(|j| j.evidence > 3.0));
     assert!(held.iter().all(|j| j.surprise > 1.0));
     detector.accept_new_normal(false);
@@ -128,11 +134,7 @@ fn a_fault_that_is_not_learned_stays_one_until_it_is_accepted() {
 /// alone.
 #[test]
 fn a_new_normal_that_was_watched_is_not_learned_blindly() {
-    let values = days(3_500, 6);
-    let mut detector = Univariate::new(1);
-    run(&mut detector, 0, &values[..2_500], true);
-    let fault: Vec<f64> = values[2_500..].iter().map(|v| v + 40.0).collect();
-    let held = run(&mut detector, 2_500, &fault[..400], false);
+    let (mut detector, fault, held) = at_fault();
     assert!(held[..8].iter().all(|j| j.news > 3.0), "news at first");
     assert!(held[300..].iter().filter(|j| j.news > 3.0).count() < 10, "and no more");
     detector.accept_new_normal(true);

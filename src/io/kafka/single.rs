@@ -123,15 +123,13 @@ pub fn write_one(params: &KafkaParams, message: &OutMessage) -> Result<(i32, i64
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 
     use tracing_subscriber::fmt::MakeWriter;
     use tracing_subscriber::util::SubscriberInitExt as _;
 
+    use super::super::tests::params;
     use super::*;
-    use crate::io::{Delivery, OffsetReset};
-    use crate::record::Millis;
 
     /// Keeps what is logged, also by libraries that do not know of this tree.
     #[derive(Clone, Default)]
@@ -165,20 +163,7 @@ mod tests {
         let kept = Kept::default();
         let log = tracing_subscriber::fmt().with_writer(kept.clone()).with_ansi(false).finish();
         log.try_init().unwrap();
-        let params = KafkaParams {
-            brokers: vec![address.clone()],
-            group_id: "g".into(),
-            offset_reset: OffsetReset::Earliest,
-            delivery: Delivery::AtLeastOnce,
-            instance: None,
-            workers: 1,
-            transaction_timeout: Millis::new(10_000),
-            batch_records_max: 1,
-            batch_wait: Millis::new(1),
-            message_bytes_max: 1_000,
-            sasl_password_file: None,
-            rdkafka: BTreeMap::new(),
-        };
+        let params = params(&address);
         let writer = SingleWriter::open(&params, Duration::from_secs(1)).unwrap();
         let message = OutMessage {
             topic: "feedback".into(),

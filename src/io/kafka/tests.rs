@@ -26,7 +26,7 @@ struct Mock {
     source: Outlet,
 }
 
-fn params(brokers: &str) -> KafkaParams {
+pub(super) fn params(brokers: &str) -> KafkaParams {
     KafkaParams {
         brokers: vec![brokers.into()],
         group_id: "g".into(),

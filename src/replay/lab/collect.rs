@@ -10,10 +10,11 @@ use super::super::scores::Line;
 use super::super::table::Table;
 use super::super::{ReplayArgs, ReplayError};
 use super::ledger::Ledger;
-use super::series::{Series, WEEK_MS};
+use super::series::Series;
 use super::trace::Trace;
 use crate::alert::Budget;
 use crate::engine::StreamSpec;
+use crate::grade::WEEK_MS;
 use crate::record::{EventTime, Millis, Outbox, SeriesKey, Step};
 
 /// Series of which a trace is kept, at most.

@@ -7,8 +7,6 @@ use super::trace::Trace;
 use crate::grade::{Graded, Watched};
 use crate::record::{AlertChange, AlertKind, AlertRecord, EventTime, Millis, SeriesKey, Severity};
 
-pub(super) const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
-
 /// What is kept of a series.
 pub(super) struct Series {
     pub name: SeriesKey,
@@ -170,6 +168,7 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grade::WEEK_MS;
     use crate::record::{Evidence, WindowSpan};
 
     fn opened(kind: AlertKind, second: i64) -> AlertRecord {
