@@ -27,6 +27,8 @@ pub struct Observation {
     pub settles: bool,
     /// As `anomaly_score`, to a past that knows the episode, too.
     pub news: f64,
+    /// As `strength`, to that past.
+    pub news_strength: f64,
 }
 
 /// What a row did to the alert of its series.
@@ -238,7 +240,9 @@ impl Firing {
 
     /// Takes note of whether the row is known of it; whether it is something else.
     fn begins_another(&mut self, params: &LifeParams, row: &Observation) -> bool {
-        let clear = row.eligible && row.news.min(row.anomaly_score) >= params.critical_ratio;
+        let is_alarm = row.eligible && row.news.min(row.anomaly_score) >= 1.0;
+        // Not over the threshold itself: the episode has lifted that.
+        let clear = is_alarm && row.news_strength.min(row.strength) >= params.critical_ratio;
         self.anew = if clear { self.anew.saturating_add(1) } else { 0 };
         if self.known < params.keep_firing_for {
             self.known = if row.news < 1.0 { self.known + 1 } else { 0 };

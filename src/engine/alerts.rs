@@ -49,6 +49,7 @@ pub(super) fn step_kind(
         time: sign.span.end,
         muted: !sign.switches.alert,
         news: 0.0,
+        news_strength: 0.0,
         settles: sign.switches.learn && !episode.is_some_and(|e| series.is_never_normal(kind, &e)),
     };
     let params = scene.spec.alert.life(kind);

@@ -296,17 +296,20 @@ fn step_alert(
     }
     let episode = series.alert.episode();
     let never_normal = episode.is_some_and(|e| series.is_never_normal(AlertKind::Anomaly, e));
+    let alerting = &context.spec.alert;
+    let strength = |score| series.threshold.strength(alerting, score * judged.threshold);
     let observation = Observation {
         anomaly_score: judged.anomaly_score,
-        strength: series.threshold.strength(&context.spec.alert, judged.evidence()),
-        eligible: is_eligible(&context.spec.alert, channels)
+        strength: strength(judged.anomaly_score),
+        eligible: is_eligible(alerting, channels)
             && series.watch.is_settled(context.spec, context.span.end),
         time: context.span.end,
         muted: !context.switches.alert,
         settles: context.switches.learn && !never_normal,
         news: judged.news,
+        news_strength: strength(judged.news),
     };
-    let life = context.spec.alert.life(AlertKind::Anomaly);
+    let life = alerting.life(AlertKind::Anomaly);
     let (transition, alert) = series.alert.step(&life, observation);
     if opens(transition) {
         let features = features(context, judged, channels, scored);

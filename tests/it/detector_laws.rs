@@ -95,6 +95,22 @@ fn a_constant_series_never_raises() {
     }
 }
 
+/// What a network errs by on it is noise of its own, and so is what the last bits of a sum differ by.
+#[test]
+fn a_constant_never_raises_whatever_it_is_and_whoever_sends_it() {
+    for (entity, value) in (0..12).map(|i| (format!("flat{i}"), [0.0, 20.1, -4e9][i % 3])) {
+        let record = |i: i64| {
+            let bits = [0.0, 1.0, -1.0][(i * i % 7) as usize % 3];
+            let value = value * (1.0 + bits * f64::EPSILON);
+            Owned { key: entity.clone(), time: 60_000 * i, values: vec![value] }
+        };
+        let records: Vec<Owned> = (0..6_000).map(record).collect();
+        let out = run(&detecting(1), [records.as_slice()]);
+        assert_eq!(out.alerts, [], "{entity}: {value}");
+        assert!(out.rows.iter().all(|row| row.surprise == 0.0), "{entity}: {value}");
+    }
+}
+
 /// A shard that was fed some records.
 fn fed(spec: &StreamSpec, records: &[Owned], out: &mut Outbox) -> Shard {
     let mut shard = Shard::new(Arc::new(spec.clone()), 0);

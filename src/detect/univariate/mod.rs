@@ -221,9 +221,12 @@ impl Univariate {
                 let fused = || fusion::fuse(sum, point, shape, clock, known).1;
                 evidence = if renewed { standing.far_out(value) } else { fused() };
             }
-            judgement.surprise = surprise;
-            (judgement.evidence, judgement.news) =
-                if warming.is_none() { (evidence, news) } else { (0.0, 0.0) };
+            // What a network errs by on a constant is its own noise.
+            if !self.normal.is_constant(value) {
+                judgement.surprise = surprise;
+                (judgement.evidence, judgement.news) =
+                    if warming.is_none() { (evidence, news) } else { (0.0, 0.0) };
+            }
         }
         judgement
     }

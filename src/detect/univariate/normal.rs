@@ -33,7 +33,7 @@ impl Normal {
         let sd = self.deviation();
         let z = if sd > 0.0 {
             difference / sd
-        } else if difference.abs() <= ROUNDING * self.mean.abs() {
+        } else if self.n == 0 || self.is_mean(value) {
             0.0
         } else {
             difference.signum() * LIMIT
@@ -41,9 +41,18 @@ impl Normal {
         z.clamp(-LIMIT, LIMIT).asinh()
     }
 
+    /// Whether the value is the one that was all there is, but for rounding.
+    pub(super) fn is_constant(&self, value: f64) -> bool {
+        self.n > 0 && self.deviation() == 0.0 && self.is_mean(value)
+    }
+
     /// Back from what a network tells.
     pub(super) fn unscale(&self, told: f64) -> f64 {
         self.mean + self.deviation() * told.clamp(-TOLD_LIMIT, TOLD_LIMIT).sinh()
+    }
+
+    fn is_mean(&self, value: f64) -> bool {
+        (value - self.mean).abs() <= ROUNDING * self.mean.abs()
     }
 
     /// Standard deviation; 0 where all was one value.
