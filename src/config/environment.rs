@@ -44,6 +44,18 @@ pub(super) fn read(env: &BTreeMap<String, String>) -> Variables {
     all
 }
 
+/// A variable that is meant for us and is not read: `LATENTD_KAFKA__GROUP_ID`, with one underscore where
+/// two must stand. What Kubernetes sets has no two anywhere.
+pub(super) fn misspelt(env: &BTreeMap<String, String>) -> impl Iterator<Item = Fault> {
+    env.keys().filter_map(|name| {
+        let upper = name.to_uppercase();
+        let (table, _) = upper.strip_prefix("LATENTD_")?.split_once("__")?;
+        let why =
+            format!("not read: two underscores belong behind LATENTD, as in LATENTD__{table}__");
+        Node::root().child(&table.to_lowercase()).map(|_| Fault::new(name, why))
+    })
+}
+
 /// `stream.0.step` as faults have it: `stream[0].step`.
 fn written_path(path: &str) -> String {
     if let Some(key) = path.strip_prefix("kafka.rdkafka.") {

@@ -113,8 +113,9 @@ impl Layers {
         self
     }
 
-    /// Environment variables that begin with `LATENTD__`; all others are ignored.
+    /// Environment variables that begin with `LATENTD__`; others are ignored, but for those that want to.
     pub fn environment(mut self, env: &BTreeMap<String, String>) -> Self {
+        self.faults.extend(environment::misspelt(env));
         let mut variables = environment::read(env);
         client::flatten(&mut variables.tree, true, &mut self.faults);
         let tree = &mut variables.tree;

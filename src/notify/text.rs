@@ -2,16 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::record::{
-    AlertKind, AlertRecord, Contribution, Direction, FaultClass, magnitude, written,
-};
-
-/// Significant digits of a value that nothing is beside: enough to recognise it.
-const DIGITS: i32 = 4;
-/// All that a number has.
-const DIGITS_MAX: i32 = 15;
-/// Powers of ten of numbers that are written without one.
-const PLAIN: std::ops::Range<i32> = -6..12;
+use crate::record::{AlertKind, AlertRecord, Contribution, Direction, FaultClass, apart, told};
 
 /// The `alertname` of a kind.
 pub(super) const fn alert_name(kind: AlertKind) -> &'static str {
@@ -39,7 +30,7 @@ pub(super) fn summary(record: &AlertRecord, channels: &[impl AsRef<str>]) -> Str
     // Writing to a String cannot fail.
     let _ = write!(text, " (score {:.2}", record.anomaly_score);
     if record.p_value.is_finite() {
-        let _ = write!(text, ", p = {}", number(record.p_value, 0.0));
+        let _ = write!(text, ", p = {}", told(record.p_value, 0.0));
     }
     text.push(')');
     text
@@ -85,27 +76,11 @@ fn described<'a>(
 /// `1013.42, expected 1013.23 to 1013.27`, with the digits that show whether it lies within.
 pub fn measured(y: f64, lower: f64, upper: f64) -> String {
     if !lower.is_finite() || !upper.is_finite() {
-        return number(y, 0.0);
+        return told(y, 0.0);
     }
-    let (width, beside) = (upper - lower, f64::max(lower - y, y - upper));
-    // What lies just beside a wide range is told from its end, but not by the last bit.
-    let apart = match 0.0 < beside && (beside < width || width <= 0.0) {
-        true => beside.max(width * 1e-6),
-        false => width,
-    };
-    let [y, lower, upper] = [y, lower, upper].map(|value| number(value, apart));
+    let apart = apart(y, lower, upper);
+    let [y, lower, upper] = [y, lower, upper].map(|value| told(value, apart));
     format!("{y}, expected {lower} to {upper}")
-}
-
-/// A number whose digits tell values `apart` from each other; [`DIGITS`] at least.
-fn number(value: f64, apart: f64) -> String {
-    if !value.is_finite() {
-        return "missing".to_owned();
-    }
-    let size = magnitude(value);
-    let asked = if 0.0 < apart { 1 - magnitude(apart) } else { i32::MIN };
-    let decimals = asked.max(DIGITS - 1 - size).min(DIGITS_MAX - 1 - size);
-    written(value, size, &PLAIN, decimals)
 }
 
 /// A line for a terminal: when it opened, what it is, and the first sensor. Where the process is at fault
@@ -125,19 +100,6 @@ pub fn opened_line(record: &AlertRecord, channels: &[impl AsRef<str>]) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_keep_four_digits() {
-        #[rustfmt::skip]
-        let cases = [
-            (71.9, "71.9"), (0.000_213_4, "0.0002134"), (-1234.56, "-1235"), (0.0, "0"),
-            (120.0, "120"), (1e-12, "1e-12"), (1.234_56e-9, "1.235e-9"), (f64::NAN, "missing"),
-            (1e300, "1e300"), (-1.234_567e15, "-1.235e15"), (5e-324, "4.941e-324"),
-        ];
-        for (value, expected) in cases {
-            assert_eq!(number(value, 0.0), expected);
-        }
-    }
 
     #[test]
     fn a_value_can_be_told_from_what_was_expected() {

@@ -2,6 +2,39 @@
 
 use std::ops::Range;
 
+/// Significant digits of a value that nothing is beside: enough to recognise it.
+const DIGITS: i32 = 4;
+/// All that a number has.
+const DIGITS_MAX: i32 = 15;
+/// Powers of ten of numbers that are written without one.
+const PLAIN: Range<i32> = -6..12;
+
+/// A number whose digits tell values `apart` from each other, 4 of them at least; `missing` if it is not
+/// finite.
+pub fn told(value: f64, apart: f64) -> String {
+    if !value.is_finite() {
+        return "missing".to_owned();
+    }
+    let size = magnitude(value);
+    let asked = if 0.0 < apart { 1 - magnitude(apart) } else { i32::MIN };
+    let decimals = asked.max(DIGITS - 1 - size).min(DIGITS_MAX - 1 - size);
+    written(value, size, &PLAIN, decimals)
+}
+
+/// How far numbers are apart that show whether `y` lies within `lower` to `upper`; 0 where nothing is
+/// expected.
+pub fn apart(y: f64, lower: f64, upper: f64) -> f64 {
+    let (width, beside) = (upper - lower, f64::max(lower - y, y - upper));
+    if !width.is_finite() {
+        return 0.0;
+    }
+    // What lies just beside a wide range is told from its end, but not by the last bit.
+    match 0.0 < beside && (beside < width || width <= 0.0) {
+        true => beside.max(width * 1e-6),
+        false => width,
+    }
+}
+
 /// Power of ten of the first digit: 3 for 1013, -2 for 0.05; that of 1 for 0 and what is not finite.
 pub fn magnitude(value: f64) -> i32 {
     match value.abs().log10().floor() {
@@ -49,6 +82,19 @@ fn trimmed(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        #[rustfmt::skip]
+        let cases = [
+            (71.9, "71.9"), (0.000_213_4, "0.0002134"), (-1234.56, "-1235"), (0.0, "0"),
+            (120.0, "120"), (1e-12, "1e-12"), (1.234_56e-9, "1.235e-9"), (f64::NAN, "missing"),
+            (1e300, "1e300"), (-1.234_567e15, "-1.235e15"), (5e-324, "4.941e-324"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(told(value, 0.0), expected);
+        }
+    }
 
     #[test]
     fn digits_end_where_they_are_told_to() {

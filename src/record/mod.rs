@@ -17,7 +17,7 @@ mod time;
 
 pub use alert::{AlertKind, AlertReason};
 pub use bits::{hex, mix};
-pub use digits::{magnitude, written};
+pub use digits::{apart, magnitude, told, written};
 pub use fact::{Facts, Placement, Trigger};
 pub use forecast::{
     Coverage, ForecastPoint, ForecastRecord, ForecastSource, FoundSeasons, GroupCoverage,

@@ -104,7 +104,16 @@ pub fn run(spec: &StreamSpec, rows: &[(Vec<f64>, bool)]) -> Vec<Said> {
         let anomaly_score = surprise / level;
         let (strength, news) = (anomaly_score, 0.0);
         let (eligible, muted, settles) = (true, false, true);
-        let row = Observation { anomaly_score, strength, eligible, time, muted, settles, news };
+        let row = Observation {
+            anomaly_score,
+            strength,
+            eligible,
+            time,
+            muted,
+            settles,
+            news,
+            news_strength: news,
+        };
         let was_open = alert.episode().is_some();
         if live {
             alert.step(&life, row);

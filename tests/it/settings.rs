@@ -181,6 +181,18 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn a_variable_that_lacks_an_underscore_is_not_passed_over() {
+    let of_others =
+        [("LATENTD_PORT_9108_TCP_PORT", "1"), ("LATENTD_SERVICE__X", "2"), ("LATENTD_", "3")];
+    Settings::from_text(SMALLEST, &env(&of_others)).expect("they are none of ours");
+    let fault =
+        Settings::from_text(SMALLEST, &env(&[("LATENTD_KAFKA__GROUP_ID", "x")])).unwrap_err();
+    assert!(fault.to_string().contains(
+        "LATENTD_KAFKA__GROUP_ID: not read: two underscores belong behind LATENTD, as in LATENTD__KAFKA__"
+    ));
+}
+
+#[test]
 fn faults_of_the_environment_name_the_variable() {
     let variables = env(&[
         ("LATENTD__KAFKA__GRUP_ID", "x"),

@@ -67,7 +67,7 @@ pub(super) struct Seen {
     error: Vec<f64>,
     scores: Vec<Option<f64>>,
     now: f64,
-    /// `-log10` of the chance that a block of 32 calm rows gets here.
+    /// `-log10` of the chance that the statistics of a block of 32 calm rows get here.
     pub(super) surprise: f64,
     /// `-log10` of the chance that a calm row gets here.
     own: f64,
@@ -232,6 +232,13 @@ impl Memory {
         // Two looks at one row: Bonferroni.
         let own = self.last.own.max(related.evidence()) - std::f64::consts::LOG10_2;
         own.max(self.last.outside).max(0.0)
+    }
+
+    /// How unusual the newest row is, like `-log10` of the chance that a block of calm rows gets there: by
+    /// the statistics, by how the sensors go together, or by how far one is out of its range.
+    pub(super) fn surprise(&self) -> f64 {
+        let outside = self.last.outside - f64::from(BLOCK).log10();
+        self.last.surprise.max(self.last.related.unwrap_or(0.0)).max(outside)
     }
 
     /// Takes note of the row that was judged last while an alert fires.

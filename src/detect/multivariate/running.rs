@@ -158,7 +158,7 @@ impl Running {
         tracking.see(values);
         tracking.see_error(Some(&error));
         tracking.judge(self.bin, tuning.hold_ranks, tuning);
-        let surprise = tracking.last.surprise;
+        let surprise = tracking.surprise();
         self.remember_sizes(tuning);
         Judgement { surprise, evidence: self.memory.evidence(), warming: None }
     }

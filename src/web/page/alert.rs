@@ -11,6 +11,7 @@ use super::parts::{
     time_or_dash,
 };
 use super::{Place, forms, layout, refusal};
+use crate::record::{apart, told};
 use crate::web::api;
 use crate::web::extract::Segments;
 use crate::web::history::AlertEntry;
@@ -147,13 +148,18 @@ fn sensors(record: &Value) -> Markup {
                             meter min="0" max="1" value=(format!("{share:.3}")) aria-label={ "Share of " (name) } {}
                             " " (format!("{:.0} %", 100.0 * share))
                         }
-                        td.n { (number(part["y"].as_f64())) }
-                        td.n { (number(part["yhat"].as_f64())) }
-                        td.n { (number(part["yhat_lower"].as_f64())) }
-                        td.n { (number(part["yhat_upper"].as_f64())) }
+                        @for value in measured(part) { td.n { (value) } }
                     }
                 } }
             }
         }
     }
+}
+
+/// Observed, expected, from, to: with the digits that show whether it lies within.
+fn measured(part: &Value) -> [String; 4] {
+    let values = ["y", "yhat", "yhat_lower", "yhat_upper"].map(|key| part[key].as_f64());
+    let [y, _, lower, upper] = values.map(|value| value.unwrap_or(f64::NAN));
+    let apart = apart(y, lower, upper);
+    values.map(|value| value.map_or_else(|| "–".to_owned(), |value| told(value, apart)))
 }
