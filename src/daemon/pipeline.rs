@@ -72,7 +72,8 @@ impl<L: Log> Pipeline<L> {
     /// [`DaemonError::Undelivered`].
     pub fn run(mut self) -> Result<RunReport, DaemonError> {
         let began = self.clock.steady();
-        let mut outcome = Ok(());
+        // What people said while nobody listened holds from the first record on.
+        let mut outcome = self.hear();
         while outcome.is_ok() && !self.shutdown.is_requested() {
             outcome = self.turn();
         }
@@ -216,6 +217,7 @@ impl<L: Log> Pipeline<L> {
         let now = self.clock.steady();
         self.metrics.state.observe_restore(now.saturating_sub(began).as_secs_f64());
         self.intake.begin(restored, now);
+        self.intake.spread_notices();
         Ok(())
     }
 

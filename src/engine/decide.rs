@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::detector::Eyes;
+use super::detector::{Detector, Eyes};
 use super::ids::{self, AlertKey};
 use super::series::Series;
 use super::shard::Shard;
@@ -202,14 +202,18 @@ fn put_into_effect(
 ) -> (u64, u64) {
     let Some(mut held) = series.quarantine.release(starts_at) else { return (0, 0) };
     let rows = held.rows.len() as u64;
+    let goes_on = series.alert.episode().is_some_and(|episode| episode.starts_at == starts_at);
     match verdict {
-        Verdict::TruePositive | Verdict::Expected => return (0, rows),
+        Verdict::TruePositive | Verdict::Expected => {
+            series.detector.iter_mut().filter(|_| goes_on).for_each(Detector::never_learn);
+            return (0, rows);
+        }
         Verdict::FalsePositive => {}
         Verdict::NewNormal => series.accept_new_normal(spec, learner, false),
     }
     // What goes on of a new normal is judged as such; a false positive stays silent until it is calm, and
     // is learned meanwhile: so few rows may not be enough to make it calm at once.
-    if series.alert.episode().is_some_and(|episode| episode.starts_at == starts_at) {
+    if goes_on {
         match verdict {
             Verdict::NewNormal => series.alert.forget(),
             _ => series.alert.reword(AlertReason::FalsePositive),

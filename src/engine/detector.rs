@@ -162,6 +162,13 @@ impl Detector {
         }
     }
 
+    /// Nothing of the alert that fires is learned.
+    pub(super) fn never_learn(&mut self) {
+        if let Self::Univariate(detector) = self {
+            detector.never_learn();
+        }
+    }
+
     /// The next rows are calm, however unusual they look.
     pub(super) fn welcome(&mut self, rows: usize) {
         if let Self::Multivariate(detector) = self {

@@ -206,7 +206,8 @@ pub trait Log {
     fn release(&mut self, partitions: &[Place]) -> Result<(), IoError>;
 
     /// Hands over what has come in topics that every consumer reads whole, from the beginning and
-    /// without a group: once each. Waits for nothing; topics that do not exist are no fault.
+    /// without a group: once each. Waits only for what was there before the first call; topics that do
+    /// not exist are no fault.
     ///
     /// # Errors
     ///

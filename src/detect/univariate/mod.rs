@@ -125,6 +125,10 @@ pub struct Univariate {
     /// the warm-up of a new normal, the past of before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     standing: Option<Box<Errors>>,
+    /// Whether `standing` is what is known after the alert, too: someone has said that nothing of it is to
+    /// be learned.
+    #[serde(default)]
+    keeps_standing: bool,
     shape: Option<Shape>,
     quarantined: Spans,
     last: Option<f64>,
@@ -149,6 +153,7 @@ impl Univariate {
             short: ShortNet::new(seed),
             errors: Errors::new(),
             standing: None,
+            keeps_standing: false,
             shape: None,
             quarantined: Spans::default(),
             last: None,
@@ -252,7 +257,7 @@ impl Univariate {
             return;
         }
         if learn && !self.is_renewed() {
-            self.standing = None;
+            self.end_standing();
         } else if !learn && self.standing.is_none() && self.warming().is_none() {
             self.standing = Some(Box::new(self.errors.clone()));
         }
@@ -264,6 +269,21 @@ impl Univariate {
             self.learned += 1;
         }
         self.train(scratch, learn);
+    }
+
+    /// Nothing of the alert that fires is learned, in no form, once it is over: how the errors were spread
+    /// in it tells what is news while it lasts, and is forgotten then.
+    pub fn never_learn(&mut self) {
+        self.keeps_standing = self.standing.is_some() && !self.is_renewed();
+    }
+
+    fn end_standing(&mut self) {
+        let standing = self.standing.take();
+        if std::mem::take(&mut self.keeps_standing)
+            && let Some(standing) = standing
+        {
+            self.errors = *standing;
+        }
     }
 
     /// Learns nothing of the record judged last, whatever it is, in no form: it came in maintenance, or
@@ -306,6 +326,7 @@ impl Univariate {
     /// nothing is.
     pub fn accept_new_normal(&mut self, watched: bool) {
         self.quarantined.clear();
+        self.keeps_standing = false;
         self.standing = watched.then(|| Box::new(self.errors.clone()));
         self.normal.forget();
         self.errors.forget();

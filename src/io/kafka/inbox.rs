@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::commit::broker;
@@ -16,14 +17,19 @@ use crate::io::{IoError, KafkaParams};
 const LOOK: Duration = Duration::from_secs(30);
 /// Longest wait for an answer about topics: the caller has other things to do.
 const ASK: Duration = Duration::from_secs(2);
-/// Most messages handed over at a time.
+/// Most messages handed over at a time, behind what was there when their partition began to be read.
 const MESSAGES_MAX: usize = 1_000;
+/// Longest wait for what was there, and for one message of it.
+const CATCH_UP: Duration = Duration::from_secs(10);
+const MESSAGE: Duration = Duration::from_millis(100);
 
 /// A consumer of all partitions of some topics, from their beginning.
 pub(super) struct Inbox {
     client: BaseConsumer<Quiet>,
     /// Partitions that are read, by topic.
     read: BTreeMap<String, usize>,
+    /// Numbers of the partitions whose end was not seen yet, once for each topic.
+    behind: Vec<i32>,
     look_at: Instant,
 }
 
@@ -34,11 +40,11 @@ impl Inbox {
     pub fn open(params: &KafkaParams) -> Result<Self, IoError> {
         let config = settings::reader(params, "read_committed")?;
         let client = config.create_with_context(Quiet::default()).map_err(client_error)?;
-        Ok(Self { client, read: BTreeMap::new(), look_at: Instant::now() })
+        Ok(Self { client, read: BTreeMap::new(), behind: Vec::new(), look_at: Instant::now() })
     }
 
-    /// Hands over what has come since the last call, without waiting for more. A topic that does not
-    /// exist is looked for from time to time.
+    /// Hands over what has come since the last call. All that a partition holds when it begins to be read
+    /// is waited for, but no more. A topic that does not exist is looked for from time to time.
     ///
     /// # Errors
     ///
@@ -55,6 +61,7 @@ impl Inbox {
         if self.read.is_empty() {
             return Ok(());
         }
+        self.catch_up(each);
         for _ in 0..MESSAGES_MAX {
             match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => each(seen(&message, &[])),
@@ -64,6 +71,22 @@ impl Inbox {
             }
         }
         Ok(())
+    }
+
+    /// Reads new partitions to their ends, or as far as it gets in [`CATCH_UP`].
+    fn catch_up(&mut self, each: &mut dyn FnMut(MessageRef<'_>)) {
+        let until = Instant::now() + CATCH_UP;
+        while !self.behind.is_empty() && Instant::now() < until {
+            match self.client.poll(MESSAGE) {
+                Some(Ok(message)) => each(seen(&message, &[])),
+                Some(Err(KafkaError::PartitionEOF(ended))) => {
+                    let at = self.behind.iter().position(|number| *number == ended);
+                    at.map(|at| self.behind.swap_remove(at));
+                }
+                Some(Err(_)) | None => {}
+            }
+        }
+        self.behind.clear();
     }
 
     /// Begins to read partitions that are new.
@@ -78,6 +101,7 @@ impl Inbox {
                 let partition = i32::try_from(partition).unwrap_or(i32::MAX);
                 list.add_partition_offset(topic, partition, Offset::Beginning)
                     .map_err(|error| broker("read the inbox", &error))?;
+                self.behind.push(partition);
             }
             if there > known {
                 self.read.insert((*topic).to_owned(), there);
