@@ -113,7 +113,8 @@ impl Layers {
         self
     }
 
-    /// Environment variables that begin with `LATENTD__`; others are ignored, but for those that want to.
+    /// Environment variables that begin with `LATENTD__`; others are ignored, but one that lacks an
+    /// underscore is a fault.
     pub fn environment(mut self, env: &BTreeMap<String, String>) -> Self {
         self.faults.extend(environment::misspelt(env));
         let mut variables = environment::read(env);

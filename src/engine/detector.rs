@@ -162,7 +162,8 @@ impl Detector {
         }
     }
 
-    /// Nothing of the alert that fires is learned.
+    /// Nothing of the alert that fires is to be learned (one channel: many do not keep apart what they have
+    /// learned of it).
     pub(super) fn never_learn(&mut self) {
         if let Self::Univariate(detector) = self {
             detector.never_learn();

@@ -229,8 +229,9 @@ impl Univariate {
             // What a network errs by on a constant is its own noise.
             if !self.normal.is_constant(value) {
                 judgement.surprise = surprise;
-                (judgement.evidence, judgement.news) =
-                    if warming.is_none() { (evidence, news) } else { (0.0, 0.0) };
+                if warming.is_none() {
+                    (judgement.evidence, judgement.news) = (evidence, news);
+                }
             }
         }
         judgement

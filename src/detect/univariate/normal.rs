@@ -29,11 +29,13 @@ impl Normal {
     /// `asinh` of standard deviations from the mean, within ±3; ±3 for anything but the constant
     /// that was all there is.
     pub(super) fn scale(&self, value: f64) -> f64 {
-        let difference = if self.n == 0 { 0.0 } else { value - self.mean };
-        let sd = self.deviation();
+        if self.n == 0 {
+            return 0.0;
+        }
+        let (difference, sd) = (value - self.mean, self.deviation());
         let z = if sd > 0.0 {
             difference / sd
-        } else if self.n == 0 || self.is_mean(value) {
+        } else if self.is_mean(value) {
             0.0
         } else {
             difference.signum() * LIMIT

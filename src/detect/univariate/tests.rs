@@ -130,6 +130,24 @@ fn a_fault_that_is_not_learned_stays_one_until_it_is_accepted() {
     assert!(new[400..].iter().all(|j| j.evidence < 4.0));
 }
 
+/// A fault teaches that there are such; one of which nothing is to be learned does not.
+#[test]
+fn what_is_never_learned_is_as_evident_when_it_comes_again() {
+    let again = |never: bool| {
+        let (mut detector, fault, held) = at_fault();
+        if never {
+            detector.never_learn();
+        }
+        let calm: Vec<f64> = fault[400..800].iter().map(|v| v - 40.0).collect();
+        run(&mut detector, 2_900, &calm, true);
+        let second = run(&mut detector, 3_300, &fault[800..850], false);
+        let least = |all: &[Judgement]| all.iter().map(|j| j.evidence).fold(f64::MAX, f64::min);
+        (least(&held[..50]), least(&second))
+    };
+    let ((first, taught), (_, untaught)) = (again(false), again(true));
+    assert!(untaught > 0.8 * first && untaught > 1.5 * taught, "{first}: {taught}, {untaught}");
+}
+
 /// While a new normal is learned, what is far worse than all that was seen of it is evident, and it
 /// alone.
 #[test]

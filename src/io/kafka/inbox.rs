@@ -61,32 +61,33 @@ impl Inbox {
         if self.read.is_empty() {
             return Ok(());
         }
-        self.catch_up(each);
+        let until = Instant::now() + CATCH_UP;
+        while !self.behind.is_empty() && Instant::now() < until {
+            self.take(MESSAGE, each);
+        }
+        self.behind.clear();
         for _ in 0..MESSAGES_MAX {
-            match self.client.poll(Duration::ZERO) {
-                Some(Ok(message)) => each(seen(&message, &[])),
-                // The end of a partition, or a fault that the client mends and the context tells.
-                Some(Err(_)) => {}
-                None => break,
+            if !self.take(Duration::ZERO, each) {
+                break;
             }
         }
         Ok(())
     }
 
-    /// Reads new partitions to their ends, or as far as it gets in [`CATCH_UP`].
-    fn catch_up(&mut self, each: &mut dyn FnMut(MessageRef<'_>)) {
-        let until = Instant::now() + CATCH_UP;
-        while !self.behind.is_empty() && Instant::now() < until {
-            match self.client.poll(MESSAGE) {
-                Some(Ok(message)) => each(seen(&message, &[])),
-                Some(Err(KafkaError::PartitionEOF(ended))) => {
-                    let at = self.behind.iter().position(|number| *number == ended);
-                    at.map(|at| self.behind.swap_remove(at));
+    /// Hands over the next message. Returns whether there was anything within `wait`.
+    fn take(&mut self, wait: Duration, each: &mut dyn FnMut(MessageRef<'_>)) -> bool {
+        match self.client.poll(wait) {
+            Some(Ok(message)) => each(seen(&message, &[])),
+            Some(Err(KafkaError::PartitionEOF(ended))) => {
+                if let Some(at) = self.behind.iter().position(|number| *number == ended) {
+                    self.behind.swap_remove(at);
                 }
-                Some(Err(_)) | None => {}
             }
+            // A fault that the client mends and the context tells.
+            Some(Err(_)) => {}
+            None => return false,
         }
-        self.behind.clear();
+        true
     }
 
     /// Begins to read partitions that are new.

@@ -118,6 +118,23 @@ fn a_failed_deliver_moves_nothing() {
     laws::a_failed_deliver_moves_nothing(mock());
 }
 
+/// More than is handed over at a time: what was said before holds from the first record on.
+#[test]
+fn the_first_look_into_the_inbox_waits_for_all_that_is_there() {
+    let mut mock = mock();
+    let topics = ["feedback", "control"];
+    for topic in topics {
+        mock.cluster.create_topic(topic, 2, 1).unwrap();
+    }
+    let said =
+        |i: i32| OutMessage { topic: topics[i as usize % 2].into(), ..record(i / 2 % 2, "x") };
+    mock.produce((0..3_000).map(said).collect());
+    let mut log = mock.log();
+    let mut heard = 0;
+    log.poll_inbox(&topics, &mut |_| heard += 1).unwrap();
+    assert_eq!(heard, 3_000);
+}
+
 fn after_first(partition: i32) -> [Part; 1] {
     [part(partition, Some(1), Vec::new())]
 }
