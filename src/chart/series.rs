@@ -4,7 +4,7 @@ use plotters::style::Color;
 
 use super::frame::{ChartError, Mark, Size, frame, room, runs, scores_to};
 use super::theme::{BAND, SERIES, escape, labelled};
-use crate::record::EventTime;
+use crate::record::{EventTime, Millis};
 
 /// Missing rows that a line still crosses.
 const BRIDGED: i64 = 3;
@@ -100,7 +100,7 @@ pub fn explanation(
     size: Size,
 ) -> Result<String, ChartError> {
     const NAME: u32 = 22;
-    let head = if title.is_empty() { 0 } else { 34 };
+    let head = if title.is_empty() { 0 } else { 56 };
     let each = NAME + size.height;
     let (width, height) = (size.width, head + each * panels.len() as u32);
     let text = |y: u32, size: u32, weight: u32, what: &str| {
@@ -116,6 +116,7 @@ pub fn explanation(
     );
     if !title.is_empty() {
         svg += &text(23, 17, 600, title);
+        svg += &legend(44);
     }
     for (i, panel) in panels.iter().enumerate() {
         let top = head + each * i as u32;
@@ -128,9 +129,28 @@ pub fn explanation(
     Ok(labelled(&(svg + "</svg>\n"), label.trim_start()))
 }
 
+/// What the colours mean, for a picture without a page around it.
+fn legend(y: u32) -> String {
+    let mut x = 10;
+    let parts = [("#010103", "observed"), ("#010104", "expected"), ("#010106", "alert")];
+    let part = |(colour, word): (&str, &str)| {
+        let (top, after) = (y - 7, x + 20);
+        x = after + 16 + 8 * word.len();
+        format!(
+            "<rect x=\"{}\" y=\"{top}\" width=\"14\" height=\"5\" fill=\"{colour}\"/>\
+             <text x=\"{after}\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"12\" \
+             fill=\"#010101\">{word}</text>\n",
+            after - 20
+        )
+    };
+    parts.map(part).concat()
+}
+
+/// From the start of the first row to the end of the last, where an alert that it opens begins.
 fn span(times: &[EventTime]) -> (EventTime, EventTime) {
     let first = times.first().copied().unwrap_or(EventTime::from_millis(0));
-    (first, times.last().copied().unwrap_or(first))
+    let step = if times.len() > 1 { Millis::new(gap(times) / BRIDGED) } else { Millis::new(0) };
+    (first, times.last().map_or(first, |last| *last + step))
 }
 
 /// The longest pause that a line still crosses: a few times the usual one.
@@ -169,7 +189,13 @@ mod tests {
     #[test]
     fn a_pause_cuts_the_line_and_an_alert_of_another_time_is_left_out() {
         let points: Vec<Point> = (0..10).chain(100..110).map(|i| point(i, i as f64)).collect();
-        let lines = |svg: &str| svg.matches("<polyline").count();
+        // Not the lines of the grid.
+        let drawn = ["stroke=\"#010103\"", "stroke=\"#010104\""];
+        let is_drawn = |tag: &&str| drawn.iter().any(|colour| tag.contains(colour));
+        let lines = |svg: &str| {
+            let tags = svg.split('>').filter(|tag| tag.contains("<polyline"));
+            tags.filter(is_drawn).count()
+        };
         let calm = expected(&points, &[], SIZE).unwrap();
         let whole = expected(&points[..10], &[], SIZE).unwrap();
         // Two lines (observed, expected) more: one for each part.
@@ -177,6 +203,15 @@ mod tests {
         let before =
             Mark { opened: point(-9, 0.0).time, closed: Some(point(-3, 0.0).time), other: false };
         assert_eq!(expected(&points, &[before], SIZE).unwrap(), calm);
+    }
+
+    #[test]
+    fn an_alert_that_the_last_row_opens_is_drawn_at_the_end_of_that_row() {
+        let points: Vec<Point> = (0..10).map(|i| point(i, i as f64)).collect();
+        let opened = |second| Mark { opened: point(second, 0.0).time, closed: None, other: false };
+        let drawn = |mark| expected(&points, &[mark], SIZE).unwrap();
+        assert_ne!(drawn(opened(10)), expected(&points, &[], SIZE).unwrap());
+        assert_eq!(drawn(opened(11)), expected(&points, &[], SIZE).unwrap());
     }
 
     #[test]

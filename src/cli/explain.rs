@@ -42,9 +42,10 @@ fn tell(explained: &Explained) {
     let text = |name: &str| body[name].as_str().unwrap_or("?").to_owned();
     let number = |name: &str| body[name].as_f64().unwrap_or(f64::NAN);
     say(&format!(
-        "{} {} on {} of stream {}, since {}",
+        "{} {}{} on {} of stream {}, since {}",
         text("alert_id"),
         text("severity"),
+        suppressed(body),
         text("entity"),
         text("stream"),
         text("starts_at"),
@@ -74,18 +75,31 @@ fn tell(explained: &Explained) {
     tell_sensors(body);
 }
 
+/// What is said of an alert that nobody was told of.
+fn suppressed(body: &Value) -> String {
+    let reason = body["reason"].as_str().unwrap_or("?");
+    if body["change"] == "suppressed" { format!(" (suppressed: {reason})") } else { String::new() }
+}
+
 /// The sensors with the largest shares.
 fn tell_sensors(body: &Value) {
+    let top = body["explanation"]["top"].as_array();
+    let Some(top) = top.filter(|top| !top.is_empty()) else { return };
     say(&format!("{:24} {:>12} {:>12} {:>25} {:>6}", "sensor", "y", "yhat", "expected", "share"));
-    for part in body["explanation"]["top"].as_array().into_iter().flatten() {
-        let number = |name: &str| part[name].as_f64().unwrap_or(f64::NAN);
-        let expected = format!("{:.5} .. {:.5}", number("yhat_lower"), number("yhat_upper"));
+    for part in top {
+        // Not every kind expects something.
+        let told = |name: &str, digits: usize| match part[name].as_f64() {
+            Some(value) => format!("{value:.digits$}"),
+            None => "-".to_owned(),
+        };
+        let (lower, upper) = (told("yhat_lower", 5), told("yhat_upper", 5));
+        let expected = if lower == upper { lower } else { format!("{lower} .. {upper}") };
         say(&format!(
-            "{:24} {:>12.5} {:>12.5} {expected:>25} {:>6.2}",
+            "{:24} {:>12} {:>12} {expected:>25} {:>6}",
             part["sensor"].as_str().unwrap_or("?"),
-            number("y"),
-            number("yhat"),
-            number("share"),
+            told("y", 5),
+            told("yhat", 5),
+            told("share", 2),
         ));
     }
 }

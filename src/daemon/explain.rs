@@ -18,7 +18,7 @@ const ROWS_MAX: usize = 256;
 /// What is known about an alert.
 #[derive(Debug)]
 pub struct Explained {
-    /// The record with which it opened, as it is on the alerts topic.
+    /// The first record of it on the alerts topic: with which it opened, or was suppressed.
     pub published: Value,
     /// Names of the stream's channels.
     pub channels: Vec<String>,
@@ -31,9 +31,9 @@ pub struct Explained {
 pub struct Reproduced {
     /// Offset of the snapshot from which the input was read again.
     pub from: i64,
-    /// The record with which it opened.
+    /// Its first record.
     pub alert: AlertRecord,
-    /// Rows of its series, oldest first; the alert opened on the last.
+    /// Rows of its series, oldest first; the alert began on the last.
     pub rows: Vec<RowScore>,
     /// Whether its record is the one published, to the last bit.
     pub same: bool,
@@ -61,7 +61,7 @@ pub fn explain(settings: &Settings, alert_id: &str) -> Result<Option<Explained>,
     Ok(Some(Explained { published, channels, again }))
 }
 
-/// The record with which an alert opened.
+/// The first record of an alert.
 fn published(
     reader: &mut PartitionReader,
     topic: &str,
@@ -74,7 +74,7 @@ fn published(
             if message.key == Some(alert_id.as_bytes())
                 && let Some(body) = message.payload
                 && let Ok(body) = serde_json::from_slice::<Value>(body)
-                && body["change"] == "opened"
+                && (body["change"] == "opened" || body["change"] == "suppressed")
             {
                 found = Some(body);
             }
@@ -124,7 +124,7 @@ fn reproduce(
     })
 }
 
-/// Waits for an alert to open.
+/// Waits for an alert to begin.
 struct Watch<'a> {
     alert_id: &'a str,
     entity: &'a str,
@@ -142,18 +142,20 @@ impl<'a> Watch<'a> {
 
     /// Looks through what was said. Returns whether there is more to wait for.
     fn goes_on(&mut self, out: &mut Outbox) -> bool {
-        let opened =
-            |a: &&AlertRecord| a.change == AlertChange::Opened && a.alert_id == self.alert_id;
-        self.found = out.alerts.iter().find(opened).cloned();
+        let begins = |a: &&AlertRecord| {
+            matches!(a.change, AlertChange::Opened | AlertChange::Suppressed)
+                && a.alert_id == self.alert_id
+        };
+        self.found = out.alerts.iter().find(begins).cloned();
+        let end = self.found.as_ref().map(|alert| alert.window.end);
         for row in out.rows.drain(..).filter(|row| &*row.entity == self.entity) {
-            let is_last = self.found.is_some() && row.raised;
+            if end.is_some_and(|end| end <= row.time) {
+                break;
+            }
             if self.rows.len() >= ROWS_MAX {
                 self.rows.pop_front();
             }
             self.rows.push_back(row);
-            if is_last {
-                break;
-            }
         }
         out.clear();
         self.found.is_none()

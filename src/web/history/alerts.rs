@@ -49,9 +49,9 @@ pub struct AlertEntry {
     pub starts_at: EventTime,
     /// When it ended.
     pub ends_at: Option<EventTime>,
-    /// Highest score in its records; NaN if there is none.
+    /// Highest score in its records; NaN if the first of them is not known.
     pub anomaly_score: f64,
-    /// The record with which it opened, as JSON.
+    /// The record with which it opened, or was suppressed, as JSON.
     pub opened: Option<Arc<str>>,
     /// The newest record, as JSON.
     pub newest: Option<Arc<str>>,
@@ -122,9 +122,11 @@ impl AlertEntry {
         self.change = Some(record.change);
         self.severity = record.severity;
         self.ends_at = record.ends_at;
-        self.anomaly_score = self.anomaly_score.max(record.anomaly_score);
-        if record.change == AlertChange::Opened {
+        if matches!(record.change, AlertChange::Opened | AlertChange::Suppressed) {
             self.opened = Some(Arc::clone(&body));
+        }
+        if self.opened.is_some() {
+            self.anomaly_score = self.anomaly_score.max(record.anomaly_score);
         }
         self.newest = Some(body);
         if let (true, Some(ring)) = (self.trace.is_empty(), ring) {

@@ -114,9 +114,12 @@ impl Store {
         self.rings.get(stream, entity)
     }
 
-    /// Alerts, newest first.
+    /// Alerts, the newest by the time of its start first. They are heard of in another order: partitions
+    /// are not equally far, and those that were open before the process started are told last.
     pub fn alerts(&self) -> impl Iterator<Item = &AlertEntry> {
-        self.alerts.all().rev()
+        let mut entries: Vec<&AlertEntry> = self.alerts.all().rev().collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.starts_at));
+        entries.into_iter()
     }
 
     /// An alert by its id.

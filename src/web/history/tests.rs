@@ -152,17 +152,52 @@ fn open_alerts_end_with_the_stay_of_their_partition() {
     let history = empty();
     tell(&history, &["a-1", "a-2"]);
     align(&history, &[(0, &["a-1", "a-2"]), (1, &["b-1"])]);
-    assert_eq!(shown(&history), ["b-1", "a-2", "a-1"]);
+    assert_eq!(shown(&history), ["a-2", "a-1", "b-1"]);
     // Another worker knows nothing of partition 0.
     (0..3).for_each(|_| align(&history, &[(2, &[])]));
-    assert_eq!(shown(&history), ["b-1", "a-2", "a-1"]);
+    assert_eq!(shown(&history), ["a-2", "a-1", "b-1"]);
     // What was told may be ahead of the state for one look, not for two.
     align(&history, &[(0, &["a-1"])]);
     align(&history, &[(0, &["a-1", "a-2"])]);
     align(&history, &[(0, &["a-1"])]);
-    assert_eq!(shown(&history), ["b-1", "a-2", "a-1"]);
+    assert_eq!(shown(&history), ["a-2", "a-1", "b-1"]);
     align(&history, &[(0, &["a-1"])]);
-    assert_eq!(shown(&history), ["b-1", "a-1"]);
+    assert_eq!(shown(&history), ["a-1", "b-1"]);
     history.left(0, PLACE);
     assert_eq!(shown(&history), ["b-1"]);
+}
+
+/// One record of partition 0.
+fn change(history: &History, record: &AlertRecord) {
+    let outbox = Outbox { alerts: vec![record.clone()], ..Outbox::default() };
+    let (alerts, forecasts, models) = (vec![Arc::from("{}")], vec![], vec![]);
+    history.take(0, PLACE, &News { outbox: &outbox, alerts, forecasts, models });
+}
+
+#[test]
+fn alerts_are_ordered_by_their_start_whenever_they_were_heard_of() {
+    let history = empty();
+    for (id, start) in [("a-2", 20), ("a-3", 30), ("a-1", 10)] {
+        let starts_at = at(start);
+        let record = outbox().alerts[0].clone();
+        change(
+            &history,
+            &AlertRecord { alert_id: id.into(), change: AlertChange::Opened, starts_at, ..record },
+        );
+    }
+    assert_eq!(shown(&history), ["a-3", "a-2", "a-1"]);
+}
+
+#[test]
+fn the_highest_score_is_told_only_of_alerts_that_were_seen_from_their_first_record_on() {
+    let score = |first: AlertChange| {
+        let history = empty();
+        for (change_, anomaly_score) in [(first, 3.5), (AlertChange::Closed, 0.2)] {
+            let record = outbox().alerts[0].clone();
+            change(&history, &AlertRecord { change: change_, anomaly_score, ..record });
+        }
+        history.read(|store| store.alerts().next().map(|entry| entry.anomaly_score))
+    };
+    assert_eq!(score(AlertChange::Opened), Some(3.5));
+    assert!(score(AlertChange::Updated).is_some_and(f64::is_nan));
 }

@@ -57,7 +57,9 @@ pub(super) async fn show(
                 dt { "Series" } dd { (series_link(&alert.stream, &alert.entity)) " of stream " (stream_link(&alert.stream)) }
                 dt { "Since" } dd { (time(&alert.starts_at)) }
                 dt { "Until" } dd { (time_or_dash(alert.ends_at.as_ref())) }
-                dt { "Highest score" } dd { (number(alert.anomaly_score)) " (1 is the threshold)" }
+                @if alert.anomaly_score.is_some() {
+                    dt { "Highest score" } dd { (number(alert.anomaly_score)) " (1 is the threshold)" }
+                }
                 @if let Some(record) = &opened { (details(record)) }
                 dt { "Id" } dd { code { (alert.alert_id) } }
             }
@@ -67,7 +69,9 @@ pub(super) async fn show(
             (drawing(&status, &entry))
             @if let Some(record) = &opened { (sensors(record)) }
         }
-        (forms::feedback_form(&app.access, &alert.alert_id))
+        @if alert.state == "suppressed" {
+            p.note { "Nobody was told of it, so there is nothing to say of it." }
+        } @else { (forms::feedback_form(&app.access, &alert.alert_id)) }
         h2 { "More" }
         p {
             "Numbers of the drawing: " a href={ (alert_path(&alert.alert_id)) "/explain" } { "JSON" } ", "
