@@ -9,6 +9,11 @@ use super::track::Track;
 
 /// Largest rarity that one error contributes.
 const RARITY_MAX: f64 = 3.5;
+/// Records that each of the four errors is of. Neighbouring ones share them, so that a past of `n` records
+/// holds `n / length` independent errors.
+const LENGTHS: [f64; 4] = [1.0, 16.0, 32.0, 64.0];
+/// How much rarer than one in those an error may be taken for.
+const RARER: f64 = 10.0;
 /// What a value outside the range of the past contributes.
 const OUTSIDE: f64 = 4.0;
 /// How far outside, as a share of the range.
@@ -133,11 +138,18 @@ impl Errors {
         let recent = |n: usize| (self.scaled.mean(n.min(self.scaled.len()))).abs();
         let heights = [recent(4), recent(16), h_one.abs(), h_step.abs()];
         self.newest = Newest { residuals, value, time_ms, errors, heights };
-        let rarity = |i: usize| self.tails[i].rarity(errors[i]).min(RARITY_MAX);
+        let rarity = |i: usize| self.tails[i].rarity(errors[i]).min(self.rarity_max(LENGTHS[i]));
         let sum = (0..4).map(rarity).sum::<f64>() + self.outside(value);
         let ranks = [0, 1, 2, 3].map(|i| self.blocks[i].of(heights[i]));
         let raises = [0, 1, 2, 3].map(|i| ranks[i].min(self.blocks[i].bound(heights[i])));
         (sum, [ranks, raises].map(Heights::from))
+    }
+
+    /// Largest rarity of an error over `length` records: a mean over half an hour that is the highest of
+    /// one morning is not rare, however far above the others it is.
+    fn rarity_max(&self, length: f64) -> f64 {
+        let independent = self.records as f64 / length;
+        (RARER * independent).max(1.0).log10().min(RARITY_MAX)
     }
 
     /// What says how high an error is.
@@ -208,5 +220,37 @@ impl Errors {
         sound.then_some(())?;
         let tails: Option<Vec<LogTail>> = self.tails.into_iter().map(LogTail::adopt).collect();
         Some(Self { tails: tails?.try_into().ok()?, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sum of rarities when the blind error rises and stays, after so many calm minutes.
+    fn rise_after(records: i64) -> f64 {
+        let mut errors = Errors::new();
+        let mut judge = |i: i64, off: f64| {
+            let calm = ((i * 7_919) % 1_013) as f64 / 1_013.0 - 0.5;
+            let told = Told { one_step: 0.1 * calm, blind: calm + off };
+            let residuals = Residuals { newest: told, averaged: told, step: 0.0 };
+            let (sum, _) = errors.judge(residuals, 1.0, 60_000 * i, true);
+            errors.learn(60.0);
+            sum
+        };
+        (0..records).for_each(|i| drop(judge(i, 0.0)));
+        (records..records + 32).map(|i| judge(i, 3.0)).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn means_over_many_records_are_as_rare_as_few_independent_ones_can_be() {
+        let mut errors = Errors::new();
+        errors.records = 320;
+        let most = LENGTHS.map(|length| errors.rarity_max(length));
+        assert_eq!(most, [RARITY_MAX, 200_f64.log10(), 2.0, 50_f64.log10()]);
+        errors.records = 0;
+        assert_eq!(errors.rarity_max(1.0), 0.0);
+        let (morning, week) = (rise_after(300), rise_after(10_000));
+        assert!(week > morning + 2.0, "{morning} {week}");
     }
 }
