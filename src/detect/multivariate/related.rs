@@ -25,6 +25,9 @@ pub(super) struct Related {
     blocks: Blocks,
     #[serde(skip)]
     residual: Vec<f64>,
+    /// The same as it is: those that are judged end where they are rare enough.
+    #[serde(skip)]
+    unclipped: Vec<f64>,
     #[serde(skip)]
     score: f64,
 }
@@ -53,8 +56,8 @@ impl Related {
         (0..p).filter(still).for_each(|j| scale.assume(j, 1.0));
         let known = (all.len() / p.max(1)) as f64;
         let track = Track::new(tuning.relation, &scale, p, known);
-        let mut related =
-            Self { relation, scale, track, blocks: Blocks::new(1.0), residual, score: 0.0 };
+        let (blocks, unclipped) = (Blocks::new(1.0), Vec::new());
+        let mut related = Self { relation, scale, track, blocks, residual, unclipped, score: 0.0 };
         related.calibrate(&all, p, tuning);
         related
     }
@@ -93,9 +96,10 @@ impl Related {
     /// Takes the newest row in standard deviations, NaN where missing; `still` where nothing is to be
     /// learned of how a sensor goes with others.
     pub(super) fn see(&mut self, standard: &[f64], still: impl Fn(usize) -> bool) {
-        let Self { relation, scale, track, residual, .. } = self;
+        let Self { relation, scale, track, residual, unclipped, .. } = self;
         relation.see(standard);
         relation.residual(residual);
+        unclipped.clone_from(residual);
         for ((j, r), x) in residual.iter_mut().enumerate().zip(standard) {
             *r = if x.is_nan() || still(j) { f64::NAN } else { scale.clip(j, *r) };
         }
@@ -141,7 +145,9 @@ impl Related {
     /// How far sensor `j` is from where the others say it should be, and the usual deviation from there,
     /// both in standard deviations of the sensor; NaN where it is missing.
     pub(super) fn off(&self, j: usize) -> (f64, f64) {
-        (self.residual.get(j).copied().unwrap_or(f64::NAN), self.scale.sd(j))
+        let judged = self.residual.get(j).is_some_and(|residual| residual.is_finite());
+        let off = self.unclipped.get(j).copied().filter(|_| judged);
+        (off.unwrap_or(f64::NAN), self.scale.sd(j))
     }
 
     /// Sensor `j` showed up late and is known now: nothing is known of what the others say of it.
@@ -166,6 +172,25 @@ impl Related {
 mod tests {
     use super::super::relation::tests::rows;
     use super::*;
+
+    #[test]
+    fn how_far_a_sensor_is_off_is_told_as_it_is() {
+        let rows = rows(1_000, 3);
+        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
+        let mut related = Related::fit(&flat, 3, &Tuning::default());
+        let mut off = Vec::new();
+        for by in [0.0, 10.0, 40.0] {
+            for row in &rows[400..500] {
+                related.see(&[row[0] + by, row[1], row[2]], |_| false);
+            }
+            off.push(related.off(0).0);
+        }
+        // The smoothed forms have come to where the sensor is.
+        assert!((off[1] - off[0] - 10.0).abs() < 1.0, "{off:?}");
+        assert!((off[2] - off[0] - 40.0).abs() < 4.0, "{off:?}");
+        related.see(&[f64::NAN, 0.0, 0.0], |_| false);
+        assert!(related.off(0).0.is_nan());
+    }
 
     #[test]
     fn a_sensor_that_stands_still_stays_visible_and_others_do_not() {
