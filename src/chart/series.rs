@@ -3,7 +3,7 @@
 use plotters::style::Color;
 
 use super::frame::{ChartError, Mark, Size, frame, room, runs, scores_to};
-use super::theme::{BAND, SERIES, escape, labelled};
+use super::theme::{ALERT, BAND, INK, SERIES, escape, hex, labelled};
 use crate::record::{EventTime, Millis};
 
 /// Missing rows that a line still crosses.
@@ -76,7 +76,7 @@ pub fn anomaly_score(
 ) -> Result<String, ChartError> {
     let times: Vec<EventTime> = points.iter().map(|(time, _)| *time).collect();
     let worst = points.iter().map(|(_, score)| *score).fold(0.0, f64::max);
-    let width = (gap(&times) / BRIDGED) as f64;
+    let width = step(&times) as f64;
     frame(size, span(&times), 0.0..scores_to(worst), |canvas| {
         let bar = |(time, score): &(EventTime, f64)| {
             let from = time.as_millis() as f64;
@@ -132,32 +132,38 @@ pub fn explanation(
 /// What the colours mean, for a picture without a page around it.
 fn legend(y: u32) -> String {
     let mut x = 10;
-    let parts = [("#010103", "observed"), ("#010104", "expected"), ("#010106", "alert")];
-    let part = |(colour, word): (&str, &str)| {
+    let part = |(colour, word): (_, &str)| {
         let (top, after) = (y - 7, x + 20);
+        let swatch = format!(
+            "<rect x=\"{x}\" y=\"{top}\" width=\"14\" height=\"5\" fill=\"{}\"/>",
+            hex(colour)
+        );
         x = after + 16 + 8 * word.len();
         format!(
-            "<rect x=\"{}\" y=\"{top}\" width=\"14\" height=\"5\" fill=\"{colour}\"/>\
-             <text x=\"{after}\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"12\" \
-             fill=\"#010101\">{word}</text>\n",
-            after - 20
+            "{swatch}<text x=\"{after}\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"12\" \
+             fill=\"{}\">{word}</text>\n",
+            hex(INK)
         )
     };
-    parts.map(part).concat()
+    [(SERIES, "observed"), (BAND, "expected"), (ALERT, "alert")].map(part).concat()
 }
 
 /// From the start of the first row to the end of the last, where an alert that it opens begins.
 fn span(times: &[EventTime]) -> (EventTime, EventTime) {
     let first = times.first().copied().unwrap_or(EventTime::from_millis(0));
-    let step = if times.len() > 1 { Millis::new(gap(times) / BRIDGED) } else { Millis::new(0) };
-    (first, times.last().map_or(first, |last| *last + step))
+    (first, times.last().map_or(first, |last| *last + Millis::new(step(times))))
 }
 
 /// The longest pause that a line still crosses: a few times the usual one.
 fn gap(times: &[EventTime]) -> i64 {
+    BRIDGED * step(times)
+}
+
+/// The usual pause from one row to the next in milliseconds, at least 1.
+fn step(times: &[EventTime]) -> i64 {
     let mut steps: Vec<i64> = times.windows(2).map(|pair| (pair[1] - pair[0]).get()).collect();
     steps.sort_unstable();
-    BRIDGED * steps.get(steps.len() / 2).copied().unwrap_or(1).max(1)
+    steps.get(steps.len() / 2).copied().unwrap_or(1).max(1)
 }
 
 #[cfg(test)]
@@ -190,8 +196,8 @@ mod tests {
     fn a_pause_cuts_the_line_and_an_alert_of_another_time_is_left_out() {
         let points: Vec<Point> = (0..10).chain(100..110).map(|i| point(i, i as f64)).collect();
         // Not the lines of the grid.
-        let drawn = ["stroke=\"#010103\"", "stroke=\"#010104\""];
-        let is_drawn = |tag: &&str| drawn.iter().any(|colour| tag.contains(colour));
+        let drawn = [SERIES, BAND].map(|colour| format!("stroke=\"{}\"", hex(colour)));
+        let is_drawn = |tag: &&str| drawn.iter().any(|colour| tag.contains(&**colour));
         let lines = |svg: &str| {
             let tags = svg.split('>').filter(|tag| tag.contains("<polyline"));
             tags.filter(is_drawn).count()

@@ -54,6 +54,12 @@ pub fn css() -> String {
     rules
 }
 
+/// A colour as it stands in a picture.
+pub fn hex(colour: RGBColor) -> String {
+    let RGBColor(red, green, blue) = colour;
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
 /// Text that is no markup.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

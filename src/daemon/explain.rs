@@ -10,7 +10,7 @@ use super::state::{in_place, kept};
 use super::stream::{Stream, streams_of};
 use crate::config::Settings;
 use crate::io::{Bounds, Encoder, MessageRef, Origin, PartitionReader, Place};
-use crate::record::{AlertChange, AlertRecord, Outbox, RowScore};
+use crate::record::{AlertRecord, Outbox, RowScore};
 
 /// Rows before the alert that are shown.
 const ROWS_MAX: usize = 256;
@@ -142,10 +142,7 @@ impl<'a> Watch<'a> {
 
     /// Looks through what was said. Returns whether there is more to wait for.
     fn goes_on(&mut self, out: &mut Outbox) -> bool {
-        let begins = |a: &&AlertRecord| {
-            matches!(a.change, AlertChange::Opened | AlertChange::Suppressed)
-                && a.alert_id == self.alert_id
-        };
+        let begins = |a: &&AlertRecord| a.change.begins() && a.alert_id == self.alert_id;
         self.found = out.alerts.iter().find(begins).cloned();
         let end = self.found.as_ref().map(|alert| alert.window.end);
         for row in out.rows.drain(..).filter(|row| &*row.entity == self.entity) {

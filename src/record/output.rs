@@ -91,6 +91,13 @@ pub enum AlertChange {
     Suppressed,
 }
 
+impl AlertChange {
+    /// Whether it is the first that is told of an alert.
+    pub const fn begins(self) -> bool {
+        matches!(self, Self::Opened | Self::Suppressed)
+    }
+}
+
 /// How bad: from the score at its worst and the duration, see `alert::severity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {

@@ -61,7 +61,7 @@ pub(in crate::web) struct AlertLinks {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::web) struct AlertBody {
     pub alert: AlertSummary,
-    /// The record with which it opened; null if an earlier life of the process wrote it.
+    /// The record with which it opened, or was suppressed; null if an earlier life of the process wrote it.
     #[schemars(with = "Option<AlertRecord>")]
     pub opened: Option<Box<RawValue>>,
     /// The newest record.

@@ -122,7 +122,7 @@ impl AlertEntry {
         self.change = Some(record.change);
         self.severity = record.severity;
         self.ends_at = record.ends_at;
-        if matches!(record.change, AlertChange::Opened | AlertChange::Suppressed) {
+        if record.change.begins() {
             self.opened = Some(Arc::clone(&body));
         }
         if self.opened.is_some() {
