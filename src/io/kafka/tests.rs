@@ -16,8 +16,8 @@ use super::outlet::Outlet;
 use super::*;
 use crate::io::laws::{self, PARTITIONS, World, part, record, take};
 use crate::io::{
-    Delivery, IoError, KafkaParams, Log, OffsetReset, OutMessage, Part, TopicInfo, TopicOutcome,
-    TopicSpec, ensure_topics, list_topics,
+    DeliverError, Delivery, IoError, KafkaParams, Log, LogEvent, OffsetReset, OutMessage, Part,
+    TopicInfo, TopicOutcome, TopicSpec, ensure_topics, list_topics,
 };
 use crate::record::Millis;
 
@@ -161,6 +161,36 @@ fn commits_outlive_a_moving_coordinator_and_a_rebalance_and_keep_to_what_is_owne
 
     assert!(log.deliver(&after_first(2)).is_err(), "a closed log delivers nothing");
     assert_eq!(mock.committed(2), Offset::Invalid);
+}
+
+/// The news that the partitions are lost waits behind messages that nobody takes meanwhile.
+#[test]
+fn a_group_that_goes_on_refusing_a_transaction_is_joined_anew() {
+    let mut mock = mock();
+    mock.produce((0..200).map(|_| record(0, "x")).collect());
+    let params = KafkaParams { delivery: Delivery::ExactlyOnce, ..mock.params() };
+    let mut log = KafkaLog::open(&params, 0, &["input"]).unwrap();
+    take(&mut log, 1);
+    for code in
+        [Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION]
+    {
+        mock.cluster.request_errors(Api::TxnOffsetCommit, &[code; 3]);
+        let mut deliver = || log.deliver(&after_first(0));
+        assert!(matches!(deliver(), Err(DeliverError::Again(_))), "a rebalance does that, too");
+        assert!(matches!(deliver(), Err(DeliverError::Again(_))));
+        assert!(matches!(deliver(), Err(DeliverError::Lost(_))));
+        let mut lost = Vec::new();
+        log.poll(1, Duration::ZERO, &mut |event| {
+            if let LogEvent::Lost(places) = event {
+                lost.extend(places.iter().map(|place| place.1));
+            }
+        })
+        .unwrap();
+        assert_eq!(lost, [0, 1, 2]);
+        // As a new member, from the committed position on.
+        assert_eq!(take(&mut log, 200)[&0].len(), 200);
+        log.deliver(&after_first(0)).unwrap();
+    }
 }
 
 #[test]

@@ -16,6 +16,10 @@ use crate::io::{DeliverError, IoError, OutMessage, failpoint};
 const CALL: Duration = Duration::from_secs(5);
 /// Between two calls of the same function.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Transactions in a row that the group may refuse. What it has decided is told by the consumer's
+/// queue, behind the messages in it, and those are not taken while a batch is undelivered: who
+/// waits for the news may wait for ever.
+const REFUSALS_MAX: u32 = 3;
 
 /// A transactional producer.
 ///
@@ -26,6 +30,8 @@ pub(super) struct Transactions {
     /// Of one transaction, from its first record to its end.
     timeout: Duration,
     initialised: bool,
+    /// Transactions in a row that the group refused.
+    refusals: u32,
 }
 
 /// What to do about an error of the transaction API (librdkafka, "Transactional producer").
@@ -34,13 +40,16 @@ enum Advice {
     Repeat,
     /// Abort, then start over.
     Abort,
+    /// The group knows no such member, or only an older one: abort; start over if it was a
+    /// rebalance, join anew if it stays so.
+    Refused,
     /// This producer is dead.
     Dead,
 }
 
 impl Transactions {
     pub(super) fn open(config: ClientConfig, timeout: Duration) -> Result<Self, IoError> {
-        Ok(Self { outlet: Outlet::open(config)?, timeout, initialised: false })
+        Ok(Self { outlet: Outlet::open(config)?, timeout, initialised: false, refusals: 0 })
     }
 
     /// Makes sure that no transaction of a former life of this producer is open.
@@ -96,6 +105,7 @@ impl Transactions {
         match until(deadline, || producer.commit_transaction(Timeout::Never)) {
             Ok(()) => {
                 failpoint::hit("after_commit");
+                self.refusals = 0;
                 Ok(())
             }
             // It may be committed or not: only the log knows.
@@ -111,12 +121,16 @@ impl Transactions {
         error: &KafkaError,
     ) -> DeliverError {
         let error = fault(operation, error);
-        match advice {
-            Advice::Dead => DeliverError::Lost(error),
-            Advice::Repeat | Advice::Abort => match self.abort() {
-                Ok(()) => DeliverError::Again(error),
-                Err(worse) => worse,
-            },
+        if matches!(advice, Advice::Dead) {
+            return DeliverError::Lost(error);
+        }
+        if let Err(worse) = self.abort() {
+            return worse;
+        }
+        self.refusals = if matches!(advice, Advice::Refused) { self.refusals + 1 } else { 0 };
+        match self.refusals < REFUSALS_MAX {
+            true => DeliverError::Again(error),
+            false => DeliverError::Lost(error),
         }
     }
 
@@ -147,6 +161,7 @@ fn until(
 fn advice(error: &KafkaError) -> Advice {
     match error {
         KafkaError::Transaction(error) if error.is_fatal() => Advice::Dead,
+        KafkaError::Transaction(error) if refused_by_group(error.code()) => Advice::Refused,
         KafkaError::Transaction(error) if error.txn_requires_abort() => Advice::Abort,
         KafkaError::Transaction(error) if error.is_retriable() => Advice::Repeat,
         // The flush within a commit ran out of time; the commit may be called again.
@@ -158,6 +173,11 @@ fn advice(error: &KafkaError) -> Advice {
         KafkaError::Transaction(_) => Advice::Dead,
         _ => Advice::Abort,
     }
+}
+
+fn refused_by_group(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::UnknownMemberId | Code::IllegalGeneration | Code::FencedInstanceId)
 }
 
 fn fault(operation: &'static str, error: &KafkaError) -> IoError {
