@@ -91,19 +91,15 @@ impl Running {
     }
 
     /// Judges the row again with its most unusual sensor repaired: is half the surprise gone? Or,
-    /// where how they go together is evident, is no other half as far off?
+    /// where how they go together is evident, half of the distance?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
         let top = sensors.max_by(|a, b| self.size(*a).total_cmp(&self.size(*b)));
         let Some(top) = top else { return FaultHint::Process };
-        if let Some(related) = memory.leading_relation() {
-            let nearer = related.unusual();
-            let others = (0..nearer.len()).filter(|j| *j != top && memory.last.seen[*j]);
-            let most = others.map(|j| nearer[j]).fold(0.0, f64::max);
-            if most < 0.5 * nearer[top] {
-                return FaultHint::Sensor(top);
-            }
+        let related = memory.leading_relation();
+        if related.is_some_and(|related| related.hangs_on(top, &memory.last.seen)) {
+            return FaultHint::Sensor(top);
         }
         let tracks = memory.raw.iter().chain(&memory.error_tracks);
         let scores: Vec<Option<f64>> =

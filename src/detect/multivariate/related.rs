@@ -12,6 +12,11 @@ use super::track::{Learned, QUIET, Track};
 const LEAST: f64 = 0.02;
 /// Rows that are passed over while the smoothed residuals come in.
 const SETTLE: usize = 20;
+/// Most that is left of a row's distance without the sensor that is at fault.
+const HALF: f64 = 0.5;
+/// Most that another takes away, of what that one does: one of three equally good sensors of one cause
+/// takes half, as it carries the fault in what the others say of it; one of two takes all.
+const ALONE: f64 = 0.8;
 
 /// How rare the residuals of [`Relation`] are, as a statistic of its own.
 ///
@@ -142,6 +147,16 @@ impl Related {
         self.relation.without()
     }
 
+    /// Whether the newest row would be near its usual place without sensor `top`, and without none of
+    /// the others that were `seen`: two sensors that part do not say which of them it is.
+    pub(super) fn hangs_on(&self, top: usize, seen: &[bool]) -> bool {
+        let (nearer, whole) = (self.relation.without(), self.relation.distance());
+        let left = (whole.powi(2) - nearer[top].powi(2)).max(0.0).sqrt();
+        let others = (0..nearer.len()).filter(|j| *j != top && seen[*j]);
+        let next = others.map(|j| nearer[j]).fold(0.0, f64::max);
+        left < HALF * whole && next < ALONE * nearer[top]
+    }
+
     /// How far sensor `j` is from where the others say it should be, and the usual deviation from there,
     /// both in standard deviations of the sensor; NaN where it is missing.
     pub(super) fn off(&self, j: usize) -> (f64, f64) {
@@ -190,6 +205,23 @@ mod tests {
         assert!((off[2] - off[0] - 40.0).abs() < 4.0, "{off:?}");
         related.see(&[f64::NAN, 0.0, 0.0], |_| false);
         assert!(related.off(0).0.is_nan());
+    }
+
+    /// The first two sensors follow one hidden value, the third does not.
+    #[test]
+    fn of_two_sensors_that_part_none_is_at_fault_and_one_on_its_own_is() {
+        let rows = rows(1_000, 4);
+        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
+        let on = |by: [f64; 3]| {
+            let mut related = Related::fit(&flat, 3, &Tuning::default());
+            for row in &rows[400..460] {
+                related.see(&[row[0] + by[0], row[1] + by[1], row[2] + by[2]], |_| false);
+            }
+            [0, 1, 2].map(|j| related.hangs_on(j, &[true; 3]))
+        };
+        assert_eq!(on([10.0, 0.0, 0.0]), [false; 3]);
+        assert_eq!(on([0.0, 0.0, 10.0]), [false, false, true]);
+        assert_eq!(on([10.0, 0.0, 10.0]), [false; 3], "two at fault");
     }
 
     #[test]

@@ -149,6 +149,14 @@ impl Relation {
         nearer
     }
 
+    /// How far the row is from its usual place, as a root: what [`Relation::without`] takes parts of.
+    pub(super) fn distance(&self) -> f64 {
+        let k = self.forms.len();
+        let off = self.off();
+        let rows = self.inverse.chunks_exact(k.max(1)).zip(&off);
+        rows.map(|(row, x)| x * ArrayView1::from(row).dot(&off)).sum::<f64>().max(0.0).sqrt()
+    }
+
     /// How far each sensor is from where the others say, `(p,)`, standard deviations of the sensor.
     pub(super) fn residual(&self, residual: &mut Vec<f64>) {
         residual.clear();

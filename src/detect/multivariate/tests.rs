@@ -108,6 +108,46 @@ fn a_broken_sensor_is_named_and_a_process_fault_is_not_blamed_on_one() {
     assert_eq!(detector.hint(), Some(FaultHint::Process));
 }
 
+/// Three sensors that follow one cause; from row 1,500 on `off` is added to the second.
+fn followers(off: f64, seed: u64) -> Vec<Vec<f64>> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut row = |i: usize| {
+        let mut noise = || -> f64 { StandardNormal.sample(&mut rng) };
+        let cause = (i as f64 / 1_440.0 * std::f64::consts::TAU).sin() + 0.2 * noise();
+        let parts = [(10.0, 3.0, 0.1), (50.0, 5.0, 0.2), (30.0, 8.0, 0.3)];
+        let one = |(level, by, spread): (f64, f64, f64)| level + by * cause + spread * noise();
+        let mut row = parts.map(one).to_vec();
+        row[1] += if i >= 1_500 { off } else { 0.0 };
+        row
+    };
+    (0..1_600).map(&mut row).collect()
+}
+
+/// Share of the evident rows of the fault that are told to be the second sensor's, and how many there are.
+fn named(off: f64, seed: u64) -> (f64, usize) {
+    let mut detector = Multivariate::new(3, Tuning::default(), seed);
+    let mut space = MultivariateSpace::new(3);
+    let mut hints = Vec::new();
+    for (i, row) in followers(off, seed).iter().enumerate() {
+        let judged = detector.judge(row, &mut space);
+        if i >= 1_500 && judged.evidence > 3.3 {
+            hints.push(detector.hint());
+        }
+        detector.learn(i < 1_500, &mut space);
+    }
+    let told = hints.iter().filter(|hint| **hint == Some(FaultHint::Sensor(1))).count();
+    (told as f64 / hints.len().max(1) as f64, hints.len())
+}
+
+/// What the others say of each other carries the fault, too: of equally good ones it is half as evident.
+#[test]
+fn one_of_three_sensors_that_parts_from_the_others_is_named() {
+    for (seed, off) in (1..9).flat_map(|seed| [(seed, 3.0), (seed, 12.0), (seed, -12.0)]) {
+        let (share, rows) = named(off, seed);
+        assert!(share > 0.95 && rows > 60, "{share} of {rows}, seed {seed}, {off}");
+    }
+}
+
 #[test]
 fn the_expected_band_is_in_the_sensors_units() {
     let rows = plant(3_000, 6);
