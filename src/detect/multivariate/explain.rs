@@ -91,14 +91,13 @@ impl Running {
     }
 
     /// Judges the row again with its most unusual sensor repaired: is half the surprise gone? Or,
-    /// where how they go together is evident, half of the distance?
+    /// where how they go together says much, half of the distance?
     pub(super) fn hint(&self, tuning: &Tuning) -> FaultHint {
         let memory = &self.memory;
         let sensors = 0..memory.last.seen.len();
         let top = sensors.max_by(|a, b| self.size(*a).total_cmp(&self.size(*b)));
         let Some(top) = top else { return FaultHint::Process };
-        let related = memory.leading_relation();
-        if related.is_some_and(|related| related.hangs_on(top, &memory.last.seen)) {
+        if memory.relation().is_some_and(|related| related.hangs_on(top, &memory.last.seen)) {
             return FaultHint::Sensor(top);
         }
         let tracks = memory.raw.iter().chain(&memory.error_tracks);

@@ -213,6 +213,11 @@ impl Memory {
         if seen > COMMON { evidence.min(row_rarity(seen / DOUBT)) } else { evidence }
     }
 
+    /// How the sensors go together, where that has a say.
+    pub(super) fn relation(&self) -> Option<&Related> {
+        self.related.as_ref().filter(|_| self.last.related.is_some())
+    }
+
     /// What is evident if it is how the sensors go together.
     pub(super) fn leading_relation(&self) -> Option<&Related> {
         let leads = self.last.related.is_some_and(|related| related > self.last.surprise);
@@ -227,8 +232,7 @@ impl Memory {
 
     /// Evidence of the newest row: of the statistics, or of the range if that is clearer.
     pub(super) fn evidence(&self) -> f64 {
-        let related = self.related.as_ref().filter(|_| self.last.related.is_some());
-        let Some(related) = related else { return self.last.own.max(self.last.outside) };
+        let Some(related) = self.relation() else { return self.last.own.max(self.last.outside) };
         // Two looks at one row: Bonferroni.
         let own = self.last.own.max(related.evidence()) - std::f64::consts::LOG10_2;
         own.max(self.last.outside).max(0.0)

@@ -17,6 +17,8 @@ const HALF: f64 = 0.5;
 /// Most that another takes away, of what that one does: one of three equally good sensors of one cause
 /// takes half, as it carries the fault in what the others say of it; one of two takes all.
 const ALONE: f64 = 0.8;
+/// How far off a sensor must be for that to say anything; 1.4 is usual.
+const FAR: f64 = 4.0;
 
 /// How rare the residuals of [`Relation`] are, as a statistic of its own.
 ///
@@ -154,7 +156,7 @@ impl Related {
         let left = (whole.powi(2) - nearer[top].powi(2)).max(0.0).sqrt();
         let others = (0..nearer.len()).filter(|j| *j != top && seen[*j]);
         let next = others.map(|j| nearer[j]).fold(0.0, f64::max);
-        left < HALF * whole && next < ALONE * nearer[top]
+        nearer[top] > FAR && left < HALF * whole && next < ALONE * nearer[top]
     }
 
     /// How far sensor `j` is from where the others say it should be, and the usual deviation from there,
