@@ -190,11 +190,15 @@ mod tests {
     use super::super::relation::tests::rows;
     use super::*;
 
+    /// Fitted to the first 400 of `rows`.
+    fn fitted(rows: &[[f64; 3]]) -> Related {
+        Related::fit(rows[..400].as_flattened(), 3, &Tuning::default())
+    }
+
     #[test]
     fn how_far_a_sensor_is_off_is_told_as_it_is() {
         let rows = rows(1_000, 3);
-        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
-        let mut related = Related::fit(&flat, 3, &Tuning::default());
+        let mut related = fitted(&rows);
         let mut off = Vec::new();
         for by in [0.0, 10.0, 40.0] {
             for row in &rows[400..500] {
@@ -213,9 +217,8 @@ mod tests {
     #[test]
     fn of_two_sensors_that_part_none_is_at_fault_and_one_on_its_own_is() {
         let rows = rows(1_000, 4);
-        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
         let on = |by: [f64; 3]| {
-            let mut related = Related::fit(&flat, 3, &Tuning::default());
+            let mut related = fitted(&rows);
             for row in &rows[400..460] {
                 related.see(&[row[0] + by[0], row[1] + by[1], row[2] + by[2]], |_| false);
             }
@@ -229,9 +232,7 @@ mod tests {
     #[test]
     fn a_sensor_that_stands_still_stays_visible_and_others_do_not() {
         let rows = rows(5_000, 2);
-        let flat: Vec<f64> = rows[..400].iter().flatten().copied().collect();
-        let tuning = Tuning::default();
-        let mut related = Related::fit(&flat, 3, &tuning);
+        let (tuning, mut related) = (Tuning::default(), fitted(&rows));
         let seen = [true; 3];
         let (mut calm, mut still) = (0, 0);
         for (i, row) in rows.iter().enumerate().skip(400) {

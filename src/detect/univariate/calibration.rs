@@ -20,7 +20,7 @@ const MOST: f64 = 5.0;
 /// A maximum of at least this share of an error was one like it.
 const ALIKE: f64 = 0.95;
 /// `log10` of how much rarer than it was seen something may be.
-const RARER: f64 = 2.0;
+const RARER_LOG10: f64 = 2.0;
 /// `-log10` of the chance of a record that a height of 1 is taken for when alerts are raised.
 pub(super) const HEIGHT_WORTH: f64 = 2.0;
 
@@ -53,7 +53,7 @@ impl BlockMax {
         let seen = self.maxima.iter().filter(alike).count();
         let records = f64::from(BLOCK) * self.maxima.len() as f64;
         if seen > 0 {
-            (RARER + (records / seen as f64).log10()) / HEIGHT_WORTH
+            (RARER_LOG10 + (records / seen as f64).log10()) / HEIGHT_WORTH
         } else {
             f64::INFINITY
         }

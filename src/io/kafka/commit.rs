@@ -84,13 +84,16 @@ fn verdict(code: RDKafkaErrorCode) -> Verdict {
         | Code::CoordinatorNotAvailable
         | Code::NotCoordinator => Verdict::Again,
         // A rebalance is under way; only `poll` can finish it.
-        Code::RebalanceInProgress
-        | Code::IllegalGeneration
-        | Code::UnknownMemberId
-        | Code::StaleMemberEpoch
-        | Code::AssignmentLost => Verdict::Later,
+        Code::RebalanceInProgress | Code::AssignmentLost => Verdict::Later,
+        code if of_another_life(code) => Verdict::Later,
         _ => Verdict::Fatal,
     }
+}
+
+/// Whether the group knows this member no more as it was when it took its partitions.
+pub(super) fn of_another_life(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::IllegalGeneration | Code::UnknownMemberId | Code::StaleMemberEpoch)
 }
 
 pub(super) fn broker(operation: &'static str, error: &KafkaError) -> IoError {

@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use rdkafka::util::Timeout;
 
+use super::commit::of_another_life;
 use super::outlet::Outlet;
 use crate::io::{DeliverError, IoError, OutMessage, failpoint};
 
@@ -176,8 +177,7 @@ fn advice(error: &KafkaError) -> Advice {
 }
 
 fn refused_by_group(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(code, Code::UnknownMemberId | Code::IllegalGeneration | Code::FencedInstanceId)
+    of_another_life(code) || code == RDKafkaErrorCode::FencedInstanceId
 }
 
 fn fault(operation: &'static str, error: &KafkaError) -> IoError {

@@ -103,8 +103,13 @@ fn tell(history: &History, ids: &[&str]) {
         ends_at: None,
         ..outbox().alerts[0].clone()
     };
-    let outbox = Outbox { alerts: ids.iter().map(opened).collect(), ..Outbox::default() };
-    let alerts = ids.iter().map(|id| Arc::from(*id)).collect();
+    changes(history, ids.iter().map(opened).collect());
+}
+
+/// Partition 0 tells of alerts.
+fn changes(history: &History, records: Vec<AlertRecord>) {
+    let alerts = records.iter().map(|record| Arc::from(&*record.alert_id)).collect();
+    let outbox = Outbox { alerts: records, ..Outbox::default() };
     let (forecasts, models) = (vec![], vec![]);
     history.take(0, PLACE, &News { outbox: &outbox, alerts, forecasts, models });
 }
@@ -167,23 +172,15 @@ fn open_alerts_end_with_the_stay_of_their_partition() {
     assert_eq!(shown(&history), ["b-1"]);
 }
 
-/// One record of partition 0.
-fn change(history: &History, record: &AlertRecord) {
-    let outbox = Outbox { alerts: vec![record.clone()], ..Outbox::default() };
-    let (alerts, forecasts, models) = (vec![Arc::from("{}")], vec![], vec![]);
-    history.take(0, PLACE, &News { outbox: &outbox, alerts, forecasts, models });
-}
-
 #[test]
 fn alerts_are_ordered_by_their_start_whenever_they_were_heard_of() {
     let history = empty();
     for (id, start) in [("a-2", 20), ("a-3", 30), ("a-1", 10)] {
         let starts_at = at(start);
         let record = outbox().alerts[0].clone();
-        change(
-            &history,
-            &AlertRecord { alert_id: id.into(), change: AlertChange::Opened, starts_at, ..record },
-        );
+        let change = AlertChange::Opened;
+        let record = AlertRecord { alert_id: id.into(), change, starts_at, ..record };
+        changes(&history, vec![record]);
     }
     assert_eq!(shown(&history), ["a-3", "a-2", "a-1"]);
 }
@@ -192,9 +189,9 @@ fn alerts_are_ordered_by_their_start_whenever_they_were_heard_of() {
 fn the_highest_score_is_told_only_of_alerts_that_were_seen_from_their_first_record_on() {
     let score = |first: AlertChange| {
         let history = empty();
-        for (change_, anomaly_score) in [(first, 3.5), (AlertChange::Closed, 0.2)] {
+        for (change, anomaly_score) in [(first, 3.5), (AlertChange::Closed, 0.2)] {
             let record = outbox().alerts[0].clone();
-            change(&history, &AlertRecord { change: change_, anomaly_score, ..record });
+            changes(&history, vec![AlertRecord { change, anomaly_score, ..record }]);
         }
         history.read(|store| store.alerts().next().map(|entry| entry.anomaly_score))
     };
