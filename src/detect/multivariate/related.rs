@@ -146,13 +146,13 @@ impl Related {
 
     /// How unusual each sensor makes the newest row, `(p,)`, in usual deviations.
     pub(super) fn unusual(&self) -> Vec<f64> {
-        self.relation.without()
+        self.relation.distances().0
     }
 
     /// Whether the newest row would be near its usual place without sensor `top`, and without none of
     /// the others that were `seen`: two sensors that part do not say which of them it is.
     pub(super) fn hangs_on(&self, top: usize, seen: &[bool]) -> bool {
-        let (nearer, whole) = (self.relation.without(), self.relation.distance());
+        let (nearer, whole) = self.relation.distances();
         let left = (whole.powi(2) - nearer[top].powi(2)).max(0.0).sqrt();
         let others = (0..nearer.len()).filter(|j| *j != top && seen[*j]);
         let next = others.map(|j| nearer[j]).fold(0.0, f64::max);

@@ -136,25 +136,20 @@ impl Relation {
         self.forms.iter().zip(&self.mean).map(|(z, m)| z - m).collect()
     }
 
-    /// How much nearer, as its root, the row would be to its usual place without each sensor, `(p,)`.
+    /// How much nearer, as its root, the row would be to its usual place without each sensor, `(p,)`, and
+    /// how far it is, as a root, too.
     ///
     /// With one sensor at fault none has more: the distance `u' B⁻¹ u`, `u = (Λ z)_B`, of another is at
     /// most that of its own (Schur complement), however much of the fault the others' residuals carry.
-    pub(super) fn without(&self) -> Vec<f64> {
-        let mut nearer = vec![0.0; self.forms.len() / 2];
+    pub(super) fn distances(&self) -> (Vec<f64>, f64) {
+        let (off, p) = (self.off(), self.unseen.len());
+        let (mut nearer, mut square) = (vec![0.0; p], 0.0_f64);
         self.each(|j, [a, b, d, u, v]| {
+            square += off[j] * u + off[p + j] * v;
             let distance = (d * u * u - 2.0 * b * u * v + a * v * v) / (a * d - b * b).max(1e-12);
             nearer[j] = distance.max(0.0).sqrt();
         });
-        nearer
-    }
-
-    /// How far the row is from its usual place, as a root: what [`Relation::without`] takes parts of.
-    pub(super) fn distance(&self) -> f64 {
-        let k = self.forms.len();
-        let off = self.off();
-        let rows = self.inverse.chunks_exact(k.max(1)).zip(&off);
-        rows.map(|(row, x)| x * ArrayView1::from(row).dot(&off)).sum::<f64>().max(0.0).sqrt()
+        (nearer, square.max(0.0).sqrt())
     }
 
     /// How far each sensor is from where the others say, `(p,)`, standard deviations of the sensor.
@@ -286,7 +281,7 @@ pub(super) mod tests {
                 let mut row: Vec<f64> = known.mean[..3].to_vec();
                 row[at] += 4.0;
                 known.see(&row);
-                let nearer = known.without();
+                let (nearer, _) = known.distances();
                 let most = (0..3).max_by(|a, b| nearer[*a].total_cmp(&nearer[*b]));
                 assert_eq!(most, Some(at), "{nearer:?}");
             }
